@@ -1,0 +1,76 @@
+"""The classifier's seam: texts in, probabilities out.  No torch in here, so that nothing above needs it."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from model.resolver import Answer, Poison, Scores, Text
+from schemas.verdict import SCORE_DECIMALS, ResolvedBy
+
+
+class ClassifierError(Exception):
+    """The classifier could not answer.
+
+    ClassifierError
+     ├── ClassifierDown   it is broken or away: hold the stream or pass unscored, as the settings say
+     └── PoisonedText     it fails on one text alone: that event is a dead letter
+    """
+
+
+class ClassifierDown(ClassifierError):
+    """The classifier is broken or away."""
+
+
+class PoisonedText(ClassifierError):
+    """The classifier fails on this text even alone.  ``index`` is its place among the texts given."""
+
+    def __init__(self, index: int, reason: str) -> None:
+        super().__init__(f"text {index}: {reason}")
+        self.index = index
+        self.reason = reason
+
+
+class Classifier(Protocol):
+    """Scores canonical texts."""
+
+    def __call__(self, texts: Sequence[str], /) -> Sequence[Scores]:
+        """Return one vector per text, in order, on the grid of 0.001.  Blocks on the device.
+
+        Raises:
+            ClassifierDown: it cannot answer now.
+            PoisonedText: one text breaks it.
+        """
+        ...
+
+
+def on_grid(probabilities: Sequence[float]) -> Scores:
+    """Round to the published grid."""
+    return tuple(round(p, SCORE_DECIMALS) for p in probabilities)
+
+
+class ClassifierResolver:
+    """The classifier as the last resolver: it answers everything.
+
+    Texts that differ only in language or pack are put to the network once.
+    """
+
+    kind: ResolvedBy = "classifier"
+
+    def __init__(self, classifier: Classifier) -> None:
+        self._classifier = classifier
+
+    def __call__(self, texts: Sequence[Text], /) -> Sequence[Answer | Poison]:
+        """Answer every text; what poisons the classifier is set aside and the rest asked again.
+
+        Raises:
+            ClassifierDown: it cannot answer now.
+        """
+        waiting = list(dict.fromkeys(text.canonical for text in texts))
+        poisons: dict[str, Poison] = {}
+        scores: Sequence[Scores] = ()
+        while waiting and not scores:
+            try:
+                scores = self._classifier(waiting)
+            except PoisonedText as exc:
+                poisons[waiting.pop(exc.index)] = Poison(exc.reason)
+        found = dict(zip(waiting, scores, strict=True))
+        return [poisons.get(text.canonical) or Answer(found[text.canonical], "classifier") for text in texts]

@@ -1,0 +1,211 @@
+"""Policy: scores and circumstances to an action.  Thresholds are data; a change of them invalidates no score."""
+
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated, Final, Literal, NamedTuple, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from model.resolver import Answer
+from schemas.event import ChannelKind
+from schemas.taxonomy import NON_TOXIC, CategoryName, Taxonomy
+from schemas.verdict import ACTIONS, Action
+
+Threshold = Annotated[float, Field(ge=0, le=1)]
+_RANK: Final = {action: rank for rank, action in enumerate(ACTIONS)}
+
+
+class PolicyError(ValueError):
+    """A policy that cannot be used; the message names the file, the key, the line and the mend."""
+
+
+class Limits(BaseModel):
+    """From which probability on a category is flagged and blocked; absent means never."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    flag: Threshold | None = None
+    block: Threshold | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.flag is not None and self.block is not None and self.block < self.flag:
+            raise ValueError(f"block ({self.block}) must not be below flag ({self.flag})")
+        return self
+
+
+class Override(BaseModel):
+    """Other limits for some circumstances; every condition given must hold.  Later overrides win."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    game: str | None = None
+    channel_kind: ChannelKind | None = None
+    lang: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] | None = None
+    thresholds: dict[CategoryName, Limits]
+
+    @model_validator(mode="after")
+    def _conditional(self) -> Self:
+        if self.game is None and self.channel_kind is None and self.lang is None:
+            raise ValueError("an override needs at least one of game, channel_kind, lang")
+        return self
+
+
+class Circumstances(NamedTuple):
+    """What of an event, other than its text, a policy may look at."""
+
+    game: str
+    channel_kind: ChannelKind | None
+    lang: str
+
+
+class Decision(NamedTuple):
+    """So what?  The action, the deciding category and its severity."""
+
+    action: Action
+    category: str
+    severity: int
+
+
+class Policy(BaseModel):
+    """Thresholds by category with overrides by game, channel kind and language."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    unscored: Literal["allow", "flag"] = "allow"
+    thresholds: dict[CategoryName, Limits]
+    overrides: tuple[Override, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """128-bit digest of everything that decides, in hex."""
+        document = self.model_dump(mode="json", exclude={"name"})
+        packed = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+        return hashlib.blake2b(packed, digest_size=16).hexdigest()
+
+    def limits(self, circumstances: Circumstances) -> dict[str, Limits]:
+        """Return the limits that hold in these circumstances, by category."""
+        limits: dict[str, Limits] = dict(self.thresholds)
+        for override in self.overrides:
+            if _applies(override, circumstances):
+                limits |= override.thresholds
+        return limits
+
+    @classmethod
+    def from_toml(cls, path: Path) -> Self:
+        """Read a policy file.
+
+        Raises:
+            PolicyError: the file is unreadable or not a policy; names the key and the line.
+        """
+        try:
+            source = path.read_text(encoding="utf-8")
+            return cls.model_validate(tomllib.loads(source))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+            raise PolicyError(f"{path}: {exc}") from exc
+        except ValidationError as exc:
+            raise PolicyError(_faults(path, source, exc)) from exc
+
+
+def _applies(override: Override, circumstances: Circumstances) -> bool:
+    return (
+        override.game in (None, circumstances.game)
+        and override.channel_kind in (None, circumstances.channel_kind)
+        and override.lang in (None, circumstances.lang)
+    )
+
+
+def _faults(path: Path, source: str, exc: ValidationError) -> str:
+    """One line per fault: file, line, key, what is wrong."""
+    lines = source.splitlines()
+    faults = []
+    for error in exc.errors(include_url=False, include_context=False, include_input=False):
+        key = ".".join(str(part) for part in error["loc"]) or "policy"
+        words = [str(part) for part in error["loc"] if isinstance(part, str)]
+        place = _line_of(lines, words)
+        faults.append(f"{path}:{place}: {key}: {error['msg']}")
+    return "\n".join(faults)
+
+
+def _line_of(lines: list[str], words: list[str]) -> int:
+    """Return the first line that names the innermost key that the file has; 1 if none does."""
+    for word in reversed(words):
+        for number, line in enumerate(lines, 1):
+            if word in line.split("#")[0]:
+                return number
+    return 1
+
+
+class Decider:
+    """A policy bound to a taxonomy, with its tables built once per circumstance."""
+
+    def __init__(self, policy: Policy, taxonomy: Taxonomy) -> None:
+        """Bind them.
+
+        Raises:
+            PolicyError: the policy names a category that the taxonomy lacks.
+        """
+        named = set(policy.thresholds).union(*(set(o.thresholds) for o in policy.overrides))
+        unknown = sorted(named - set(taxonomy.names))
+        if unknown:
+            known = ", ".join(taxonomy.names)
+            raise PolicyError(f"thresholds for unknown categories: {', '.join(unknown)}; known: {known}")
+        self.digest: Final = policy.digest
+        self._policy = policy
+        self._names = taxonomy.names
+        self._severities = taxonomy.severities
+        self._tables: dict[Circumstances, tuple[tuple[int, float, float], ...]] = {}
+
+    def __call__(self, answer: Answer, circumstances: Circumstances) -> Decision:
+        """Decide.  Pure.
+
+        The severest action reached wins; among categories that reach it, the highest severity, then the highest
+        score, then taxonomy order.  A rule's floor counts as its category reaching that action.
+        """
+        best: tuple[int, int, float, int] | None = None
+        scores = answer.scores
+        for category, flag, block in self._table(circumstances) if scores else ():
+            score = scores[category]
+            if score >= flag:
+                rank = 2 if score >= block else 1
+                best = max(best or _NONE, (rank, self._severities[category], score, -category))
+        if answer.floor is not None and answer.floor.action != "allow":
+            category = answer.floor.category
+            rank = _RANK[answer.floor.action]
+            best = max(best or _NONE, (rank, self._severities[category], 1.0, -category))
+        if best is not None:
+            return Decision(ACTIONS[best[0]], self._names[-best[3]], best[1])
+        if not scores:
+            return Decision(self._policy.unscored, NON_TOXIC, 0)
+        return Decision("allow", NON_TOXIC, 0)
+
+    def _table(self, circumstances: Circumstances) -> tuple[tuple[int, float, float], ...]:
+        """Acting categories with their thresholds; a bound that is absent can never be reached."""
+        table = self._tables.get(circumstances)
+        if table is None:
+            never = float("inf")
+            table = tuple(
+                (
+                    self._names.index(name),
+                    min(_or(limit.flag, never), _or(limit.block, never)),
+                    _or(limit.block, never),
+                )
+                for name, limit in self._policy.limits(circumstances).items()
+                if name != NON_TOXIC
+            )
+            if len(self._tables) >= _MAX_TABLES:
+                self._tables.clear()
+            self._tables[circumstances] = table
+        return table
+
+
+_NONE: Final = (0, -1, -1.0, 0)
+_MAX_TABLES: Final = 10_000
+"""Games and languages come from the input; this bounds what an odd one can make us keep."""
+
+
+def _or(value: float | None, default: float) -> float:
+    return default if value is None else value

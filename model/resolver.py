@@ -1,0 +1,147 @@
+"""The fold: rules, gate, caches and classifier answer one question at different prices.
+
+A resolver takes texts and says, for each, an ``Answer``, a ``Hint`` or None for *I don't know*.  ``resolve``
+asks them cheapest first, each only about what is still open, and asks about equal texts once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from schemas.verdict import Action, ResolvedBy
+
+Scores = tuple[float, ...]
+"""Probabilities by taxonomy position, each on the grid of 0.001."""
+
+
+class Text(NamedTuple):
+    """All that a scorer sees of an event.  Equal texts have equal scores."""
+
+    canonical: str
+    lang: str = ""  # primary language subtag in lower case; "" is unknown
+    pack: str = ""  # the rule pack that applies; "" is the default one
+
+
+class Span(NamedTuple):
+    """Where a rule hit: code points ``start`` to ``end`` (exclusive) of the canonical text."""
+
+    start: int
+    end: int
+    rule: str
+
+
+class Floor(NamedTuple):
+    """The mildest action that a rule leaves open, and the category (its position) it hit."""
+
+    action: Action
+    category: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """A rule's remark that settles nothing: the text stays open, the action cannot get milder."""
+
+    floor: Floor
+    spans: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the scorer thinks of a text.  ``scores`` is empty where nobody could say."""
+
+    scores: Scores
+    resolved_by: ResolvedBy
+    floor: Floor | None = None
+    spans: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Poison:
+    """The text breaks the classifier, even alone; its event is a dead letter."""
+
+    reason: str
+
+
+Reply = Answer | Hint | Poison | None
+Outcome = Answer | Poison
+
+
+class Resolver(Protocol):
+    """Texts in, replies out: same length, same order.
+
+    A resolver that keeps what others found takes part twice: it is asked in its turn, and ``remember`` gives it
+    the new answers after the fold.
+    """
+
+    @property
+    def kind(self) -> ResolvedBy:
+        """Who answers, as verdicts name it."""
+        ...
+
+    def __call__(self, texts: Sequence[Text], /) -> Sequence[Reply]:
+        """Reply to each text; may block on what lies behind (network, device)."""
+        ...
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A resolver with a memory.  It must never make an answer differ, only cheaper."""
+
+    def remember(self, answers: dict[Text, Answer], /) -> None:
+        """Keep answers that were found without it.  Best effort; never raises on a lost connection."""
+        ...
+
+
+def resolve(texts: Sequence[Text], resolvers: Sequence[Resolver]) -> list[Outcome]:
+    """Answer every text, cheapest resolver first.
+
+    Returns one outcome per text, in order; equal texts share theirs.  What no resolver answers has empty scores and
+    the kind of the last one asked.  Raises what a resolver raises.
+    """
+    answers: dict[Text, Outcome] = {}
+    hints: dict[Text, Hint] = {}
+    remembering: list[tuple[Remembering, list[Text]]] = []
+    still_open = list(dict.fromkeys(texts))
+    for resolver in resolvers:
+        if not still_open:
+            break
+        still_open = _ask(resolver, still_open, answers, hints)
+        if isinstance(resolver, Remembering):
+            remembering.append((resolver, still_open))
+    for text in still_open:
+        answers[text] = _merge(Answer((), resolvers[-1].kind if resolvers else "rule"), hints.get(text))
+    for memory, missed in remembering:
+        memory.remember(_found(missed, answers))
+    return [answers[text] for text in texts]
+
+
+def _found(missed: list[Text], answers: dict[Text, Outcome]) -> dict[Text, Answer]:
+    """Pick what a memory missed and somebody else could score."""
+    found: dict[Text, Answer] = {}
+    for text in missed:
+        answer = answers[text]
+        if isinstance(answer, Answer) and answer.scores:
+            found[text] = answer
+    return found
+
+
+def _ask(resolver: Resolver, texts: list[Text], answers: dict[Text, Outcome], hints: dict[Text, Hint]) -> list[Text]:
+    """Put the open texts to one resolver; return those that stay open."""
+    still_open: list[Text] = []
+    for text, reply in zip(texts, resolver(texts), strict=True):
+        if isinstance(reply, Answer):
+            answers[text] = _merge(reply, hints.get(text))
+        elif isinstance(reply, Poison):
+            answers[text] = reply
+        else:
+            still_open.append(text)
+            if reply is not None:
+                hints[text] = reply
+    return still_open
+
+
+def _merge(answer: Answer, hint: Hint | None) -> Answer:
+    """Let a rule's remark stand beside the scores of whoever settled the text."""
+    if hint is None:
+        return answer
+    return replace(answer, floor=hint.floor, spans=hint.spans)

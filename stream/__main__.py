@@ -1,0 +1,5 @@
+"""``python -m stream`` is ``chatwarden``."""
+
+from stream.cli import main
+
+main()

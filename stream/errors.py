@@ -1,0 +1,61 @@
+"""Every way in which moving data can fail, and the exit code each leads to.
+
+ChatwardenError
+ ├── ConfigError           2   a setting, policy or file is wrong; the message says which and how to mend it
+ ├── TransportError       75   Kafka, Redis or the network is away; trying again may help
+ │    └── OutcomeUnknown       a transaction may or may not have happened; start afresh from the committed offsets
+ ├── Fenced               76   another worker uses our transactional id
+ ├── DataLost             77   records were deleted before they were read, or cannot be read at all
+ ├── TooManyDeadLetters   78   the input looks broken as a whole; nothing further is committed
+ └── LimitsExceeded        1   a comparison, test or evaluation misses the limits it was given
+
+Foreign errors are translated where they arise, once, ``from`` the original.
+"""
+
+from typing import ClassVar
+
+
+class ChatwardenError(Exception):
+    """The root: anything that ends a command with a message instead of a traceback."""
+
+    exit_code: ClassVar[int] = 70
+
+
+class ConfigError(ChatwardenError):
+    """A setting, policy or file is wrong."""
+
+    exit_code = 2
+
+
+class TransportError(ChatwardenError):
+    """Kafka, Redis or the network is away."""
+
+    exit_code = 75
+
+
+class OutcomeUnknown(TransportError):
+    """A transaction may or may not have happened."""
+
+
+class Fenced(ChatwardenError):
+    """Another worker uses our transactional id."""
+
+    exit_code = 76
+
+
+class DataLost(ChatwardenError):
+    """Records were deleted before they were read, or cannot be read at all."""
+
+    exit_code = 77
+
+
+class TooManyDeadLetters(ChatwardenError):
+    """The input looks broken as a whole."""
+
+    exit_code = 78
+
+
+class LimitsExceeded(ChatwardenError):
+    """A comparison, test or evaluation misses the limits it was given."""
+
+    exit_code = 1

@@ -1,0 +1,167 @@
+"""A chunk of records to verdicts and dead letters: decode, normalise, score, decide.  Pure but for the clock.
+
+Read this file first: everything else either feeds it or carries away what it returns.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from model.normalise import align, canonical, original_span
+from model.policy import Circumstances, Decider, Decision
+from model.resolver import Answer, Poison, Scores, Span, Text
+from model.scorer import Scorer
+from schemas.codec import (
+    Event,
+    FlaggedRuling,
+    MatchSpan,
+    RecordOrigin,
+    Ruling,
+    decode_event,
+    encode,
+)
+from schemas.dead_letter import Rejection
+from stream.records import Chunk, DeadLetter, Judged, Outgoing, Record
+
+Now = Callable[[], datetime]
+"""A clock: the current time, with its zone."""
+
+
+class Judge:
+    """Judges chunks with one scorer and one policy.
+
+    ``key`` keys the fingerprints, so that nobody without it can guess texts by their digest.
+    """
+
+    def __init__(self, scorer: Scorer, decider: Decider, key: bytes, now: Now) -> None:
+        self._scorer = scorer
+        self._decider = decider
+        self._now = now
+        self._names: Final = scorer.taxonomy.names
+        # Hash states are copied, not rebuilt: half the cost of a digest is its key.
+        self._fingerprint = hashlib.blake2b(key=key, digest_size=16)
+        self._verdict_id = hashlib.blake2b((scorer.digest + decider.digest).encode(), digest_size=16)
+
+    def __call__(self, chunk: Chunk) -> Judged:
+        """Judge every record.  Blocks and raises as the scorer's resolvers do; never on account of a record."""
+        decoded = [decode_event(record.value) for record in chunk.records]
+        texts = [self._text(event) for event in decoded if isinstance(event, Event)]
+        outcomes = iter(zip(texts, self._scorer(texts), strict=True))
+        writer = _Writer(self, self._now())
+        judged = Judged([])
+        for record, event in zip(chunk.records, decoded, strict=True):
+            if isinstance(event, Rejection):
+                judged.results.append(DeadLetter(record, event))
+                continue
+            text, outcome = next(outcomes)
+            if isinstance(outcome, Poison):
+                judged.results.append(DeadLetter(record, Rejection("poisoned", outcome.reason)))
+            else:
+                judged.results.append(writer.write(record, event, text, outcome, judged.tally))
+        return judged
+
+    def _text(self, event: Event) -> Text:
+        """Reduce an event to what the scorer sees of it."""
+        lang = event.lang.split("-", 1)[0].lower() if event.lang else ""
+        return Text(canonical(event.text), lang, self._scorer.packs.get(event.game_id, ""))
+
+    def decide(self, event: Event, text: Text, answer: Answer) -> Decision:
+        """Apply the policy to an answer in the event's circumstances."""
+        return self._decider(answer, Circumstances(event.game_id, event.channel_kind, text.lang))
+
+    def fingerprint(self, text: str) -> str:
+        """Return the keyed digest of a canonical text."""
+        digest = self._fingerprint.copy()
+        digest.update(text.encode())
+        return digest.hexdigest()
+
+    def verdict_id(self, event: Event) -> str:
+        """Return the digest of all that determines the verdict: the event, the scorer and the policy."""
+        digest = self._verdict_id.copy()
+        fields = (
+            event.game_id,
+            event.channel_id,
+            event.player_id,
+            event.event_id,
+            event.channel_kind or "",
+            event.lang or "",
+            event.text,
+        )
+        digest.update("\x1f".join(fields).encode())
+        return digest.hexdigest()
+
+    def scores(self, scores: Scores) -> msgspec.Raw:
+        """Encode a score vector by category name."""
+        return msgspec.Raw(encode(dict(zip(self._names, scores, strict=False))))
+
+    @property
+    def digests(self) -> tuple[str, str]:
+        """The scorer digest and the policy digest."""
+        return self._scorer.digest, self._decider.digest
+
+
+class _Writer:
+    """Writes one chunk's verdicts; what equal texts share is computed once."""
+
+    def __init__(self, judge: Judge, decided_at: datetime) -> None:
+        self._judge = judge
+        self._decided_at = decided_at
+        self._scorer, self._policy = judge.digests
+        self._fingerprints: dict[str, str] = {}
+        self._scores: dict[Scores, msgspec.Raw] = {}
+
+    def write(
+        self,
+        record: Record,
+        event: Event,
+        text: Text,
+        answer: Answer,
+        tally: Counter[tuple[str, str, str]],
+    ) -> Outgoing:
+        decision = self._judge.decide(event, text, answer)
+        tally[decision.action, decision.category, answer.resolved_by] += 1
+        verdict = encode(self._ruling(record, event, text, answer, decision))
+        flagged = None
+        if decision.action != "allow":
+            flagged = encode(FlaggedRuling(msgspec.Raw(verdict), event))
+        return Outgoing(event.player_id.encode(), verdict, flagged)
+
+    def _ruling(self, record: Record, event: Event, text: Text, answer: Answer, decision: Decision) -> Ruling:
+        fingerprint = self._fingerprints.get(text.canonical)
+        if fingerprint is None:
+            fingerprint = self._fingerprints[text.canonical] = self._judge.fingerprint(text.canonical)
+        scores = self._scores.get(answer.scores)
+        if scores is None:
+            scores = self._scores[answer.scores] = self._judge.scores(answer.scores)
+        origin = None
+        if record.topic is not None:
+            origin = RecordOrigin(record.topic, record.partition, record.offset)
+        return Ruling(
+            verdict_id=self._judge.verdict_id(event),
+            event_id=event.event_id,
+            player_id=event.player_id,
+            channel_id=event.channel_id,
+            game_id=event.game_id,
+            action=decision.action,
+            category=decision.category,
+            scores=scores,
+            resolved_by=answer.resolved_by,
+            matches=_matches(event.text, answer.spans) if answer.spans else (),
+            severity=decision.severity,
+            fingerprint=fingerprint,
+            scorer=self._scorer,
+            policy=self._policy,
+            sent_at=event.sent_at,
+            decided_at=self._decided_at,
+            origin=origin,
+        )
+
+
+def _matches(text: str, spans: tuple[Span, ...]) -> tuple[MatchSpan, ...]:
+    """Point at the words in the original text."""
+    _, origins = align(text)
+    return tuple(MatchSpan(*original_span(origins, start, end), rule) for start, end, rule in spans)

@@ -1,0 +1,182 @@
+"""Settings: one TOML file and the environment.  The only module that reads the environment.
+
+Command line > environment (``CHATWARDEN__KAFKA__GROUP_ID``) > file (``--config``) > default.  Unknown keys are
+errors, in the file and in the environment.  Secrets never show in a representation.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from stream.errors import ConfigError
+
+ENV_PREFIX: Final = "CHATWARDEN__"
+
+ResolverName = Literal["rules", "gate", "classifier"]
+Positive = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class KafkaSettings(_Section):
+    """Where Kafka is and how we take part."""
+
+    bootstrap_servers: str = "localhost:9092"
+    group_id: str = "chatwarden"
+    group_protocol: Literal["classic", "consumer"] = "classic"
+    transactional_id_prefix: str = "chatwarden"
+    properties: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    """Passed to librdkafka; what would break a promise is refused."""
+
+
+class TopicSettings(_Section):
+    """Topic names."""
+
+    events: str = "chat.events"
+    verdicts: str = "moderation.verdicts"
+    flagged: str = "moderation.flagged"
+    dead_letters: str = "chat.events.dlq"
+    strikes: str = "moderation.strikes"
+
+
+class RedisSettings(_Section):
+    """The shared score cache; an empty url means none."""
+
+    url: SecretStr = SecretStr("")
+    timeout_ms: Positive = 20
+    """Longest wait for one round trip.  Above it the chunk goes on without the cache."""
+    ttl_s: Positive = 86_400
+
+
+class ModelSettings(_Section):
+    """The classifier's bundle; None is the one that ships with the product."""
+
+    bundle: Path | None = None
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+
+class PipelineSettings(_Section):
+    """How a chunk is judged."""
+
+    resolvers: tuple[ResolverName, ...] = ("rules", "gate", "classifier")
+    chunk_size: Annotated[int, Field(ge=1, le=100_000)] = 512
+    """Most records in a chunk.  Larger is cheaper per record and slower to the first verdict."""
+    memory_size: Annotated[int, Field(ge=0)] = 100_000
+    """Texts whose answers each process remembers (about 300 bytes each); 0 turns that off."""
+    fingerprint_key: SecretStr = SecretStr("chatwarden")
+    """Keys fingerprints and cache keys.  Set your own, the same on every worker."""
+    classifier_down: Literal["hold", "pass"] = "hold"
+    """When the classifier is down: hold the stream, or let messages pass unscored."""
+
+
+class PolicySettings(_Section):
+    """The policy file; None is the default policy."""
+
+    path: Path | None = None
+
+
+class AdminSettings(_Section):
+    """``/livez``, ``/readyz`` and ``/metrics``."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 9_464
+
+
+class DeadLetterSettings(_Section):
+    """Past these limits the worker stops: a bad deploy must not drain into the dead-letter topic."""
+
+    max_ratio: Share = 0.5
+    """Largest share of dead letters among the last 1,000 records, once there are 100."""
+    max_consecutive: Positive = 100
+    """Most dead letters in a row, per partition."""
+
+
+class Settings(_Section):
+    """Everything that can be set."""
+
+    kafka: KafkaSettings = KafkaSettings()
+    topics: TopicSettings = TopicSettings()
+    redis: RedisSettings = RedisSettings()
+    model: ModelSettings = ModelSettings()
+    pipeline: PipelineSettings = PipelineSettings()
+    policy: PolicySettings = PolicySettings()
+    admin: AdminSettings = AdminSettings()
+    dead_letters: DeadLetterSettings = DeadLetterSettings()
+
+
+Overrides = Mapping[str, object]
+"""Values from the command line by dotted key (``"model.bundle"``); None means not given."""
+
+
+def load_settings(config: Path | None = None, overrides: Overrides | None = None) -> Settings:
+    """Read the settings.
+
+    Raises:
+        ConfigError: a file is unreadable, or a key is unknown or has a wrong value; names each one and its source.
+    """
+    document: dict[str, Any] = _read(config) if config else {}
+    for path, value in _environment(os.environ):
+        _place(document, path, value)
+    for key, given in (overrides or {}).items():
+        if given is not None:
+            _place(document, key.split("."), given)
+    try:
+        return Settings.model_validate(document)
+    except ValidationError as exc:
+        raise ConfigError(_faults(exc, config)) from exc
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+        raise ConfigError(f"{path}: {exc}") from exc
+
+
+def _environment(environ: Mapping[str, str]) -> list[tuple[list[str], object]]:
+    """Find our variables; lists are comma separated, tables are TOML inline tables."""
+    found: list[tuple[list[str], object]] = []
+    for name in sorted(environ):
+        if name.startswith(ENV_PREFIX):
+            path = name.removeprefix(ENV_PREFIX).lower().split("__")
+            found.append((path, _parse(path, environ[name])))
+    return found
+
+
+def _parse(path: list[str], value: str) -> object:
+    """Read a variable as its key wants it; pydantic converts numbers."""
+    if path == ["pipeline", "resolvers"]:
+        return [part.strip() for part in value.split(",") if part.strip()]
+    if path == ["kafka", "properties"]:
+        try:
+            return tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError as exc:
+            raise ConfigError(f"{ENV_PREFIX}KAFKA__PROPERTIES: not a TOML inline table: {exc}") from exc
+    return value
+
+
+def _place(document: dict[str, Any], path: list[str], value: object) -> None:
+    for part in path[:-1]:
+        document = document.setdefault(part, {})
+        if not isinstance(document, dict):
+            raise ConfigError(f"{'.'.join(path)}: {part} is not a table")
+    document[path[-1]] = value
+
+
+def _faults(exc: ValidationError, config: Path | None) -> str:
+    """One line per fault, with all places the key can come from."""
+    source = f"{config}, " if config else ""
+    lines = []
+    for error in exc.errors(include_url=False, include_context=False, include_input=False):
+        parts = [str(part) for part in error["loc"]]
+        variable = ENV_PREFIX + "__".join(parts).upper()
+        message = "unknown key" if error["type"] == "extra_forbidden" else error["msg"]
+        lines.append(f"{'.'.join(parts)}: {message} (from {source}{variable} or the command line)")
+    return "\n".join(lines)
