@@ -1,0 +1,111 @@
+"""The policy: scores and circumstances to an action, and errors that name the key and the line."""
+
+from pathlib import Path
+
+import pytest
+
+from model.policy import Circumstances, Decider, Limits, Override, Policy, PolicyError
+from model.resolver import Answer, Floor
+from schemas.taxonomy import Category, Taxonomy
+
+TAXONOMY = Taxonomy(
+    name="test",
+    categories=(
+        Category(name="non_toxic", severity=0, description="nothing wrong"),
+        Category(name="insult", severity=2, description="aimed at someone"),
+        Category(name="threat", severity=4, description="real harm"),
+        Category(name="taunt", severity=1, description="gloating"),
+    ),
+)
+ANYWHERE = Circumstances("default", None, "")
+
+
+def a_decider(*overrides: Override) -> Decider:
+    thresholds = {"insult": Limits(flag=0.5, block=0.9), "threat": Limits(flag=0.3, block=0.6)}
+    return Decider(Policy(name="test", thresholds=thresholds, overrides=overrides), TAXONOMY)
+
+
+def answer(*scores: float, floor: Floor | None = None) -> Answer:
+    return Answer(scores, "classifier", floor)
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        ((0.9, 0.1, 0.0, 0.0), ("allow", "non_toxic", 0)),
+        ((0.5, 0.499, 0.0, 0.0), ("allow", "non_toxic", 0)),
+        ((0.5, 0.5, 0.0, 0.0), ("flag", "insult", 2)),
+        ((0.1, 0.9, 0.0, 0.0), ("block", "insult", 2)),
+        ((0.0, 0.6, 0.4, 0.0), ("flag", "threat", 4)),  # same action: the severer category decides
+        ((0.0, 0.9, 0.4, 0.0), ("block", "insult", 2)),  # the severer action decides
+        ((0.0, 0.0, 0.0, 1.0), ("allow", "non_toxic", 0)),  # a category without limits never acts
+    ],
+)
+def test_thresholds_are_inclusive_and_the_severest_wins(
+    scores: tuple[float, ...], expected: tuple[str, str, int]
+) -> None:
+    assert a_decider()(answer(*scores), ANYWHERE) == expected
+
+
+def test_a_rules_floor_cannot_be_undercut_but_can_be_exceeded() -> None:
+    decider = a_decider()
+    flagged = Floor("flag", 3)
+    assert decider(answer(1.0, 0.0, 0.0, 0.0, floor=flagged), ANYWHERE) == ("flag", "taunt", 1)
+    assert decider(answer(0.0, 0.95, 0.0, 0.0, floor=flagged), ANYWHERE) == ("block", "insult", 2)
+
+
+@pytest.mark.parametrize(
+    ("circumstances", "action"),
+    [
+        (Circumstances("kids", None, ""), "block"),
+        (Circumstances("kids", "team", "de"), "allow"),  # the later override wins
+        (Circumstances("other", "team", "de"), "flag"),  # every condition must hold
+    ],
+)
+def test_overrides_apply_when_all_their_conditions_hold(circumstances: Circumstances, action: str) -> None:
+    kids = Override(game="kids", thresholds={"insult": Limits(flag=0.1, block=0.2)})
+    german = Override(game="kids", lang="de", channel_kind="team", thresholds={"insult": Limits()})
+    assert a_decider(kids, german)(answer(0.4, 0.6, 0.0, 0.0), circumstances).action == action
+
+
+def test_unscored_messages_pass_or_are_flagged_as_the_policy_says() -> None:
+    unscored = Answer((), "classifier")
+    assert a_decider()(unscored, ANYWHERE).action == "allow"
+    strict = Policy(name="strict", unscored="flag", thresholds={})
+    assert Decider(strict, TAXONOMY)(unscored, ANYWHERE) == ("flag", "non_toxic", 0)
+
+
+def test_the_digest_follows_what_decides_and_nothing_else() -> None:
+    thresholds = {"insult": Limits(flag=0.5)}
+    base = Policy(name="a", thresholds=thresholds)
+    assert base.digest == Policy(name="b", thresholds=thresholds).digest
+    assert base.digest != Policy(name="a", thresholds={"insult": Limits(flag=0.51)}).digest
+    assert base.digest != Policy(name="a", unscored="flag", thresholds=thresholds).digest
+
+
+def test_unknown_categories_are_named_with_the_known_ones() -> None:
+    policy = Policy(name="p", thresholds={"rudeness": Limits(flag=0.5)})
+    with pytest.raises(PolicyError, match=r"rudeness.*known: non_toxic, insult"):
+        Decider(policy, TAXONOMY)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("flag = 1.5", r"policy\.toml:4: thresholds\.insult\.flag: .*less than or equal to 1"),
+        ('flag = "high"', r"policy\.toml:4: thresholds\.insult\.flag: .*valid number"),
+        ("blok = 0.5", r"policy\.toml:4: thresholds\.insult\.blok: .*not permitted"),
+        ("flag = 0.9\nblock = 0.5", r"policy\.toml:3: thresholds\.insult: .*block \(0\.5\) must not be below flag"),
+        ("flag = ", r"policy\.toml: .*line 4"),
+    ],
+)
+def test_errors_name_the_file_the_line_and_the_key(tmp_path: Path, line: str, message: str) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text(f'name = "bad"\n\n[thresholds.insult]\n{line}\n')
+    with pytest.raises(PolicyError, match=message):
+        Policy.from_toml(path)
+
+
+def test_an_override_without_a_condition_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one of game, channel_kind, lang"):
+        Override(thresholds={})
