@@ -1,9 +1,84 @@
+# `make help` lists what there is.  Everything is put into .venv and .local of this folder; nothing else is touched,
+# save Debian's redis-server, which `make test` installs when it is missing and you are root.
+
 PYTHON ?= python3
 BIN := .venv/bin
+INSTALLED := .venv/.installed
+UV := $(BIN)/uv
+KAFKA_LIB := deploy/kafka/lib
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## Say what there is
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: install
+install: $(INSTALLED) ## Create .venv with everything in it (other targets do this by themselves)
+
+.PHONY: demo
+demo: $(INSTALLED) ## Watch the whole pipeline judge a generated chat stream; no servers.  ARGS="--duration 60"
+	@$(BIN)/chatwarden demo $(ARGS)
+
+.PHONY: test
+test: $(INSTALLED) kafka redis check ## Install what the tests need (Kafka, Redis), then run every check and every test
+	@echo "== tests"
+	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: check
+check: $(INSTALLED) ## Lint, types and import contracts; part of `make test`
+	@echo "== lint"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@echo "== types"
+	@$(BIN)/mypy
+	@echo "== imports"
+	@$(BIN)/lint-imports --no-logo
+
+.PHONY: format
+format: $(INSTALLED) ## Let ruff put the code in order
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+.PHONY: kafka
+kafka: $(KAFKA_LIB)/.installed ## Fetch a real Apache Kafka (54 MB) for the tests; needs Java 17+ and Maven
+
+.PHONY: redis
+redis: ## Make sure that redis-server is there for the tests
+	@command -v redis-server >/dev/null || deploy/redis/install.sh
 
 .PHONY: lock
-lock: ## Write the lock files again, from pyproject.toml
-	$(BIN)/uv pip compile -q pyproject.toml --all-extras --universal --generate-hashes --no-emit-index-url --no-header -o requirements/dev.txt
-	$(BIN)/uv pip compile -q pyproject.toml --extra worker --universal --generate-hashes --no-emit-index-url --no-header -o requirements/worker.txt
-	$(BIN)/uv pip compile -q pyproject.toml --extra worker --extra workshop --universal --generate-hashes --no-emit-index-url --no-header -o requirements/workshop.txt
-	$(BIN)/uv pip compile -q pyproject.toml --extra strikes --universal --generate-hashes --no-emit-index-url --no-header -o requirements/strikes.txt
+lock: $(UV) ## Write the lock files again, from pyproject.toml
+	$(UV) pip compile -q pyproject.toml --all-extras $(LOCK) -o requirements/dev.txt
+	$(UV) pip compile -q pyproject.toml --extra worker $(LOCK) -o requirements/worker.txt
+	$(UV) pip compile -q pyproject.toml --extra worker --extra workshop $(LOCK) -o requirements/workshop.txt
+	$(UV) pip compile -q pyproject.toml --extra strikes $(LOCK) -o requirements/strikes.txt
+LOCK := --universal --generate-hashes --no-emit-index-url --no-header
+
+.PHONY: clean
+clean: ## Remove what the targets above made
+	rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks dist $(KAFKA_LIB) deploy/kafka/target
+
+$(UV): requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.11" >&2; exit 2; }
+	@echo "== creating .venv ($$($(PYTHON) --version))"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv \
+	  || { echo "No venv in this Python; on Debian: apt-get install python3-venv" >&2; exit 2; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@touch $@
+
+$(INSTALLED): $(UV) requirements/dev.txt pyproject.toml
+	@echo "== installing the locked dependencies into .venv (5 GB with torch; about 20 s from uv's cache, else as fast as your line)"
+	@VIRTUAL_ENV=.venv $(UV) pip install --quiet --require-hashes -r requirements/dev.txt
+	@VIRTUAL_ENV=.venv $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(KAFKA_LIB)/.installed: deploy/kafka/pom.xml
+	@command -v java >/dev/null && command -v mvn >/dev/null \
+	  || { echo "Java 17+ and Maven are needed for a real Kafka; on Debian: apt-get install openjdk-17-jre-headless maven" >&2; exit 2; }
+	@echo "== fetching Apache Kafka into $(KAFKA_LIB)"
+	@mvn -B -q -f deploy/kafka/pom.xml dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=lib
+	@touch $@
