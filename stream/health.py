@@ -1,0 +1,135 @@
+"""Health: is the main loop turning, and is it ready for work?  Served with the metrics on the admin port.
+
+``/livez``    200 while the main loop's last tick is young enough, else 503 with the loop's stack.  Kafka or Redis being
+              away is no reason to restart a process, so neither counts.
+``/readyz``   200 once nothing is waited for (model, producer, partitions), else 503 with what is.
+``/metrics``  Prometheus text.
+"""
+
+import json
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Final, Literal, NamedTuple, Self
+
+from stream.errors import ConfigError
+
+Component = Literal["model", "producer", "partitions"]
+Exposition = Callable[[], bytes]
+
+JSON: Final = "application/json"
+PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Reply(NamedTuple):
+    """What an admin path answers."""
+
+    status: HTTPStatus
+    content_type: str
+    body: bytes
+
+
+class Health:
+    """Written by the main loop, read by the admin threads.
+
+    ``clock`` is monotonic, in seconds.  ``max_tick_age_s`` must be below the time after which Kafka would take our
+    partitions away (``max.poll.interval.ms``); half of it is a good choice.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float], max_tick_age_s: float, waits_for: tuple[Component, ...] = ("model",)
+    ) -> None:
+        self._clock = clock
+        self._max_tick_age_s = max_tick_age_s
+        self._ticked = clock()
+        self._waiting: dict[Component, str] = dict.fromkeys(waits_for, "starting")
+        self._thread_id = threading.get_ident()
+
+    def tick(self) -> None:
+        """Say that the main loop turns; called by its thread, every turn."""
+        self._ticked = self._clock()
+
+    def ready(self, component: Component) -> None:
+        """Say that a component is there."""
+        self._waiting = {name: why for name, why in self._waiting.items() if name != component}
+
+    def unready(self, component: Component, why: str) -> None:
+        """Say that a component is waited for, and why."""
+        self._waiting = {**self._waiting, component: why}
+
+    def livez(self) -> Reply:
+        """Answer ``/livez``."""
+        age = self._clock() - self._ticked
+        report: dict[str, object] = {"live": age <= self._max_tick_age_s, "tick_age_s": round(age, 3)}
+        if report["live"]:
+            return _json(HTTPStatus.OK, report)
+        frame = sys._current_frames().get(self._thread_id)  # noqa: SLF001 - the documented way to another thread's stack
+        report["stack"] = [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_stack(frame)]
+        return _json(HTTPStatus.SERVICE_UNAVAILABLE, report)
+
+    def readyz(self) -> Reply:
+        """Answer ``/readyz``."""
+        waiting = self._waiting
+        status = HTTPStatus.SERVICE_UNAVAILABLE if waiting else HTTPStatus.OK
+        return _json(status, {"ready": not waiting, "waiting": waiting})
+
+
+def _json(status: HTTPStatus, report: object) -> Reply:
+    return Reply(status, JSON, json.dumps(report).encode() + b"\n")
+
+
+class AdminServer:
+    """Serves the admin paths from a thread of its own, for as long as the ``with`` block runs."""
+
+    def __init__(self, host: str, port: int, health: Health, exposition: Exposition) -> None:
+        """Bind the port; 0 takes a free one, see ``port``.
+
+        Raises:
+            ConfigError: the address cannot be bound.
+        """
+        pages: dict[str, Callable[[], Reply]] = {
+            "/livez": health.livez,
+            "/readyz": health.readyz,
+            "/metrics": lambda: Reply(HTTPStatus.OK, PROMETHEUS, exposition()),
+        }
+        try:
+            self._server = ThreadingHTTPServer((host, port), _pages_of(pages))
+        except (OSError, OverflowError) as exc:
+            raise ConfigError(f"admin.host, admin.port: cannot listen on {host}:{port}: {exc}") from exc
+        self._server.daemon_threads = True
+        self.port: Final[int] = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, name="admin", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def _pages_of(pages: dict[str, Callable[[], Reply]]) -> type[BaseHTTPRequestHandler]:
+    class Pages(BaseHTTPRequestHandler):
+        timeout = 5  # a client that says nothing holds its thread no longer
+
+        def do_GET(self) -> None:
+            page = pages.get(self.path.split("?", 1)[0])
+            reply = page() if page else _json(HTTPStatus.NOT_FOUND, {"paths": sorted(pages)})
+            self.send_response(reply.status)
+            self.send_header("Content-Type", reply.content_type)
+            self.send_header("Content-Length", str(len(reply.body)))
+            self.end_headers()
+            self.wfile.write(reply.body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+            """Keep probes out of the log."""
+
+    return Pages

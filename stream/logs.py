@@ -1,0 +1,70 @@
+"""Logs: one JSON object per line, in UTC, without chat text and player ids.
+
+What may stand in a line is a list, not a habit: fields are named in ``Field``, and an exception shows its type and
+stack, with its message only where the message is ours (foreign ones may quote their input).
+"""
+
+import json
+import logging
+import sys
+import traceback
+from datetime import UTC, datetime
+from typing import Final, Literal, TextIO, get_args
+
+from stream.errors import ChatwardenError
+
+Field = Literal[
+    "cause",
+    "code",
+    "component",
+    "count",
+    "offset",
+    "partition",
+    "partitions",
+    "phase",
+    "policy",
+    "port",
+    "records",
+    "scorer",
+    "seconds",
+    "topic",
+    "transactional_id",
+]
+FIELDS: Final = frozenset[str](get_args(Field))
+
+
+class JsonFormatter(logging.Formatter):
+    """Formats a record as one line of JSON; JSON's escapes keep control characters from reaching a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, without its newline."""
+        line: dict[str, object] = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": f"chatwarden.{record.name}",
+            "message": record.getMessage(),
+        }
+        line |= {name: value for name, value in record.__dict__.items() if name in FIELDS}
+        if record.exc_info and record.exc_info[1] is not None:
+            line["error"] = _describe(record.exc_info[1])
+        return json.dumps(line, default=str)
+
+
+def _describe(exc: BaseException) -> dict[str, object]:
+    described: dict[str, object] = {
+        "type": type(exc).__qualname__,
+        "stack": [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(exc.__traceback__)],
+    }
+    if isinstance(exc, ChatwardenError):
+        described["message"] = str(exc)
+    if exc.__cause__ is not None:
+        described["cause"] = _describe(exc.__cause__)
+    return described
+
+
+def configure_logs(level: int = logging.INFO, output: TextIO | None = None) -> None:
+    """Send all logging of this process to ``output`` (stderr) as JSON lines.  For long-running commands."""
+    destination = logging.StreamHandler(output or sys.stderr)
+    destination.setFormatter(JsonFormatter())
+    logging.basicConfig(level=level, handlers=[destination], force=True)
+    logging.captureWarnings(capture=True)

@@ -1,0 +1,160 @@
+"""Metrics: what is measured, as a type, and where the measurements go.
+
+The comment beside a name is its documentation; ``docs/operations.md`` lists the same names.  Durations are in seconds.
+No label carries chat text, a player id or anything else of open range.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client.exposition import generate_latest
+
+PREFIX: Final = "chatwarden_"
+
+CounterName = Literal[
+    "records_consumed_total",  # records read, by topic and partition
+    "verdicts_total",  # verdicts written, by action, category and resolved_by (who answered)
+    "dead_letters_total",  # records that could not be judged, by cause
+    "transactions_committed_total",  # Kafka transactions that committed
+    "transactions_aborted_total",  # Kafka transactions that were aborted, by cause
+    "producers_recreated_total",  # fresh starts of the producer, by cause (an unknown outcome, a fatal error …)
+    "rebalances_total",  # partitions assigned, revoked or lost, by kind
+    "redis_errors_total",  # round trips to Redis that failed, by kind (timeout, connection, invalid)
+    "cache_lookups_total",  # texts looked up in Redis, by result (hit, miss, skipped: the breaker was open)
+]
+GaugeName = Literal[
+    "consumer_lag",  # records that wait, by topic and partition
+    "lag_seconds",  # age of the oldest record that waits, by topic and partition
+    "dead_letter_ratio",  # share of dead letters among the last records
+    "degraded",  # 1 while a component (redis, classifier) is away and the stream goes on without it
+    "deciders",  # always 1; its labels are the digests of the scorer and the policy that are in service
+    "partitions_assigned",  # partitions that this worker owns
+]
+HistogramName = Literal[
+    "chunk_records",  # records per chunk
+    "phase_seconds",  # time per chunk in each phase (poll, judge, produce, commit)
+    "end_to_end_seconds",  # from the record's append (its timestamp) to its committed verdict
+    "redis_seconds",  # one round trip to Redis, by operation (read, write)
+]
+MetricName = CounterName | GaugeName | HistogramName
+
+_LATENCY: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_SIZES: Final = (1.0, 4.0, 16.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0, 16384.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric's labels and help; ``buckets`` for histograms."""
+
+    help: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = _LATENCY
+
+
+COUNTERS: Final[Mapping[CounterName, Metric]] = {
+    "records_consumed_total": Metric("Records read", ("topic", "partition")),
+    "verdicts_total": Metric("Verdicts written", ("action", "category", "resolved_by")),
+    "dead_letters_total": Metric("Records that could not be judged", ("cause",)),
+    "transactions_committed_total": Metric("Kafka transactions that committed"),
+    "transactions_aborted_total": Metric("Kafka transactions that were aborted", ("cause",)),
+    "producers_recreated_total": Metric("Fresh starts of the producer", ("cause",)),
+    "rebalances_total": Metric("Partitions assigned, revoked or lost", ("kind",)),
+    "redis_errors_total": Metric("Round trips to Redis that failed", ("kind",)),
+    "cache_lookups_total": Metric("Texts looked up in Redis", ("result",)),
+}
+GAUGES: Final[Mapping[GaugeName, Metric]] = {
+    "consumer_lag": Metric("Records that wait", ("topic", "partition")),
+    "lag_seconds": Metric("Age of the oldest record that waits", ("topic", "partition")),
+    "dead_letter_ratio": Metric("Share of dead letters among the last records"),
+    "degraded": Metric("1 while the stream goes on without a component", ("component",)),
+    "deciders": Metric("Digests of the scorer and the policy in service", ("scorer", "policy")),
+    "partitions_assigned": Metric("Partitions that this worker owns"),
+}
+HISTOGRAMS: Final[Mapping[HistogramName, Metric]] = {
+    "chunk_records": Metric("Records per chunk", (), _SIZES),
+    "phase_seconds": Metric("Time per chunk in each phase", ("phase",)),
+    "end_to_end_seconds": Metric("From a record's append to its committed verdict"),
+    "redis_seconds": Metric("One round trip to Redis", ("operation",)),
+}
+
+
+class Metrics(Protocol):
+    """Where measurements go.  Cheap enough for once per chunk, not for once per record."""
+
+    def count(self, name: CounterName, amount: float = 1, /, **labels: str) -> None:
+        """Add to a counter."""
+        ...
+
+    def gauge(self, name: GaugeName, value: float, /, **labels: str) -> None:
+        """Set a gauge."""
+        ...
+
+    def forget(self, name: GaugeName, /, **labels: str) -> None:
+        """Drop a gauge's labels, as of a partition that went to another worker."""
+        ...
+
+    def observe(self, name: HistogramName, value: float, /, **labels: str) -> None:
+        """Add to a histogram."""
+        ...
+
+
+class NoMetrics:
+    """Measures nothing."""
+
+    def count(self, name: CounterName, amount: float = 1, /, **labels: str) -> None:
+        """Ignore it."""
+
+    def gauge(self, name: GaugeName, value: float, /, **labels: str) -> None:
+        """Ignore it."""
+
+    def forget(self, name: GaugeName, /, **labels: str) -> None:
+        """Ignore it."""
+
+    def observe(self, name: HistogramName, value: float, /, **labels: str) -> None:
+        """Ignore it."""
+
+
+class PrometheusMetrics:
+    """Measurements for Prometheus, in a registry of their own, with the process's memory, CPU and open files."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        PlatformCollector(registry=self._registry)
+        self._counters = {
+            name: Counter(PREFIX + name, metric.help, metric.labels, registry=self._registry)
+            for name, metric in COUNTERS.items()
+        }
+        self._gauges = {
+            name: Gauge(PREFIX + name, metric.help, metric.labels, registry=self._registry)
+            for name, metric in GAUGES.items()
+        }
+        self._histograms = {
+            name: Histogram(PREFIX + name, metric.help, metric.labels, registry=self._registry, buckets=metric.buckets)
+            for name, metric in HISTOGRAMS.items()
+        }
+
+    def count(self, name: CounterName, amount: float = 1, /, **labels: str) -> None:
+        """Add to a counter."""
+        counter = self._counters[name]
+        (counter.labels(**labels) if labels else counter).inc(amount)
+
+    def gauge(self, name: GaugeName, value: float, /, **labels: str) -> None:
+        """Set a gauge."""
+        gauge = self._gauges[name]
+        (gauge.labels(**labels) if labels else gauge).set(value)
+
+    def forget(self, name: GaugeName, /, **labels: str) -> None:
+        """Drop a gauge's labels; none there is fine."""
+        self._gauges[name].remove_by_labels(labels)
+
+    def observe(self, name: HistogramName, value: float, /, **labels: str) -> None:
+        """Add to a histogram."""
+        histogram = self._histograms[name]
+        (histogram.labels(**labels) if labels else histogram).observe(value)
+
+    def exposition(self) -> bytes:
+        """Return everything in Prometheus' text format."""
+        return generate_latest(self._registry)

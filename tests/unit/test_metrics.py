@@ -1,0 +1,63 @@
+"""Metrics: the names are a type, the catalogue covers them, and Prometheus can read the result."""
+
+from typing import get_args
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from stream.metrics import (
+    COUNTERS,
+    GAUGES,
+    HISTOGRAMS,
+    PREFIX,
+    CounterName,
+    GaugeName,
+    HistogramName,
+    Metrics,
+    NoMetrics,
+    PrometheusMetrics,
+)
+
+
+def test_the_catalogue_has_every_name() -> None:
+    assert set(COUNTERS) == set(get_args(CounterName))
+    assert set(GAUGES) == set(get_args(GaugeName))
+    assert set(HISTOGRAMS) == set(get_args(HistogramName))
+
+
+def test_no_label_is_of_open_range() -> None:
+    labels = {label for metrics in (COUNTERS, GAUGES, HISTOGRAMS) for m in metrics.values() for label in m.labels}
+    assert labels.isdisjoint({"player_id", "channel_id", "event_id", "text", "game_id", "fingerprint"})
+
+
+def measure_something(metrics: Metrics) -> None:
+    metrics.count("verdicts_total", 3, action="block", category="insult", resolved_by="rule")
+    metrics.count("transactions_committed_total")
+    metrics.gauge("consumer_lag", 7, topic="chat.events", partition="2")
+    metrics.gauge("consumer_lag", 9, topic="chat.events", partition="3")
+    metrics.forget("consumer_lag", topic="chat.events", partition="3")
+    metrics.forget("consumer_lag", topic="chat.events", partition="4")
+    metrics.gauge("dead_letter_ratio", 0.25)
+    metrics.observe("chunk_records", 512)
+    metrics.observe("phase_seconds", 0.02, phase="judge")
+
+
+def test_prometheus_reads_what_was_measured() -> None:
+    metrics = PrometheusMetrics()
+    measure_something(metrics)
+    samples = {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(metrics.exposition().decode())
+        for sample in family.samples
+    }
+    verdicts = (("action", "block"), ("category", "insult"), ("resolved_by", "rule"))
+    assert samples[PREFIX + "verdicts_total", verdicts] == 3
+    assert samples[PREFIX + "transactions_committed_total", ()] == 1
+    assert samples[PREFIX + "consumer_lag", (("partition", "2"), ("topic", "chat.events"))] == 7
+    assert (PREFIX + "consumer_lag", (("partition", "3"), ("topic", "chat.events"))) not in samples
+    assert samples[PREFIX + "dead_letter_ratio", ()] == 0.25
+    assert samples[PREFIX + "chunk_records_sum", ()] == 512
+    assert samples[PREFIX + "phase_seconds_bucket", (("le", "0.025"), ("phase", "judge"))] == 1
+
+
+def test_measuring_nothing_takes_the_same_calls() -> None:
+    measure_something(NoMetrics())
