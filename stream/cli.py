@@ -1,13 +1,15 @@
 """The command line.  Importing it stays light: ``chatwarden --help`` loads no torch and no Kafka client."""
 
+import signal
 import sys
-from importlib.metadata import version
+from types import FrameType
 from typing import Annotated
 
 import typer
 
-from stream.commands import schema
+from stream.commands import moderate, schema
 from stream.errors import ChatwardenError
+from stream.interrupts import Interrupted
 
 app = typer.Typer(
     name="chatwarden",
@@ -17,15 +19,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     epilog=(
-        "Exit codes: 0 success · 1 limits missed · 2 usage or configuration · 75 transport (try again) · "
+        "Exit codes: 0 success · 1 limits missed · 2 usage or configuration · 74 file · 75 transport (try again) · "
         "76 fenced by another worker · 77 data lost · 78 too many dead letters · 130 interrupted"
     ),
 )
+app.command()(moderate.moderate)
 app.command()(schema.schema)
 
 
 def _version(value: bool | None) -> None:  # noqa: FBT001 - typer's callback signature
     if value:
+        from importlib.metadata import version
+
         typer.echo(version("chatwarden"))
         raise typer.Exit
 
@@ -39,10 +44,16 @@ def _main(
 
 def main() -> None:
     """Run a command; errors of ours become one message and an exit code."""
+    # Not KeyboardInterrupt, which click would turn into exit code 1.
+    signal.signal(signal.SIGINT, _interrupt)
     try:
         app()
     except ChatwardenError as exc:
         typer.echo(f"chatwarden: {exc}", err=True)
         sys.exit(exc.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    except Interrupted as exc:
+        sys.exit(exc.exit_code)
+
+
+def _interrupt(number: int, _: FrameType | None) -> None:
+    raise Interrupted(number)

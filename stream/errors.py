@@ -2,6 +2,7 @@
 
 ChatwardenError
  ├── ConfigError           2   a setting, policy or file is wrong; the message says which and how to mend it
+ ├── FileError            74   a file cannot be read or written
  ├── TransportError       75   Kafka, Redis or the network is away; trying again may help
  │    └── OutcomeUnknown       a transaction may or may not have happened; start afresh from the committed offsets
  ├── Fenced               76   another worker uses our transactional id
@@ -25,6 +26,12 @@ class ConfigError(ChatwardenError):
     """A setting, policy or file is wrong."""
 
     exit_code = 2
+
+
+class FileError(ChatwardenError):
+    """A file cannot be read or written."""
+
+    exit_code = 74
 
 
 class TransportError(ChatwardenError):

@@ -1,0 +1,51 @@
+"""Interrupts: what is in hand is finished, what is waited for is not."""
+
+import os
+import signal
+
+import pytest
+
+from stream.interrupts import Interrupted, Interrupts
+
+
+def interrupt() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_work_in_hand_is_finished() -> None:
+    with Interrupts() as interrupts:
+        interrupt()
+        done = sum(range(1000))
+        with pytest.raises(Interrupted) as caught:
+            interrupts.check()
+    assert done == 499_500
+    assert caught.value.exit_code == 130
+
+
+def test_waiting_is_not() -> None:
+    with Interrupts() as interrupts, pytest.raises(Interrupted):
+        interrupts.wait(interrupt)
+
+
+def test_after_a_signal_nothing_is_waited_for() -> None:
+    with Interrupts() as interrupts:
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(Interrupted) as caught:
+            interrupts.wait(lambda: pytest.fail("waited"))
+    assert caught.value.exit_code == 143
+
+
+def test_a_second_signal_is_for_those_who_cannot_wait() -> None:
+    with Interrupts():
+        interrupt()
+        with pytest.raises(Interrupted):
+            interrupt()
+
+
+def test_without_a_signal_nothing_happens_and_handlers_are_given_back() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with Interrupts() as interrupts:
+        assert signal.getsignal(signal.SIGINT) != before
+        assert interrupts.wait(lambda: 7) == 7
+        interrupts.check()
+    assert signal.getsignal(signal.SIGINT) == before
