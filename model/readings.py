@@ -1,0 +1,186 @@
+"""Readings: what a disguised text says to the eye.
+
+The canonical form folds only what nobody can see.  Players write for eyes: look-alike letters, digits for letters,
+spaced or drawn-out words.  Undoing that hurts ordinary words ("e50" is a tank), so each undone form is a *reading*
+beside the text, never in place of it, and whoever judges takes the worst.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from model.lookalikes import LOOKALIKES
+
+MAX_READINGS: Final = 3
+"""The canonical text and at most two more."""
+
+
+class View(NamedTuple):
+    """A text made from another, and where each of its code points stood there.
+
+    ``starts`` and ``ends`` have one offset per code point of ``text``.
+    """
+
+    text: str
+    starts: Sequence[int]
+    ends: Sequence[int]
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Map a span of this view (end exclusive, not empty) to the text it was made from."""
+        return self.starts[start], self.ends[end - 1]
+
+
+_LEET: Final = str.maketrans("0134578@$!|+€", "oieastbasiite")
+# A sign or digit reads as a letter between letters, before three letters, or after three.
+_LEET_SIGN: Final = r"[01345789@$!|+€]"
+_LEET_WORD: Final = re.compile(
+    rf"(?<=[a-z]){_LEET_SIGN}{{1,2}}(?=[a-z])"
+    rf"|(?<![a-z0-9@$]){_LEET_SIGN}{{1,2}}(?=[a-z]{{2}})"
+    rf"|(?<=[a-z]{{3}})[01345789@$€]{{1,2}}(?![a-z0-9])"
+)
+_MIXED: Final = re.compile(r"[a-z0-9@$!|+€]*[a-z][a-z0-9@$!|+€]*")
+_GAP: Final = r"[ ._*\-,|/~'\"+=:;]"
+_SPACED: Final = re.compile(rf"(?<![a-z0-9@$])[a-z0-9@$!](?:{_GAP}{{1,3}}[a-z0-9@$!](?![a-z0-9@$])){{2,}}")
+_GAPS: Final = re.compile(rf"{_GAP}+")
+_INSIDE: Final = re.compile(r"(?<=[a-z])[._*\-,|/~'\"+=:;^`]+(?=[a-z])")
+_BETWEEN: Final = re.compile(r"(?<=\w)[^\w\s'@#$&]+ [^\w@#$&]*(?=\w)|(?<=\w) [^\w\s'@#$&]+ ?(?=\w)")
+_RUN: Final = re.compile(r"([^\W\d])\1{2,}")
+_DISGUISED: Final = re.compile(
+    r"[^\x00-\x7f]|[a-z][0-9@$!|+]|[0-9@$!|+][a-z]"
+    r"|(?:^|[^a-z0-9])[a-z0-9@$!][ ._*\-,|/~'\"+=:;]{1,3}[a-z0-9@$!](?:[^a-z0-9@$]|$)"
+    r"|([a-z])\1\1|[a-z][._*\-,|/~'\"+=:;^`][a-z]"
+)
+
+
+def is_disguised(canonical: str) -> bool:
+    """Tell whether the text may have further readings.  Cheap; errs towards yes."""
+    return _DISGUISED.search(canonical) is not None
+
+
+def views(canonical: str) -> tuple[View, ...]:
+    """Return the further readings of a canonical text, with maps into it; at most two, none equal to another.
+
+    The first undoes everything and cuts drawn-out letters to one ("fuuuck"), the second cuts them to two
+    ("noooob").
+    """
+    if not is_disguised(canonical):
+        return ()
+    plain = _undo(as_view(canonical))
+    found = dict.fromkeys((_sub(plain, _RUN, _first), _sub(plain, _RUN, _first_two)))
+    unique = {view.text: view for view in found if view.text != canonical}
+    return tuple(unique.values())
+
+
+def without_punctuation(view: View) -> View:
+    """Return the view with the signs between its words taken as one blank, so that phrases are found across them."""
+    return _sub(view, _BETWEEN, lambda _: [(0, " ")])
+
+
+def as_view(canonical: str) -> View:
+    """Return a canonical text as a view of itself."""
+    return View(canonical, range(len(canonical)), range(1, len(canonical) + 1))
+
+
+def readings(canonical: str) -> tuple[str, ...]:
+    """Return the canonical text and then its further readings, at most ``MAX_READINGS`` in all."""
+    if not is_disguised(canonical):
+        return (canonical,)
+    return (canonical, *(view.text for view in views(canonical)))
+
+
+def _undo(view: View) -> View:
+    if not view.text.isascii():
+        view = _translate(view)
+    view = _sub(view, _SPACED, _joined)
+    view = _sub(view, _MIXED, _decoded)
+    return _sub(view, _INSIDE, _nothing)
+
+
+Kept = list[tuple[int, str]]
+"""What stands for a match: offsets into it, with the code point to write."""
+
+
+def _sub(view: View, pattern: re.Pattern[str], keep: Callable[[str], Kept]) -> View:
+    """Rewrite each match; what is dropped belongs to the code point before it, inside a match only."""
+    text: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    last = 0
+    for match in pattern.finditer(view.text):
+        kept = keep(match.group())
+        begin, stop = match.span()
+        text.append(view.text[last:begin])
+        starts.extend(view.starts[last:begin])
+        ends.extend(view.ends[last:begin])
+        text.extend(letter for _, letter in kept)
+        starts.extend(view.starts[begin + place] for place, _ in kept)
+        ends.extend(view.ends[begin + place] for place, _ in kept)
+        if kept:
+            ends[-1] = view.ends[stop - 1]
+        last = stop
+    if not last:
+        return view
+    text.append(view.text[last:])
+    starts.extend(view.starts[last:])
+    ends.extend(view.ends[last:])
+    return View("".join(text), tuple(starts), tuple(ends))
+
+
+def _translate(view: View) -> View:
+    """Fold look-alike letters; one code point may become several, and a loose mark none.
+
+    Where a text has letters that resemble none of ours it is written in its own script, and only words that mix
+    in ASCII letters are disguised.
+    """
+    foreign = any(letter.isalpha() and not _reads_as(letter).isascii() for letter in view.text)
+    pieces: list[str] = []
+    for token in _TOKEN.findall(view.text):
+        if foreign and not _ASCII_LETTER.search(token):
+            pieces.extend(token)
+        else:
+            pieces.extend(map(_reads_as, token))
+    places = [place for place, piece in enumerate(pieces) for _ in piece]
+    return View(
+        "".join(pieces),
+        tuple(view.starts[place] for place in places),
+        tuple(view.ends[place] for place in places),
+    )
+
+
+_TOKEN: Final = re.compile(r"\s+|\S+")
+_ASCII_LETTER: Final = re.compile(r"[a-z]")
+
+
+@lru_cache(maxsize=4_096)
+def _reads_as(letter: str) -> str:
+    """Return the ASCII letters that ``letter`` looks like, nothing for a mark on another, or itself."""
+    if letter.isascii():
+        return letter
+    if unicodedata.category(letter) in {"Mn", "Me"}:
+        return "" if letter != "\ufe0f" else letter
+    base = unicodedata.normalize("NFD", letter)[0]
+    return base if base.isascii() else LOOKALIKES.get(base, letter)
+
+
+def _first(run: str) -> Kept:
+    return [(0, run[0])]
+
+
+def _first_two(run: str) -> Kept:
+    return [(0, run[0]), (1, run[1])]
+
+
+def _nothing(_: str) -> Kept:
+    return []
+
+
+def _joined(run: str) -> Kept:
+    """Close the gaps of a spaced word; digits are read as letters in the next step."""
+    return [(place, letter) for place, letter in enumerate(run) if not _GAPS.fullmatch(letter)]
+
+
+def _decoded(word: str) -> Kept:
+    decoded = _LEET_WORD.sub(lambda match: match.group().translate(_LEET), word)
+    return list(enumerate(decoded))

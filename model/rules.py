@@ -1,0 +1,175 @@
+"""Rules: is it obvious?  Words, phrases and patterns of a game's pack, with the places where they hit.
+
+A blocking rule settles a text, and so does an allowed whole text ("gg").  A flagging rule settles nothing: its text
+stays open for the classifier, so that a mild rule never shields a message, and the action cannot get milder.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from model.normalise import canonical
+from model.policy import Limits
+from model.resolver import Answer, Floor, Hint, Reply, Scores, Span, Text
+from model.rules_match import Hit, Matcher
+from model.rules_pack import PackError, PackSource, Rule, read_pack
+from schemas.taxonomy import NON_TOXIC, Category, Taxonomy
+from schemas.verdict import ResolvedBy
+
+RULES_VERSION: Final = "1"
+"""Part of the digest: raise it with any change of what a rule means."""
+PACKS: Final = Path(__file__).parent / "packs"
+"""The packs that ship with the product: default, moba, shooter, kids."""
+
+
+class Pack:
+    """A pack, compiled whole."""
+
+    def __init__(self, source: PackSource) -> None:
+        """Compile.
+
+        Raises:
+            PackError: something in it cannot be used; names file, line, rule and reason.
+        """
+        self.name: Final = source.head.name
+        self.categories: Final = source.categories
+        self.thresholds: Final[dict[str, Limits]] = source.thresholds
+        self.rules: Final = tuple(sourced.rule for sourced in source.rules)
+        self.allowed_texts: Final = _allowed_texts(self.rules)
+        self._matcher = Matcher(source)
+        self.digest: Final = _digest(source)
+        for text, hits in self._matched(list(self.allowed_texts)).items():
+            rule = self.rules[hits[0].rule]
+            if rule.action == "block":
+                raise PackError(f"pack {self.name!r}: {text!r} is both allowed as a whole and blocked by {rule.id!r}")
+
+    @property
+    def langs(self) -> frozenset[str]:
+        """The languages that some rule is only for; empty when nothing depends on the language."""
+        return frozenset(lang for rule in self.rules for lang in rule.langs)
+
+    def find(self, texts: Sequence[str]) -> dict[int, list[Hit]]:
+        """Return the hits in canonical texts, by number of the text."""
+        return self._matcher.find(texts)
+
+    def _matched(self, texts: list[str]) -> dict[str, list[Hit]]:
+        return {texts[number]: hits for number, hits in self._matcher.find(texts).items()}
+
+
+def load_pack(folder: Path) -> Pack:
+    """Read and compile a pack: all of it or nothing.
+
+    Raises:
+        PackError: it cannot be used; each line of the message names file, line, rule and reason.
+    """
+    return Pack(read_pack(folder))
+
+
+def extended(taxonomy: Taxonomy, packs: Iterable[Pack]) -> Taxonomy:
+    """Return the taxonomy with the categories that packs add at its end; what it has already stays as it is."""
+    added: dict[str, Category] = {}
+    for pack in packs:
+        for category in pack.categories:
+            if category.name not in taxonomy.names:
+                added.setdefault(category.name, category)
+    return taxonomy.model_copy(update={"categories": (*taxonomy.categories, *added.values())})
+
+
+class RulesResolver:
+    """The rules of each game's pack, as a resolver."""
+
+    kind: ResolvedBy = "rule"
+
+    def __init__(self, packs: Mapping[str, Pack], taxonomy: Taxonomy) -> None:
+        """Bind packs to a taxonomy; ``packs`` has ``""`` for games without one of their own.
+
+        Raises:
+            PackError: a pack needs a category that the taxonomy lacks (see ``extended``).
+        """
+        self._packs = {name: _Bound(pack, taxonomy) for name, pack in packs.items()}
+        parts = {name: pack.digest for name, pack in packs.items()}
+        document = json.dumps([RULES_VERSION, parts], sort_keys=True)
+        self.digest: Final = hashlib.blake2b(document.encode(), digest_size=16).hexdigest()
+
+    def __call__(self, texts: Sequence[Text], /) -> list[Reply]:
+        """Answer what is obvious, mark what is doubtful, leave the rest.  Never blocks."""
+        replies: list[Reply] = [None] * len(texts)
+        by_pack: dict[str, list[int]] = {}
+        for number, text in enumerate(texts):
+            by_pack.setdefault(text.pack, []).append(number)
+        for name, numbers in by_pack.items():
+            bound = self._packs.get(name) or self._packs.get("")
+            if bound is not None:
+                bound.reply([texts[number] for number in numbers], numbers, replies)
+        return replies
+
+
+class _Bound:
+    """A pack with each rule's category placed in a taxonomy."""
+
+    def __init__(self, pack: Pack, taxonomy: Taxonomy) -> None:
+        self._pack = pack
+        self._severities = taxonomy.severities
+        self._places = _places(pack, taxonomy)
+        self._one_hot = [_one_hot(place, len(taxonomy.names)) for place in range(len(taxonomy.names))]
+        harmless = Answer(self._one_hot[taxonomy.names.index(NON_TOXIC)], "rule")
+        self._allowed: dict[str, Answer] = dict.fromkeys(pack.allowed_texts, harmless)
+
+    def reply(self, texts: Sequence[Text], numbers: Sequence[int], replies: list[Reply]) -> None:
+        """Write the replies to ``texts`` at their ``numbers``."""
+        still_open: list[int] = []
+        for place, text in enumerate(texts):
+            answer = self._allowed.get(text.canonical)
+            if answer is None:
+                still_open.append(place)
+            else:
+                replies[numbers[place]] = answer
+        found = self._pack.find([texts[place].canonical for place in still_open])
+        for number, hits in found.items():
+            place = still_open[number]
+            replies[numbers[place]] = self._judged(texts[place], hits)
+
+    def _judged(self, text: Text, hits: Sequence[Hit]) -> Reply:
+        """The severest action wins, then the severest category, then the earlier rule."""
+        rules = self._pack.rules
+        applying = [hit for hit in hits if not rules[hit.rule].langs or text.lang in rules[hit.rule].langs]
+        if not applying:
+            return None
+        blocking = [hit for hit in applying if rules[hit.rule].action == "block"]
+        strongest = max(blocking or applying, key=lambda hit: (self._severities[self._places[hit.rule]], -hit.rule))
+        category = self._places[strongest.rule]
+        applying.sort(key=lambda hit: (hit.start, hit.end, hit.rule))
+        spans = tuple(Span(hit.start, hit.end, rules[hit.rule].id) for hit in applying)
+        if blocking:
+            return Answer(self._one_hot[category], "rule", Floor("block", category), spans)
+        return Hint(Floor("flag", category), spans)
+
+
+def _places(pack: Pack, taxonomy: Taxonomy) -> list[int]:
+    """Return each rule's category as a position of the taxonomy."""
+    names = taxonomy.names
+    missing = sorted({rule.category for rule in pack.rules if rule.category and rule.category not in names})
+    if missing:
+        raise PackError(f"pack {pack.name!r}: the taxonomy {taxonomy.name!r} lacks {', '.join(missing)}; extend it")
+    return [names.index(rule.category or NON_TOXIC) for rule in pack.rules]
+
+
+def _one_hot(place: int, size: int) -> Scores:
+    return tuple(float(number == place) for number in range(size))
+
+
+def _allowed_texts(rules: Iterable[Rule]) -> dict[str, str]:
+    """Return the canonical texts that are allowed as a whole, with the rule that says so."""
+    return {canonical(text): rule.id for rule in rules if rule.action == "allow" for text in rule.whole}
+
+
+def _digest(source: PackSource) -> str:
+    """Digest of all that decides: rules and allow-words, not the examples or the thresholds."""
+    document = {
+        "rules": [sourced.rule.model_dump(mode="json", exclude={"hit", "miss"}) for sourced in source.rules],
+        "allowed": [allowed.model_dump(mode="json") for allowed in source.allowed],
+    }
+    packed = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+    return hashlib.blake2b(packed, digest_size=16).hexdigest()

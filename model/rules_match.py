@@ -1,0 +1,280 @@
+"""Finding what rules look for, in a whole chunk of texts at once.
+
+The texts and their further readings are joined by line breaks, which no canonical text has, and searched in one
+pass; only what hits costs Python.
+"""
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+import ahocorasick_rs
+import re2
+
+from model.normalise import canonical
+from model.readings import View, as_view, views, without_punctuation
+from model.rules_detect import PATTERNS, check_of, flood
+from model.rules_pack import PackError, PackSource, Rule, Sourced
+
+PATTERN_MEMORY: Final = 1 << 20
+"""Bytes that one compiled pattern may take; RE2 refuses what needs more."""
+UNION_MEMORY: Final = 64 << 20
+
+_ALLOWED: Final = -1
+
+
+class Hit(NamedTuple):
+    """A rule (its number) and where it hit in the canonical text."""
+
+    rule: int
+    start: int
+    end: int
+
+
+class _Line(NamedTuple):
+    """One line of the joined text: whose it is, and the reading it shows (None: the canonical text)."""
+
+    owner: int
+    text: str
+    view: View | None
+
+
+class _Entry(NamedTuple):
+    """Something to find: for which rule, and whether words must begin and end where it does."""
+
+    rule: int
+    begins: bool
+    ends: bool
+
+
+class _Pattern(NamedTuple):
+    rule: int
+    compiled: re.Pattern[str]
+    accepts: Callable[[str], bool]
+
+
+class Matcher:
+    """Everything that one pack's rules look for, compiled."""
+
+    def __init__(self, pack: PackSource) -> None:
+        """Compile.
+
+        Raises:
+            PackError: an entry or a pattern cannot be used; names every one with its place and the reason.
+        """
+        self._rules: Final = [sourced.rule for sourced in pack.rules]
+        self._entries: dict[str, list[_Entry]] = {}
+        self._whole: dict[str, list[int]] = {}
+        self._patterns: list[_Pattern] = []
+        self._floods = [(number, found) for number, rule in enumerate(self._rules) if (found := flood(rule))]
+        faults = [fault for number, sourced in enumerate(pack.rules) for fault in self._add(number, sourced)]
+        if faults:
+            raise PackError("\n".join(faults))
+        for allowed in pack.allowed:
+            for entry in allowed.words + allowed.phrases:
+                self._entry(entry, _Entry(_ALLOWED, begins=True, ends=True))
+            for entry in allowed.stems:
+                self._entry(entry, _Entry(_ALLOWED, begins=True, ends=False))
+        self._listed = list(self._entries.values())
+        self._automaton = ahocorasick_rs.AhoCorasick(list(self._entries), store_patterns=False)
+        self._union = _union(self._patterns)
+
+    def find(self, texts: Sequence[str]) -> dict[int, list[Hit]]:
+        """Return the hits by number of the text; texts without any are left out."""
+        lines = [_Line(number, text, None) for number, text in enumerate(texts)]
+        lines.extend(_Line(number, view.text, view) for number, text in enumerate(texts) for view in _seen(text))
+        found: dict[int, list[Hit]] = {}
+        for line, hits in self._search(lines):
+            kept = _without_allowed(hits)
+            if kept:
+                found.setdefault(line.owner, []).extend(_mapped(line, hit) for hit in kept)
+        return {owner: list(dict.fromkeys(hits)) for owner, hits in found.items()}
+
+    def _search(self, lines: Sequence[_Line]) -> Iterator[tuple[_Line, list[Hit]]]:
+        """Yield each line that has hits, with them; its allowed places are among them."""
+        found: dict[int, list[Hit]] = {}
+        for number, hit in self._by_words(lines):
+            found.setdefault(number, []).append(hit)
+        for number in self._candidates(lines):
+            found.setdefault(number, []).extend(self._by_patterns(lines[number].text))
+        for number, line in enumerate(lines):
+            if line.text in self._whole:
+                whole = [Hit(rule, 0, len(line.text)) for rule in self._whole[line.text]]
+                found.setdefault(number, []).extend(whole)
+            if line.view is None:
+                for rule, repeated in self._floods:
+                    found.setdefault(number, []).extend(Hit(rule, *span) for span in repeated(line.text))
+        for number, hits in found.items():
+            yield lines[number], self._seen_there(lines[number], hits)
+
+    def _seen_there(self, line: _Line, hits: list[Hit]) -> list[Hit]:
+        """Drop what rules for texts as written found in another reading."""
+        if line.view is None:
+            return hits
+        return [hit for hit in hits if hit.rule == _ALLOWED or not self._rules[hit.rule].as_written]
+
+    def _by_words(self, lines: Sequence[_Line]) -> Iterator[tuple[int, Hit]]:
+        joined = "\n".join([line.text for line in lines])
+        matches = self._automaton.find_matches_as_indexes(joined, overlapping=True)
+        if not matches:
+            return
+        starts = _starts(lines)
+        for which, start, end in matches:
+            for entry in self._listed[which]:
+                if entry.begins and start and joined[start - 1].isalnum():
+                    continue
+                if entry.ends and joined[end : end + 1].isalnum():
+                    continue
+                number = bisect_right(starts, start) - 1
+                first, last = (start, end) if entry.begins and entry.ends else _word(joined, start, end)
+                yield number, Hit(entry.rule, first - starts[number], last - starts[number])
+
+    def _candidates(self, lines: Sequence[_Line]) -> Iterator[int]:
+        """Yield the lines in which some pattern may hit: one search over all, on from the next line at each hit."""
+        if self._union is None:
+            return
+        encoded = [line.text.encode() for line in lines]
+        joined = b"\n".join(encoded)
+        starts, place = [], 0
+        for piece in encoded:
+            starts.append(place)
+            place += len(piece) + 1
+        at = 0
+        while match := self._union.search(joined, at):
+            number = bisect_right(starts, match.start()) - 1
+            yield number
+            if number + 1 == len(starts):
+                return
+            at = starts[number + 1]
+
+    def _by_patterns(self, text: str) -> Iterator[Hit]:
+        for pattern in self._patterns:
+            for match in pattern.compiled.finditer(text):
+                if pattern.accepts(match.group()):
+                    yield Hit(pattern.rule, *match.span())
+
+    def _add(self, number: int, sourced: Sourced) -> Iterator[str]:
+        """Take in one rule; yields what is wrong with it."""
+        rule = sourced.rule
+        for entry in rule.words + rule.phrases:
+            yield from self._checked(sourced, entry, _Entry(number, begins=True, ends=True))
+        for entry in rule.stems:
+            yield from self._checked(sourced, entry, _Entry(number, begins=True, ends=False))
+        for entry in rule.parts:
+            yield from self._checked(sourced, entry, _Entry(number, begins=False, ends=False))
+        if rule.action != "allow":
+            for entry in rule.whole:
+                self._whole.setdefault(canonical(entry), []).append(number)
+        for source in _sources(rule):
+            try:
+                self._patterns.append(_Pattern(number, compiled(source), check_of(rule.detector)))
+            except PackError as exc:
+                yield sourced.fault(str(exc), source if source in rule.patterns else None)
+
+    def _checked(self, sourced: Sourced, entry: str, what: _Entry) -> Iterator[str]:
+        if not self._entry(entry, what):
+            yield sourced.fault(f"{entry!r} has no letter or digit left once it is in canonical form", entry)
+
+    def _entry(self, entry: str, what: _Entry) -> bool:
+        """Take in an entry, and a phrase without its blanks too: people leave them out."""
+        spelled = canonical(entry)
+        if not any(letter.isalnum() for letter in spelled):
+            return False
+        for spelling in {spelled, spelled.replace(" ", ""), spelled.replace("'", "")}:
+            if spelling == spelled or len(spelling) > 5:
+                self._entries.setdefault(spelling, []).append(what)
+        return True
+
+
+def compiled(source: str) -> re.Pattern[str]:
+    """Compile one pattern as rules use it: on one canonical text, in bounded memory, in linear time.
+
+    Raises:
+        PackError: why RE2 cannot take it, or what makes it no pattern for a text.
+    """
+    options = re2.Options()
+    options.max_mem = PATTERN_MEMORY
+    options.never_capture = True
+    options.log_errors = False
+    try:
+        re2.compile(source, options)  # alone, so that a stray bracket cannot close the one around it
+        pattern: re.Pattern[str] = re2.compile(f"(?m:{source})", options)
+    except re2.error as exc:
+        raise PackError(_reason(source, exc)) from exc
+    if pattern.search("") or pattern.search("\n"):
+        raise PackError(f"pattern {source!r} matches the empty text; make some part of it obligatory")
+    if re.search(r"\\[Az]", source):
+        raise PackError(f"pattern {source!r}: write ^ and $ for the ends of a text, not \\A and \\z")
+    return pattern
+
+
+def _reason(source: str, exc: Exception) -> str:
+    message = exc.args[0].decode() if exc.args and isinstance(exc.args[0], bytes) else str(exc)
+    hint = ""
+    if "(?" in message or re.search(r"\\[1-9]", message):
+        hint = "; look-around and back-references take more than linear time and are not supported (RE2 syntax)"
+    if "too large" in message or "repetition" in message:
+        hint = f"; compiled it would take more than {PATTERN_MEMORY >> 10} KiB: lower the repetition counts"
+    return f"pattern {source!r}: {message}{hint}"
+
+
+def _seen(text: str) -> Iterator[View]:
+    """Yield the further views of a text that rules look at."""
+    further = views(text)
+    yield from further
+    for view in (as_view(text), *further):
+        phrased = without_punctuation(view)
+        if phrased is not view:
+            yield phrased
+
+
+def _sources(rule: Rule) -> tuple[str, ...]:
+    if rule.detector is not None and rule.detector in PATTERNS:
+        return (*rule.patterns, PATTERNS[rule.detector])
+    return rule.patterns
+
+
+def _union(patterns: Sequence[_Pattern]) -> re.Pattern[bytes] | None:
+    """Return one pattern that hits wherever any of them does; a search falls back to less memory, never to less."""
+    if not patterns:
+        return None
+    options = re2.Options()
+    options.max_mem = UNION_MEMORY
+    options.never_capture = True
+    options.log_errors = False
+    either = "|".join(f"(?:{pattern.compiled.pattern})" for pattern in patterns)
+    union: re.Pattern[bytes] = re2.compile(either.encode(), options)
+    return union
+
+
+def _without_allowed(hits: list[Hit]) -> list[Hit]:
+    allowed = [hit for hit in hits if hit.rule == _ALLOWED]
+    return [
+        hit
+        for hit in hits
+        if hit.rule != _ALLOWED and not any(a.start <= hit.start and hit.end <= a.end for a in allowed)
+    ]
+
+
+def _mapped(line: _Line, hit: Hit) -> Hit:
+    if line.view is None:
+        return hit
+    return Hit(hit.rule, *line.view.span(hit.start, hit.end))
+
+
+def _starts(lines: Sequence[_Line]) -> list[int]:
+    starts, place = [], 0
+    for line in lines:
+        starts.append(place)
+        place += len(line.text) + 1
+    return starts
+
+
+def _word(joined: str, start: int, end: int) -> tuple[int, int]:
+    """Widen a span to the word it is in."""
+    while start and joined[start - 1].isalnum():
+        start -= 1
+    while joined[end : end + 1].isalnum():
+        end += 1
+    return start, end

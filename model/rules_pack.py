@@ -1,0 +1,261 @@
+"""What a rule pack says, as data: a folder of TOML files, read whole or refused with the place and the reason.
+
+``pack.toml`` names the pack and its categories, ``rules*.toml`` hold rules, ``allow.toml`` the words of a game that
+look worse than they are, ``thresholds.toml`` its part of the policy, ``examples.jsonl`` what must and must not happen.
+"""
+
+import tomllib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from model.policy import Limits
+from schemas.taxonomy import Category, CategoryName
+from schemas.verdict import Action
+
+MAX_FILE: Final = 1 << 20
+MAX_ENTRIES: Final = 20_000
+"""Words and phrases that one pack may hold."""
+MAX_PATTERNS: Final = 500
+MAX_DEPTH: Final = 4
+"""Packs that may stand behind one another by ``extends``."""
+
+
+class PackError(ValueError):
+    """A pack that cannot be used; each line of the message names file, line, rule and reason."""
+
+
+Entry = Annotated[str, Field(min_length=1, max_length=200)]
+Entries = tuple[Entry, ...]
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
+Detector = Literal["address", "card", "characters", "email", "handle", "invite", "link", "network", "phone", "words"]
+
+
+class Rule(BaseModel):
+    """One rule.  ``allow`` settles a whole text as harmless, ``block`` settles it, ``flag`` only leaves a mark."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+    action: Action
+    category: CategoryName | None = None
+    langs: tuple[Language, ...] = ()
+    as_written: bool = False
+    """Look at the canonical text only, at no de-disguised reading of it."""
+    whole: Entries = ()
+    words: Entries = ()
+    stems: Entries = ()
+    parts: Entries = ()
+    phrases: Entries = ()
+    patterns: tuple[Annotated[str, Field(min_length=1, max_length=1_000)], ...] = ()
+    detector: Detector | None = None
+    at_least: Annotated[int, Field(ge=1, le=4_000)] | None = None
+    """How many repetitions a flood detector asks for."""
+    hit: Annotated[tuple[str, ...], Field(min_length=1)]
+    miss: Annotated[tuple[str, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        searching = self.words + self.stems + self.parts + self.phrases + self.patterns
+        if self.action == "allow":
+            if self.category is not None or searching or self.detector or self.langs:
+                raise ValueError("an allow rule has whole texts only: no category, words, patterns, detector or langs")
+            if not self.whole:
+                raise ValueError("an allow rule needs texts under 'whole'")
+        elif self.category is None:
+            raise ValueError(f"a rule that may {self.action} needs a category")
+        elif not (searching or self.whole or self.detector):
+            raise ValueError("the rule looks for nothing; give it words, stems, parts, phrases, patterns or a detector")
+        if (self.at_least is not None) != (self.detector in {"characters", "words"}):
+            raise ValueError("at_least belongs to the detectors 'characters' and 'words', and they need it")
+        return self
+
+
+class Allowed(BaseModel):
+    """Words and phrases inside which no rule hits, by how they are bordered; and why."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    words: Entries = ()
+    stems: Entries = ()
+    phrases: Entries = ()
+
+
+class Head(BaseModel):
+    """``pack.toml``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+    description: Annotated[str, Field(min_length=1)]
+    extends: str | None = None
+    without: tuple[str, ...] = ()
+    """Ids of inherited rules that do not hold here."""
+    categories: tuple[Category, ...] = ()
+
+
+class _Rules(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    rules: tuple[Rule, ...]
+
+
+class _Thresholds(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    thresholds: dict[CategoryName, Limits]
+
+
+class Place(NamedTuple):
+    """Where something stands, for messages."""
+
+    file: Path
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+class Sourced(NamedTuple):
+    """A rule and where it stands."""
+
+    rule: Rule
+    file: Path
+    source: str
+
+    def fault(self, reason: str, word: str | None = None) -> str:
+        """Word a complaint about this rule, at the line that has ``word`` or else its id."""
+        line = line_of(self.source, f'"{self.rule.id}"')
+        if word is not None:
+            line = line_of(self.source, word, line)
+        return f"{Place(self.file, line)}: rule {self.rule.id!r}: {reason}"
+
+
+class PackSource(NamedTuple):
+    """A pack as read, with all that it inherits."""
+
+    head: Head
+    categories: tuple[Category, ...]
+    rules: tuple[Sourced, ...]
+    allowed: tuple[Allowed, ...]
+    thresholds: dict[str, Limits]
+
+
+def read_pack(folder: Path) -> PackSource:
+    """Read a pack and the packs it extends.
+
+    Raises:
+        PackError: a file is missing, too large, not TOML or says something it must not; all faults of a file at once.
+    """
+    chain = _chain(folder)
+    head = chain[-1][1]
+    rules: dict[str, Sourced] = {}
+    allowed: list[Allowed] = []
+    categories: dict[str, Category] = {}
+    thresholds: dict[str, Limits] = {}
+    for place, each in chain:
+        _drop(rules, each, place)
+        categories |= {category.name: category for category in each.categories}
+        _add(rules, _read_rules(place))
+        if (place / "allow.toml").is_file():
+            allowed.append(_validated(place / "allow.toml", Allowed)[0])
+        if (place / "thresholds.toml").is_file():
+            thresholds |= _validated(place / "thresholds.toml", _Thresholds)[0].thresholds
+    _check_size(folder, rules.values(), allowed)
+    _check_categories(rules.values(), categories)
+    return PackSource(head, tuple(categories.values()), tuple(rules.values()), tuple(allowed), thresholds)
+
+
+def _chain(folder: Path) -> list[tuple[Path, Head]]:
+    """Return the pack's folders and heads, the one everything rests on first."""
+    chain: list[tuple[Path, Head]] = []
+    place: Path | None = folder
+    while place is not None:
+        if len(chain) == MAX_DEPTH:
+            raise PackError(f"{folder / 'pack.toml'}:1: more than {MAX_DEPTH} packs extend one another; mend 'extends'")
+        head, _ = _validated(place / "pack.toml", Head)
+        chain.append((place, head))
+        place = place / head.extends if head.extends else None
+    return chain[::-1]
+
+
+def _drop(rules: dict[str, Sourced], head: Head, folder: Path) -> None:
+    for name in head.without:
+        if rules.pop(name, None) is None:
+            raise PackError(f"{folder / 'pack.toml'}:1: without: no inherited rule is called {name!r}")
+
+
+def _add(rules: dict[str, Sourced], more: Iterable[Sourced]) -> None:
+    for sourced in more:
+        if sourced.rule.id in rules:
+            raise PackError(sourced.fault("the id is taken; give each rule its own"))
+        rules[sourced.rule.id] = sourced
+
+
+def _read_rules(folder: Path) -> Iterable[Sourced]:
+    for file in sorted(folder.glob("rules*.toml")):
+        document, source = _validated(file, _Rules)
+        for rule in document.rules:
+            yield Sourced(rule, file, source)
+
+
+def _check_size(folder: Path, rules: Iterable[Sourced], allowed: Sequence[Allowed]) -> None:
+    entries = sum(len(a.words) + len(a.stems) + len(a.phrases) for a in allowed)
+    patterns = 0
+    for sourced in rules:
+        rule = sourced.rule
+        entries += len(rule.whole) + len(rule.words) + len(rule.stems) + len(rule.parts) + len(rule.phrases)
+        patterns += len(rule.patterns)
+    if entries > MAX_ENTRIES or patterns > MAX_PATTERNS:
+        raise PackError(
+            f"{folder}:1: {entries} words and {patterns} patterns; "
+            f"at most {MAX_ENTRIES} and {MAX_PATTERNS} are taken: split the pack by game"
+        )
+
+
+def _check_categories(rules: Iterable[Sourced], categories: dict[str, Category]) -> None:
+    faults = [
+        sourced.fault(f"category {sourced.rule.category!r} is not declared under [[categories]] in pack.toml")
+        for sourced in rules
+        if sourced.rule.category is not None and sourced.rule.category not in categories
+    ]
+    if faults:
+        raise PackError("\n".join(faults))
+
+
+_Form = TypeVar("_Form", bound=BaseModel)
+
+
+def _validated(file: Path, kind: type[_Form]) -> tuple[_Form, str]:
+    """Read one file into its form; returns the text too, to find places in it."""
+    try:
+        if file.stat().st_size > MAX_FILE:
+            raise PackError(f"{file}:1: larger than {MAX_FILE} bytes; split it into several rules*.toml")
+        source = file.read_text(encoding="utf-8")
+        return kind.model_validate(tomllib.loads(source)), source
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as exc:
+        raise PackError(f"{file}: {exc}") from exc
+    except ValidationError as exc:
+        raise PackError("\n".join(_faults(file, source, exc))) from exc
+
+
+def _faults(file: Path, source: str, exc: ValidationError) -> Iterable[str]:
+    document: dict[str, Any] = tomllib.loads(source)
+    for error in exc.errors(include_url=False, include_context=False, include_input=False):
+        place, reason = error["loc"], error["msg"].removeprefix("Value error, ")
+        key = ".".join(str(part) for part in place[2:] if isinstance(part, str)) if len(place) > 2 else ""
+        if len(place) > 1 and place[0] == "rules" and isinstance(place[1], int):
+            name = document["rules"][place[1]].get("id", f"number {place[1] + 1}")
+            line = line_of(source, f'"{name}"')
+            yield f"{Place(file, line)}: rule {name!r}: {key + ': ' if key else ''}{reason}"
+        else:
+            word = next((part for part in reversed(place) if isinstance(part, str)), "")
+            yield f"{Place(file, line_of(source, word))}: {'.'.join(map(str, place)) or 'file'}: {reason}"
+
+
+def line_of(source: str, word: str, after: int = 1) -> int:
+    """Return the number of the first line from ``after`` on that has ``word``; ``after`` if none does."""
+    for number, line in enumerate(source.splitlines(), 1):
+        if number >= after and word in line:
+            return number
+    return after
