@@ -6,12 +6,13 @@ stays open for the classifier, so that a mild rule never shields a message, and 
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from model.normalise import canonical
-from model.policy import Limits
+from model.policy import Limits, Override, Policy
 from model.resolver import Answer, Floor, Hint, Reply, Scores, Span, Text
 from model.rules_match import Hit, Matcher
 from model.rules_pack import PackError, PackSource, Rule, read_pack
@@ -22,6 +23,9 @@ RULES_VERSION: Final = "1"
 """Part of the digest: raise it with any change of what a rule means."""
 PACKS: Final = Path(__file__).parent / "packs"
 """The packs that ship with the product: default, moba, shooter, kids."""
+OTHER_GAMES: Final = "default"
+"""The name under which settings give the pack of games without one of their own."""
+_BARE_NAME: Final = re.compile(r"[a-z0-9_-]+")
 
 
 class Pack:
@@ -65,6 +69,33 @@ def load_pack(folder: Path) -> Pack:
         PackError: it cannot be used; each line of the message names file, line, rule and reason.
     """
     return Pack(read_pack(folder))
+
+
+def load_packs(by_game: Mapping[str, str]) -> dict[str, Pack]:
+    """Load the packs that ``by_game`` names, each once, by that name; ``""`` is what ``default`` names, or ours.
+
+    A name is that of a shipped pack or a folder.
+
+    Raises:
+        PackError: as ``load_pack``.
+    """
+    packs: dict[str, Pack] = {}
+    for name in dict.fromkeys([by_game.get(OTHER_GAMES, "default"), *by_game.values()]):
+        shipped = PACKS / name
+        packs[name] = load_pack(shipped if _BARE_NAME.fullmatch(name) and shipped.is_dir() else Path(name))
+    packs[""] = packs[by_game.get(OTHER_GAMES, "default")]
+    return packs
+
+
+def with_packs(policy: Policy, packs: Mapping[str, Pack], by_game: Mapping[str, str]) -> Policy:
+    """Return the policy with the thresholds that packs bring under its own: what the policy says itself wins."""
+    own = tuple(
+        Override(game=game, thresholds=packs[name].thresholds)
+        for game, name in by_game.items()
+        if game != OTHER_GAMES and packs[name].thresholds
+    )
+    thresholds = {**packs[""].thresholds, **policy.thresholds}
+    return policy.model_copy(update={"thresholds": thresholds, "overrides": (*own, *policy.overrides)})
 
 
 def extended(taxonomy: Taxonomy, packs: Iterable[Pack]) -> Taxonomy:

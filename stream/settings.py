@@ -77,9 +77,11 @@ class PipelineSettings(_Section):
 
 
 class PolicySettings(_Section):
-    """The policy file; None is the default policy."""
+    """The policy file (None is the default policy) and the rule packs."""
 
     path: Path | None = None
+    packs: dict[str, str] = Field(default_factory=dict)
+    """Rule pack by game: the name of a shipped one or a folder; ``default`` stands for every other game."""
 
 
 class AdminSettings(_Section):
@@ -154,11 +156,12 @@ def _parse(path: list[str], value: str) -> object:
     """Read a variable as its key wants it; pydantic converts numbers."""
     if path == ["pipeline", "resolvers"]:
         return [part.strip() for part in value.split(",") if part.strip()]
-    if path == ["kafka", "properties"]:
+    if path in (["kafka", "properties"], ["policy", "packs"]):
         try:
             return tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError as exc:
-            raise ConfigError(f"{ENV_PREFIX}KAFKA__PROPERTIES: not a TOML inline table: {exc}") from exc
+            name = ENV_PREFIX + "__".join(path).upper()
+            raise ConfigError(f"{name}: not a TOML inline table: {exc}") from exc
     return value
 
 

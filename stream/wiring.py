@@ -6,6 +6,8 @@ Heavy libraries are imported inside the functions that need them.
 from model.memory import MemoryResolver
 from model.policy import Decider, Limits, Policy, PolicyError
 from model.resolver import Resolver
+from model.rules import Pack, load_packs, with_packs
+from model.rules_pack import PackError
 from model.scorer import Scorer
 from schemas.taxonomy import NON_TOXIC, Taxonomy
 from stream.errors import ConfigError
@@ -36,15 +38,28 @@ def scorer(settings: Settings) -> Scorer:
     raise ConfigError("model.bundle: no bundle ships with the product yet")
 
 
-def decider(settings: Settings, taxonomy: Taxonomy) -> Decider:
-    """Bind the policy to the scorer's taxonomy.
+def packs(settings: Settings) -> dict[str, Pack]:
+    """Load the rule packs that the settings name, by the name that ``Text.pack`` carries; ``""`` is the default one.
 
     Raises:
-        ConfigError: the policy file is wrong or names a category that the taxonomy lacks.
+        ConfigError: a pack cannot be used; names file, line, rule and reason.
+    """
+    try:
+        return load_packs(settings.policy.packs)
+    except PackError as exc:
+        raise ConfigError(f"policy.packs: {exc}") from exc
+
+
+def decider(settings: Settings, taxonomy: Taxonomy) -> Decider:
+    """Bind the policy, with the thresholds of the rule packs under it, to the scorer's taxonomy.
+
+    Raises:
+        ConfigError: the policy file or a pack is wrong or names a category that the taxonomy lacks.
     """
     path = settings.policy.path
     try:
-        return Decider(Policy.from_toml(path) if path else default_policy(taxonomy), taxonomy)
+        policy = Policy.from_toml(path) if path else default_policy(taxonomy)
+        return Decider(with_packs(policy, packs(settings), settings.policy.packs), taxonomy)
     except PolicyError as exc:
         raise ConfigError(f"policy.path: {exc}") from exc
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from model.normalise import canonical
+from model.policy import Circumstances, Limits, Policy
 from model.resolver import Answer, Floor, Hint, Text
-from model.rules import PACKS, Pack, RulesResolver, extended, load_pack
+from model.rules import PACKS, Pack, RulesResolver, extended, load_pack, load_packs, with_packs
 from model.rules_pack import PackError
 from schemas.taxonomy import Category, Taxonomy
 
@@ -199,3 +200,17 @@ def test_each_shipped_pack_keeps_its_own_examples(folder: Path) -> None:
             hits = pack.find([text]).get(0, [])
             hit = text in pack.allowed_texts if rule.action == "allow" else any(h.rule == number for h in hits)
             assert hit == (example in rule.hit), f"{rule.id}: {example!r}"
+
+
+def test_packs_are_loaded_by_name_or_folder_and_put_their_thresholds_under_the_policy(tmp_path: Path) -> None:
+    folder = a_folder(tmp_path)
+    (folder / "thresholds.toml").write_text("[thresholds.insult]\nflag = 0.2\n", encoding="utf-8")
+    by_game = {"tanks": str(folder)}
+    packs = load_packs(by_game)
+    assert set(packs) == {"default", str(folder), ""}
+    assert packs[""] is packs["default"]
+    policy = with_packs(Policy(name="test", thresholds={"insult": Limits(flag=0.5)}), packs, by_game)
+    assert policy.limits(Circumstances("tanks", None, ""))["insult"] == Limits(flag=0.2)
+    assert policy.limits(Circumstances("other", None, ""))["insult"] == Limits(flag=0.5)
+    with pytest.raises(PackError, match="nowhere"):
+        load_packs({"tanks": "nowhere"})
