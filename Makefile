@@ -76,9 +76,5 @@ $(INSTALLED): $(UV) requirements/dev.txt pyproject.toml
 	@VIRTUAL_ENV=.venv $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(KAFKA_LIB)/.installed: deploy/kafka/pom.xml
-	@command -v java >/dev/null && command -v mvn >/dev/null \
-	  || { echo "Java 17+ and Maven are needed for a real Kafka; on Debian: apt-get install openjdk-17-jre-headless maven" >&2; exit 2; }
-	@echo "== fetching Apache Kafka into $(KAFKA_LIB)"
-	@mvn -B -q -f deploy/kafka/pom.xml dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=lib
-	@touch $@
+$(KAFKA_LIB)/.installed: deploy/kafka/pom.xml deploy/kafka/SHA256SUMS
+	@deploy/kafka/install.sh

@@ -1,0 +1,79 @@
+#!/bin/sh
+# Run one real Kafka broker (KRaft) in the foreground, on loopback, until it is killed.
+#
+#   start.sh [--port 9092] [--controller-port 9093] [--proxied-port P --advertised-port Q] [--dir .local/kafka] [K=V ...]
+#
+# State is kept in --dir, so a broker that was killed comes back with what it had.  With --proxied-port the broker
+# listens on P too and tells the clients that come in there to use port Q: whatever listens on Q sees all their traffic.
+# K=V are further broker settings.  Time-outs are short: this is a broker to test with, not one to keep data in.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+port=9092 controller=9093 dir=.local/kafka proxied='' advertised=''
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --port) port=$2; shift 2 ;;
+    --controller-port) controller=$2; shift 2 ;;
+    --proxied-port) proxied=$2; shift 2 ;;
+    --advertised-port) advertised=$2; shift 2 ;;
+    --dir) dir=$2; shift 2 ;;
+    *=*) break ;;
+    *) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  esac
+done
+[ -e "$here/lib/.installed" ] || { echo "Kafka is not installed; run: make kafka" >&2; exit 2; }
+mkdir -p "$dir"
+dir=$(cd "$dir" && pwd)
+
+listeners="PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller"
+addresses="PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller"
+if [ -n "$proxied" ]; then
+  listeners="$listeners,PROXIED://127.0.0.1:$proxied"
+  addresses="$addresses,PROXIED://127.0.0.1:${advertised:-$proxied}"
+fi
+cat > "$dir/server.properties" <<EOF
+process.roles=broker,controller
+node.id=1
+controller.quorum.bootstrap.servers=127.0.0.1:$controller
+controller.listener.names=CONTROLLER
+listeners=$listeners
+advertised.listeners=$addresses
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+log.dirs=$dir/data
+num.partitions=6
+default.replication.factor=1
+min.insync.replicas=1
+auto.create.topics.enable=false
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+group.consumer.min.session.timeout.ms=1000
+group.consumer.session.timeout.ms=6000
+group.consumer.min.heartbeat.interval.ms=200
+group.consumer.heartbeat.interval.ms=1000
+transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
+message.max.bytes=4194304
+replica.fetch.max.bytes=4194304
+log.segment.bytes=16777216
+num.network.threads=2
+num.io.threads=2
+log.cleaner.dedupe.buffer.size=2097152
+EOF
+for setting in "$@"; do
+  echo "$setting" >> "$dir/server.properties"
+done
+
+run() { java -cp "$here/lib/*" -Dlog4j2.configurationFile="$here/log4j2.properties" "$@"; }
+if [ ! -e "$dir/data/meta.properties" ]; then
+  run kafka.tools.StorageTool format -t "$(run kafka.tools.StorageTool random-uuid)" --standalone \
+    -c "$dir/server.properties" >/dev/null
+fi
+# A short-lived broker pays for compilation without living to see its fruit: stop at the first tier.
+exec java -Xms256m -Xmx512m -XX:+UseSerialGC ${KAFKA_JVM:--XX:TieredStopAtLevel=1} -Djava.awt.headless=true \
+  -cp "$here/lib/*" -Dlog4j2.configurationFile="$here/log4j2.properties" kafka.Kafka "$dir/server.properties"
