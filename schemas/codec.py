@@ -23,7 +23,7 @@ from schemas.event import (
     ChatEvent,
     Source,
 )
-from schemas.verdict import Action, ResolvedBy
+from schemas.verdict import Action, ResolvedBy, Verdict
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
 _Note = Annotated[str, msgspec.Meta(max_length=MAX_NOTE)]
@@ -111,8 +111,35 @@ def decode_event(raw: bytes | None) -> Event | Rejection:
     return _define(raw)
 
 
+def decode_verdict(raw: bytes | None) -> Verdict | Rejection:
+    """Read one verdict; what is no verdict comes back as a ``Rejection``.  Never raises."""
+    if raw is None:
+        return Rejection("null_value", "the record has no value")
+    if len(raw) > MAX_RECORD_BYTES:
+        return Rejection("too_large", f"{len(raw)} bytes; at most {MAX_RECORD_BYTES} are read")
+    document = _read_document(raw)
+    if isinstance(document, Rejection):
+        return document
+    try:
+        return Verdict.model_validate(document)
+    except ValidationError as exc:
+        return _explain(exc, "verdict")
+
+
 def _define(raw: bytes) -> Event | Rejection:
     """Ask the definition; slow, exact, and able to say what is wrong."""
+    document = _read_document(raw)
+    if isinstance(document, Rejection):
+        return document
+    try:
+        event = ChatEvent.model_validate(document)
+    except ValidationError as exc:
+        return _explain(exc, "event")
+    return Event(**{name: getattr(event, name) for name in Event.__struct_fields__})
+
+
+def _read_document(raw: bytes) -> dict[object, object] | Rejection:
+    """Read one JSON object of bounded depth."""
     try:
         document = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
     except UnicodeDecodeError as exc:
@@ -127,11 +154,7 @@ def _define(raw: bytes) -> Event | Rejection:
         return Rejection("not_an_object", f"a JSON {type(document).__name__}, not an object")
     if _depth_exceeds(document, MAX_DEPTH):
         return Rejection("too_deep", f"nested more than {MAX_DEPTH} deep")
-    try:
-        event = ChatEvent.model_validate(document)
-    except ValidationError as exc:
-        return _explain(exc)
-    return Event(**{name: getattr(event, name) for name in Event.__struct_fields__})
+    return document
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -153,9 +176,9 @@ def _depth_exceeds(document: dict[object, object], limit: int) -> bool:
     return True
 
 
-def _explain(exc: ValidationError) -> Rejection:
+def _explain(exc: ValidationError, whole: str) -> Rejection:
     """Name each field and its fault, without the input."""
     errors = exc.errors(include_url=False, include_context=False, include_input=False)
     missing = all(error["type"] == "missing" for error in errors)
-    detail = "; ".join(f"{error['loc'][0] if error['loc'] else 'event'}: {error['msg']}" for error in errors)
+    detail = "; ".join(f"{error['loc'][0] if error['loc'] else whole}: {error['msg']}" for error in errors)
     return Rejection("missing_field" if missing else "invalid_field", detail[:1_000])

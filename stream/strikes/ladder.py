@@ -1,0 +1,215 @@
+"""The ladder: what offences weigh, how they fade and what they lead to, per game, as data.
+
+A ladder file has a ``[default]`` table and, under ``[games."<game_id>"]``, only what differs there.
+"""
+
+import hashlib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+
+from schemas.strike import StrikeAction
+from stream.errors import ConfigError
+
+Seconds = Annotated[int, Field(gt=0, le=366 * 86_400)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Weight = Annotated[float, Field(ge=0, le=1_000)]
+Count = Annotated[int, Field(ge=1, le=1_000)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _Consequence(_Part):
+    action: StrikeAction
+    duration_s: Seconds | None = None
+    """How long a mute lasts; a warning and a referral have none."""
+
+    @model_validator(mode="after")
+    def _lasts(self) -> Self:
+        if self.action == "mute" and self.duration_s is None:
+            raise ValueError("a mute needs duration_s")
+        if self.action != "mute" and self.duration_s is not None:
+            raise ValueError(f"only a mute has duration_s, not {self.action!r}")
+        return self
+
+
+class Rung(_Consequence):
+    """One step of escalation: reached with ``points``."""
+
+    points: Annotated[float, Field(gt=0)]
+
+
+class Flood(_Consequence):
+    """One player says the same thing ``repeats`` times within ``window_s``."""
+
+    enabled: bool = True
+    action: StrikeAction = "mute"
+    duration_s: Seconds | None = 300
+    window_s: Seconds = 30
+    repeats: Annotated[int, Field(ge=2, le=100)] = 6
+    cool_down_s: Seconds = 60
+
+
+class Pattern(_Consequence):
+    """Many mild messages of one player add up, though each was allowed.
+
+    A message counts by how far the log-odds of its toxicity exceed those of ``floor``: the contrast with what
+    ordinary chat looks like.  ``sum`` adds these excesses up; ``percentile`` takes their ``percentile``, so that
+    no single message can bring it about.  Follows the player-level aggregation of Roblox Sentinel.
+    """
+
+    enabled: bool = True
+    action: StrikeAction = "refer"
+    window_s: Seconds = 3_600
+    floor: Share = 0.1
+    measure: Literal["sum", "percentile"] = "sum"
+    percentile: Share = 0.75
+    threshold: Annotated[float, Field(gt=0)] = 12.0
+    min_messages: Count = 8
+    cool_down_s: Seconds = 3_600
+
+
+class Raid(_Consequence):
+    """Many players say the same thing in one channel within ``window_s``."""
+
+    enabled: bool = True
+    action: StrikeAction = "refer"
+    window_s: Seconds = 60
+    players: Annotated[int, Field(ge=2, le=100)] = 6
+    min_toxicity: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Milder texts do not count, so that a whole lobby may say "good game"."""
+    cool_down_s: Seconds = 300
+
+
+class PileOn(_Consequence):
+    """A channel's share of flagged messages leaps above what it was."""
+
+    enabled: bool = True
+    action: StrikeAction = "refer"
+    window_s: Seconds = 60
+    baseline_s: Seconds = 900
+    leap: Annotated[float, Field(gt=1)] = 3.0
+    min_share: Share = 0.3
+    min_messages: Count = 20
+    min_players: Annotated[int, Field(ge=1, le=100)] = 4
+    cool_down_s: Seconds = 600
+
+    @model_validator(mode="after")
+    def _has_a_baseline(self) -> Self:
+        if self.baseline_s <= self.window_s:
+            raise ValueError("baseline_s must be longer than window_s")
+        return self
+
+
+RUNGS: Final = (
+    Rung(points=2, action="warn"),
+    Rung(points=5, action="mute", duration_s=600),
+    Rung(points=10, action="mute", duration_s=86_400),
+    Rung(points=20, action="refer"),
+)
+
+
+class Ladder(_Part):
+    """Everything that decides strikes in one game."""
+
+    severity_points: tuple[Weight, Weight, Weight, Weight, Weight] = (0.5, 1.0, 2.0, 4.0, 8.0)
+    """Points of an offence by its severity, 0 to 4."""
+    flag_weight: Weight = 0.5
+    """What a flagged message weighs against a blocked one."""
+    half_life_s: Seconds = 86_400
+    """An offence loses half its points in this time."""
+    window_s: Seconds = 7 * 86_400
+    """Older offences are forgotten; a verdict that arrives later than this is ignored."""
+    cool_down_s: Seconds = 60
+    """Shortest time between two steps, unless the second is a higher one."""
+    max_skew_s: Seconds = 60
+    """How far ``sent_at`` may lie ahead of ``decided_at`` before it is held back, so that a wrong clock
+    cannot freeze a standing."""
+    rungs: Annotated[tuple[Rung, ...], Field(min_length=1, max_length=20)] = RUNGS
+    flood: Flood = Flood()
+    pattern: Pattern = Pattern()
+    raid: Raid = Raid()
+    pile_on: PileOn = PileOn()
+
+    @model_validator(mode="after")
+    def _climbs(self) -> Self:
+        points = [rung.points for rung in self.rungs]
+        if points != sorted(set(points)):
+            raise ValueError("rungs must climb: each needs more points than the one before")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """A game's ladder and its digest (128 bits, hex)."""
+
+    ladder: Ladder
+    digest: str
+
+
+class Ladders(_Part):
+    """The ladders of all games."""
+
+    name: Annotated[str, Field(min_length=1, max_length=64)] = "default"
+    default: Ladder = Ladder()
+    games: dict[str, Ladder] = Field(default_factory=dict)
+    _rules: dict[str, Rules] = PrivateAttr(default_factory=dict)
+    _default: Rules = PrivateAttr()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _inherit(cls, document: Any) -> Any:
+        """Lay what a game says over the default."""
+        if not isinstance(document, dict) or not isinstance(document.get("games"), dict):
+            return document
+        base = document.get("default", {})
+        games = {
+            game: _overlay(base, own) if isinstance(base, dict) and isinstance(own, dict) else own
+            for game, own in document["games"].items()
+        }
+        return {**document, "games": games}
+
+    def model_post_init(self, _: Any) -> None:
+        """Digest each ladder once."""
+        self._default = Rules(self.default, _digest(self.default))
+        self._rules.update({game: Rules(ladder, _digest(ladder)) for game, ladder in self.games.items()})
+
+    def of(self, game_id: str) -> Rules:
+        """Return the rules of a game."""
+        return self._rules.get(game_id, self._default)
+
+    @classmethod
+    def from_toml(cls, path: Path) -> Self:
+        """Read a ladder file.
+
+        Raises:
+            ConfigError: the file is unreadable or not a ladder; names the file, the place and the mend.
+        """
+        try:
+            return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        except ValidationError as exc:
+            faults = [
+                f"{path}: {'.'.join(str(part) for part in error['loc'])}: {error['msg']}"
+                for error in exc.errors(include_url=False, include_context=False, include_input=False)
+            ]
+            raise ConfigError("\n".join(faults)) from exc
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+            raise ConfigError(f"{path}: {exc}") from exc
+
+
+def _overlay(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in own.items():
+        below = merged.get(key)
+        merged[key] = _overlay(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _digest(ladder: Ladder) -> str:
+    return hashlib.blake2b(ladder.model_dump_json().encode(), digest_size=16).hexdigest()

@@ -1,0 +1,134 @@
+"""Records to changes: what a record does to what is stored under its key.  Pure.
+
+Kafka delivers a record again whenever a worker ends before its offset is committed.  Each stored value therefore
+carries the offset of the last record in it: what lies at or before it is known, changes nothing, and is said again,
+both the value and the strikes it led to, because the worker that said it first may have ended unheard.
+"""
+
+import hashlib
+import struct
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+import msgspec
+
+from schemas.verdict import Verdict
+from stream.strikes.channel import Channel, Remark, hear
+from stream.strikes.issue import MEMORY, Issued, event_time
+from stream.strikes.ladder import Ladders
+from stream.strikes.standing import Standing, fold, toxicity
+
+_FORMAT: Final = 1
+_HEAD: Final = struct.Struct(">Bq")
+
+
+class Entry(msgspec.Struct, frozen=True, array_like=True):
+    """What is stored of a player: a standing for each game."""
+
+    games: dict[str, Standing] = {}
+
+
+class Tallied(NamedTuple):
+    """What a record led to.
+
+    ``value`` is to be stored (None: as it was, say it again), ``strikes`` are to be published.  ``forgets`` says
+    that a strike leaves the memory: it must have been heard before that.
+    """
+
+    value: bytes | None
+    strikes: tuple[Issued, ...]
+    forgets: bool = False
+
+
+def tally_verdict(stored: bytes | None, offset: int, verdict: Verdict, ladders: Ladders) -> Tallied:
+    """Add a verdict to its player's entry."""
+    entry = read_entry(stored)
+    standing = entry.games.get(verdict.game_id, Standing())
+    if stored is not None and offset <= stored_offset(stored):
+        return Tallied(None, _caused(standing.issued, verdict.verdict_id))
+    folded = fold(standing, verdict, ladders.of(verdict.game_id))
+    games = {**entry.games, verdict.game_id: folded.standing}
+    return Tallied(_pack(offset, Entry(games)), folded.strikes, _forgets(standing.issued, folded.strikes))
+
+
+def tally_remark(stored: bytes | None, offset: int, remark: Remark, who: str, ladders: Ladders) -> Tallied:
+    """Add a remark to its channel."""
+    channel = read_channel(stored)
+    if stored is not None and offset <= stored_offset(stored):
+        return Tallied(None, _caused(channel.issued, remark.verdict_id))
+    heard = hear(channel, remark, who, ladders.of(remark.game_id))
+    return Tallied(_pack(offset, heard.channel), heard.strikes, _forgets(channel.issued, heard.strikes))
+
+
+def stored_offset(stored: bytes) -> int:
+    """Return the offset of the last record in a stored value."""
+    version, offset = _HEAD.unpack_from(stored)
+    if version != _FORMAT:
+        raise ValueError(f"a stored value of format {version}; this version reads format {_FORMAT}")
+    return int(offset)
+
+
+def newer(stored: bytes | None, found: bytes) -> bool:
+    """Say whether ``found`` should take the place of ``stored``: never an older state that of a newer one."""
+    return stored is None or stored_offset(found) >= stored_offset(stored)
+
+
+def read_entry(stored: bytes | None) -> Entry:
+    """Read a player's entry; one that is not there is empty."""
+    return Entry() if stored is None else _entry(stored[_HEAD.size :])
+
+
+def read_channel(stored: bytes | None) -> Channel:
+    """Read a channel; one that is not there is empty."""
+    return Channel() if stored is None else _channel(stored[_HEAD.size :])
+
+
+def remark_of(verdict: Verdict, partition: int, offset: int, ladders: Ladders) -> Remark:
+    """Reduce a verdict to what its channel needs."""
+    ladder = ladders.of(verdict.game_id).ladder
+    return Remark(
+        partition=partition,
+        offset=offset,
+        game_id=verdict.game_id,
+        channel_id=verdict.channel_id,
+        player_id=verdict.player_id,
+        verdict_id=verdict.verdict_id,
+        at=event_time(verdict, ladder.max_skew_s),
+        fingerprint=verdict.fingerprint[:16],
+        toxicity=toxicity(verdict.scores),
+        flagged=verdict.action != "allow",
+    )
+
+
+def channel_key(game_id: str, channel_id: str) -> bytes:
+    """Return the key of a channel: of one game, whatever its name contains."""
+    return msgspec.json.encode([game_id, channel_id])
+
+
+def pseudonyms(key: bytes) -> Callable[[str], str]:
+    """Return a function from a player id to its keyed digest (64 bits, hex)."""
+    state = hashlib.blake2b(key=key[:64], digest_size=8, person=b"strikes")
+
+    def pseudonym(player_id: str) -> str:
+        digest = state.copy()
+        digest.update(player_id.encode())
+        return digest.hexdigest()
+
+    return pseudonym
+
+
+_entry: Final = msgspec.msgpack.Decoder(Entry).decode
+_channel: Final = msgspec.msgpack.Decoder(Channel).decode
+_encode: Final = msgspec.msgpack.Encoder().encode
+
+
+def _pack(offset: int, state: Entry | Channel) -> bytes:
+    return _HEAD.pack(_FORMAT, offset) + _encode(state)
+
+
+def _caused(issued: tuple[Issued, ...], cause: str) -> tuple[Issued, ...]:
+    return tuple(strike for strike in issued if strike.cause == cause)
+
+
+def _forgets(issued: tuple[Issued, ...], strikes: tuple[Issued, ...]) -> bool:
+    return len(issued) + len(strikes) > MEMORY

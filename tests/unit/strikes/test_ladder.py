@@ -1,0 +1,59 @@
+"""The ladder file: defaults, what a game changes, and what is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from stream.errors import ConfigError
+from stream.strikes.ladder import Ladders
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "ladder.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_game_inherits_what_it_does_not_change(tmp_path: Path) -> None:
+    ladders = Ladders.from_toml(
+        written(
+            tmp_path, "[default.flood]\nrepeats = 9\n[games.chess]\nhalf_life_s = 60\n[games.chess.raid]\nplayers = 3\n"
+        )
+    )
+    chess = ladders.of("chess").ladder
+    assert (chess.half_life_s, chess.flood.repeats, chess.raid.players) == (60, 9, 3)
+    assert ladders.of("other").ladder.half_life_s == 86_400
+    assert ladders.of("chess").digest != ladders.of("other").digest
+    assert ladders.of("other").digest == ladders.of("yet another").digest
+
+
+def test_a_change_to_one_game_leaves_the_digest_of_another(tmp_path: Path) -> None:
+    before = Ladders.from_toml(written(tmp_path, "[games.a]\ncool_down_s = 5\n[games.b]\ncool_down_s = 5\n"))
+    after = Ladders.from_toml(written(tmp_path, "[games.a]\ncool_down_s = 6\n[games.b]\ncool_down_s = 5\n"))
+    assert before.of("a").digest != after.of("a").digest
+    assert before.of("b").digest == after.of("b").digest
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("default = 3", "default"),
+        ("[default]\nhalf_life = 3", "default.half_life"),
+        ('[[default.rungs]]\npoints = 2\naction = "mute"', "default.rungs.0"),
+        ('[[default.rungs]]\npoints = 2\naction = "warn"\nduration_s = 5', "default.rungs.0"),
+        ('[[default.rungs]]\npoints = 2\naction = "warn"\n[[default.rungs]]\npoints = 2\naction = "refer"', "default"),
+        ("[default.pile_on]\nbaseline_s = 10", "default.pile_on"),
+        ("[games]\nchess = 3", "games.chess"),
+        ("[default", "ladder.toml"),
+    ],
+)
+def test_a_wrong_file_is_refused_with_its_place(tmp_path: Path, text: str, place: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Ladders.from_toml(written(tmp_path, text))
+    assert place in str(caught.value)
+    assert "ladder.toml" in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nowhere\.toml"):
+        Ladders.from_toml(tmp_path / "nowhere.toml")
