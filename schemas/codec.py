@@ -121,9 +121,13 @@ def decode_verdict(raw: bytes | None) -> Verdict | Rejection:
     if isinstance(document, Rejection):
         return document
     try:
-        return Verdict.model_validate(document)
+        verdict = Verdict.model_validate(document)
+        "".join((verdict.player_id, verdict.channel_id, verdict.game_id, verdict.event_id)).encode()
     except ValidationError as exc:
         return _explain(exc, "verdict")
+    except UnicodeEncodeError as exc:
+        return Rejection("invalid_field", f"an id holds half a surrogate pair: {exc.reason}")
+    return verdict
 
 
 def _define(raw: bytes) -> Event | Rejection:
