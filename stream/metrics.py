@@ -21,7 +21,7 @@ CounterName = Literal[
     "transactions_aborted_total",  # Kafka transactions that were aborted, by cause
     "producers_recreated_total",  # fresh starts of the producer, by cause (an unknown outcome, a fatal error …)
     "rebalances_total",  # partitions assigned, revoked or lost, by kind
-    "redis_errors_total",  # round trips to Redis that failed, by kind (timeout, connection, invalid)
+    "redis_errors_total",  # round trips to Redis that failed, by kind (read, write), and values that were invalid
     "cache_lookups_total",  # texts looked up in Redis, by result (hit, miss, skipped: the breaker was open)
 ]
 GaugeName = Literal[
