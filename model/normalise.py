@@ -7,10 +7,12 @@ look-alikes, spaced letters) hurt ordinary words and are views of their own.
 
 import re
 import unicodedata
-from typing import Final
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 NORMALISER_VERSION: Final = "1"
-"""Part of the scorer digest: raise it with any change of ``canonical``."""
+"""Part of the scorer digest: raise it with any change of ``canonical`` or ``model.readings``."""
 
 MAX_CANONICAL: Final = 8_192
 """Code points kept.  NFKC grows some characters eighteen-fold (U+FDFA); this bounds the growth."""
@@ -26,8 +28,28 @@ _INVISIBLE: Final = re.compile(
 _LOOSE_JOINER: Final = re.compile(
     "(?<![\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff\ufe0f#*0-9])[\u200d\ufe0f]+"
 )
-# What NFKC may compose or reorder, it does within a starter and the marks after it.
-_SEGMENT: Final = re.compile(r"[^\S]+|.(?:[\u0300-\u036f\u1100-\u11ff\u200d\u3099\u309a\ufe00-\ufe0f])*", re.S)
+# Starters that compose with the one before them: the second halves of Hangul syllables and of some Indic vowels.
+_SECOND: Final = re.compile(
+    "[\u1161-\u1175\u11a8-\u11c2\u09be\u09d7\u0b3e\u0b56\u0b57\u0bbe\u0bd7\u0cc2\u0cd5\u0cd6\u0d3e\u0d57\u0dcf\u0ddf"
+    "\u102e\u1b35\U00011127\U0001133e\U00011357\U000114b0\U000114ba\U000114bd\U000115af\U00011930]"
+)
+_BLANKS: Final = re.compile(r"\s+")
+_SURPLUS: Final = re.compile(r"\n|^ | $")
+
+
+class View(NamedTuple):
+    """A text made from another, and where each of its code points stood there.
+
+    ``starts`` and ``ends`` have one offset per code point of ``text``.
+    """
+
+    text: str
+    starts: Sequence[int]
+    ends: Sequence[int]
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Map a span of this view (end exclusive, not empty) to the text it was made from."""
+        return self.starts[start], self.ends[end - 1]
 
 
 def canonical(text: str) -> str:
@@ -37,13 +59,16 @@ def canonical(text: str) -> str:
     (Default_Ignorable_Code_Point).
     """
     if text.isascii() and text.isprintable():
-        return " ".join(text.lower().split())
+        return " ".join(text.lower()[:MAX_CANONICAL].split())
     return _settle(text)
+
+
+_PASSES: Final = 4
 
 
 def _settle(text: str) -> str:
     """Fold until nothing changes; folding case can undo a composition, so once is not enough."""
-    for _ in range(4):
+    for _ in range(_PASSES):
         folded = _fold(text)
         if folded == text:
             break
@@ -59,36 +84,88 @@ def _fold(text: str) -> str:
     return " ".join(text.split())
 
 
-def align(text: str) -> tuple[str, list[int]]:
-    """Return the canonical form of ``text`` and, for each of its code points, where it came from.
+def align(text: str) -> View:
+    """Return the canonical form of ``text`` with its places in ``text``.
 
-    The list holds one offset into ``text`` per canonical code point, and ``len(text)`` at the end.
-    Canonical code points that stand for the same original ones share an offset.
+    A code point of the result stands for all that it was made of: a letter with its marks, a ligature, a run of
+    white space.  What is dropped belongs to nothing.
     """
+    view = as_view(text)
+    for _ in range(_PASSES):
+        folded = _fold_view(view)
+        if folded.text == view.text:
+            break
+        view = folded
     whole = canonical(text)
-    origins: list[int] = []
+    if view.text != whole:  # a Unicode version with new compositions: say no more than that it is somewhere in there
+        return View(whole, [0] * len(whole), [len(text)] * len(whole))
+    return view
+
+
+def as_view(text: str) -> View:
+    """Return a text as a view of itself."""
+    return View(text, range(len(text)), range(1, len(text) + 1))
+
+
+def _fold_view(view: View) -> View:
+    """``_fold``, step by step, with the places kept."""
+    view = _without(view, _INVISIBLE)
+    view = _cut(_composed(view))
+    view = _cut(_composed(_replaced(view, [letter.casefold() for letter in view.text])))
+    view = _without(_without(view, _INVISIBLE), _LOOSE_JOINER)
+    return _without(_replaced(view, _BLANKS.sub(_one_blank, view.text)), _SURPLUS)
+
+
+def _one_blank(run: re.Match[str]) -> str:
+    """Write the first of a run of blanks as a space and the rest as line breaks, which are dropped next."""
+    return " " + "\n" * (run.end() - run.start() - 1)
+
+
+def _replaced(view: View, pieces: Sequence[str]) -> View:
+    """Write ``pieces[i]`` for code point ``i``."""
+    places = [place for place, piece in enumerate(pieces) for _ in piece]
+    return View("".join(pieces), [view.starts[i] for i in places], [view.ends[i] for i in places])
+
+
+def _without(view: View, pattern: re.Pattern[str]) -> View:
+    """Leave out what the pattern matches."""
+    gone = {place for match in pattern.finditer(view.text) for place in range(*match.span())}
+    if not gone:
+        return view
+    return _replaced(view, ["" if place in gone else letter for place, letter in enumerate(view.text)])
+
+
+def _cut(view: View) -> View:
+    return View(view.text[:MAX_CANONICAL], view.starts[:MAX_CANONICAL], view.ends[:MAX_CANONICAL])
+
+
+def _composed(view: View) -> View:
+    """Put in NFKC; composing and reordering stay within a starter and what may join it."""
     pieces: list[str] = []
-    blank = True  # leading white space is dropped
-    for segment in _SEGMENT.finditer(text):
-        piece = canonical(segment.group())
-        if not piece:
-            if segment.group().isspace() and not blank:
-                pieces.append(" ")
-                origins.append(segment.start())
-                blank = True
-            continue
+    starts: list[int] = []
+    ends: list[int] = []
+    for first, last in _segments(view.text):
+        piece = unicodedata.normalize("NFKC", view.text[first:last])
         pieces.append(piece)
-        origins.extend([segment.start()] * len(piece))
-        blank = False
-    joined = "".join(pieces)
-    if joined.rstrip(" ") != whole:
-        # Folding crossed a segment; the exact origin is unknown, so every code point stands for the whole text.
-        return whole, [0] * len(whole) + [len(text)]
-    return whole, [*origins[: len(whole)], len(text)]
+        starts.extend([view.starts[first]] * len(piece))
+        ends.extend([view.ends[last - 1]] * len(piece))
+    return View("".join(pieces), starts, ends)
 
 
-def original_span(origins: list[int], start: int, end: int) -> tuple[int, int]:
-    """Map a span of the canonical text (end exclusive, not empty) back by the offsets that ``align`` gave."""
-    last = origins[end - 1]
-    following = next((origin for origin in origins[end:] if origin > last), origins[-1])
-    return origins[start], following
+def _segments(text: str) -> Iterator[tuple[int, int]]:
+    first = 0
+    for place in range(1, len(text)):
+        if not _joins(text[place]):
+            yield first, place
+            first = place
+    if text:
+        yield first, len(text)
+
+
+@lru_cache(maxsize=4_096)
+def _joins(letter: str) -> bool:
+    """Tell whether a letter may compose or reorder with what stands before it."""
+    if letter.isascii():
+        return False
+    first = unicodedata.normalize("NFKD", letter)[0]
+    return unicodedata.combining(first) != 0 or _SECOND.match(first) is not None

@@ -7,29 +7,15 @@ beside the text, never in place of it, and whoever judges takes the worst.
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from model.lookalikes import LOOKALIKES
+from model.normalise import View, as_view
 
 MAX_READINGS: Final = 3
 """The canonical text and at most two more."""
-
-
-class View(NamedTuple):
-    """A text made from another, and where each of its code points stood there.
-
-    ``starts`` and ``ends`` have one offset per code point of ``text``.
-    """
-
-    text: str
-    starts: Sequence[int]
-    ends: Sequence[int]
-
-    def span(self, start: int, end: int) -> tuple[int, int]:
-        """Map a span of this view (end exclusive, not empty) to the text it was made from."""
-        return self.starts[start], self.ends[end - 1]
 
 
 _LEET: Final = str.maketrans("0134578@$!|+€", "oieastbasiite")
@@ -44,19 +30,18 @@ _MIXED: Final = re.compile(r"[a-z0-9@$!|+€]*[a-z][a-z0-9@$!|+€]*")
 _GAP: Final = r"[ ._*\-,|/~'\"+=:;]"
 _SPACED: Final = re.compile(rf"(?<![a-z0-9@$])[a-z0-9@$!](?:{_GAP}{{1,3}}[a-z0-9@$!](?![a-z0-9@$])){{2,}}")
 _GAPS: Final = re.compile(rf"{_GAP}+")
-_INSIDE: Final = re.compile(r"(?<=[a-z])[._*\-,|/~'\"+=:;^`]+(?=[a-z])")
-_BETWEEN: Final = re.compile(r"(?<=\w)[^\w\s'@#$&]+ [^\w@#$&]*(?=\w)|(?<=\w) [^\w\s'@#$&]+ ?(?=\w)")
-_RUN: Final = re.compile(r"([^\W\d])\1{2,}")
-_DISGUISED: Final = re.compile(
-    r"[^\x00-\x7f]|[a-z][0-9@$!|+]|[0-9@$!|+][a-z]"
-    r"|(?:^|[^a-z0-9])[a-z0-9@$!][ ._*\-,|/~'\"+=:;]{1,3}[a-z0-9@$!](?:[^a-z0-9@$]|$)"
-    r"|([a-z])\1\1|[a-z][._*\-,|/~'\"+=:;^`][a-z]"
+_INSIDE: Final = re.compile(r"(?<=[a-z])[._*\-,|/~\"+=:;^`]+(?=[a-z])")
+_RUN: Final = re.compile(r"([^\W\d_])\1{2,}")
+# A sign of each of the above.  A search over many texts joined by line breaks finds it just where it would alone.
+DISGUISED: Final = re.compile(
+    r"[^\x00-\x7f]|(?<=[a-z])(?:[0-9@$!|+]{1,2}|[._*\-,|/~\"+=:;^`]+)(?=[a-z])|(?<![a-z0-9])[0-9@$!|+]{1,2}(?=[a-z]{2})"
+    r"|(?<=[a-z]{3})[0-9@$](?![a-z])|([a-z])\1\1"
+    r"|(?<![a-z0-9@$])[a-z0-9@$!][ ._*\-,|/~'\"+=:;]{1,3}[a-z0-9@$!](?![a-z0-9@$])"
 )
-
-
-def is_disguised(canonical: str) -> bool:
-    """Tell whether the text may have further readings.  Cheap; errs towards yes."""
-    return _DISGUISED.search(canonical) is not None
+_BETWEEN: Final = re.compile(r"(?<=\w)[^\w\s'@#$&]+ [^\w\n@#$&]*(?=\w)|(?<=\w) [^\w\s'@#$&]+ ?(?=\w)")
+_APOSTROPHE: Final = re.compile(r"(?<=[a-z])['’](?=[a-z])")
+PUNCTUATED: Final = re.compile(f"{_BETWEEN.pattern}|{_APOSTROPHE.pattern}")
+"""Finds the texts that ``without_punctuation`` changes, with the same freedom."""
 
 
 def views(canonical: str) -> tuple[View, ...]:
@@ -65,27 +50,20 @@ def views(canonical: str) -> tuple[View, ...]:
     The first undoes everything and cuts drawn-out letters to one ("fuuuck"), the second cuts them to two
     ("noooob").
     """
-    if not is_disguised(canonical):
-        return ()
     plain = _undo(as_view(canonical))
-    found = dict.fromkeys((_sub(plain, _RUN, _first), _sub(plain, _RUN, _first_two)))
-    unique = {view.text: view for view in found if view.text != canonical}
+    found = (_sub(plain, _RUN, _first), _sub(plain, _RUN, _first_two))
+    unique = {view.text: view for view in found if view.text not in ("", canonical)}
     return tuple(unique.values())
 
 
 def without_punctuation(view: View) -> View:
-    """Return the view with the signs between its words taken as one blank, so that phrases are found across them."""
-    return _sub(view, _BETWEEN, lambda _: [(0, " ")])
-
-
-def as_view(canonical: str) -> View:
-    """Return a canonical text as a view of itself."""
-    return View(canonical, range(len(canonical)), range(1, len(canonical) + 1))
+    """Return the view as phrases spell it: signs between words are one blank, apostrophes are left out."""
+    return _sub(_sub(view, _BETWEEN, _blank), _APOSTROPHE, _nothing)
 
 
 def readings(canonical: str) -> tuple[str, ...]:
     """Return the canonical text and then its further readings, at most ``MAX_READINGS`` in all."""
-    if not is_disguised(canonical):
+    if not DISGUISED.search(canonical):
         return (canonical,)
     return (canonical, *(view.text for view in views(canonical)))
 
@@ -141,12 +119,14 @@ def _translate(view: View) -> View:
             pieces.extend(token)
         else:
             pieces.extend(map(_reads_as, token))
-    places = [place for place, piece in enumerate(pieces) for _ in piece]
-    return View(
-        "".join(pieces),
-        tuple(view.starts[place] for place in places),
-        tuple(view.ends[place] for place in places),
-    )
+    starts: list[int] = []
+    ends: list[int] = []
+    for place, piece in enumerate(pieces):
+        starts.extend([view.starts[place]] * len(piece))
+        ends.extend([view.ends[place]] * len(piece))
+        if not piece and ends:  # a mark belongs to the letter it is on
+            ends[-1] = view.ends[place]
+    return View("".join(pieces), starts, ends)
 
 
 _TOKEN: Final = re.compile(r"\s+|\S+")
@@ -176,11 +156,21 @@ def _nothing(_: str) -> Kept:
     return []
 
 
+def _blank(_: str) -> Kept:
+    return [(0, " ")]
+
+
 def _joined(run: str) -> Kept:
     """Close the gaps of a spaced word; digits are read as letters in the next step."""
     return [(place, letter) for place, letter in enumerate(run) if not _GAPS.fullmatch(letter)]
 
 
 def _decoded(word: str) -> Kept:
-    decoded = _LEET_WORD.sub(lambda match: match.group().translate(_LEET), word)
-    return list(enumerate(decoded))
+    """Decode twice: what is decoded first can be the neighbour that the rest needs."""
+    for _ in range(2):
+        word = _LEET_WORD.sub(_letters, word)
+    return list(enumerate(word))
+
+
+def _letters(signs: re.Match[str]) -> str:
+    return signs.group().translate(_LEET)

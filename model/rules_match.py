@@ -7,13 +7,14 @@ pass; only what hits costs Python.
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 import ahocorasick_rs
 import re2
 
-from model.normalise import canonical
-from model.readings import View, as_view, views, without_punctuation
+from model.normalise import View, as_view, canonical
+from model.readings import DISGUISED, PUNCTUATED, views, without_punctuation
 from model.rules_detect import PATTERNS, check_of, flood
 from model.rules_pack import PackError, PackSource, Rule, Sourced
 
@@ -32,12 +33,45 @@ class Hit(NamedTuple):
     end: int
 
 
-class _Line(NamedTuple):
-    """One line of the joined text: whose it is, and the reading it shows (None: the canonical text)."""
+class _Lines:
+    """The texts as written, then their further readings, joined by line breaks, which no canonical text has."""
 
-    owner: int
-    text: str
-    view: View | None
+    def __init__(self, written: Sequence[str]) -> None:
+        self.written = written
+        self._views: list[tuple[int, View]] = []
+        joined = "\n".join(written)
+        starts = _starts(written)
+        for number in _lines_with(DISGUISED, joined, starts):
+            self._views.extend((number, view) for view in views(written[number]))
+        phrased = [(number, as_view(written[number])) for number in _lines_with(PUNCTUATED, joined, starts)]
+        for number, view in [*phrased, *self._views]:
+            other = without_punctuation(view)
+            if other is not view:
+                self._views.append((number, other))
+        self.texts = [*written, *(view.text for _, view in self._views)]
+        self.starts = _starts(self.texts)
+        self.joined = "\n".join(self.texts)
+
+    def owner(self, number: int) -> int:
+        """Return the number of the text that a line shows."""
+        return number if number < len(self.written) else self._views[number - len(self.written)][0]
+
+    def mapped(self, number: int, hit: Hit) -> Hit:
+        """Return a line's hit at its place in the text as written."""
+        if number < len(self.written):
+            return hit
+        _, view = self._views[number - len(self.written)]
+        return Hit(hit.rule, *view.span(hit.start, hit.end))
+
+
+def _starts(lines: Sequence[str] | Sequence[bytes]) -> list[int]:
+    """Return where each line starts once they are joined."""
+    return [0, *accumulate(len(line) + 1 for line in lines)][: len(lines)]
+
+
+def _lines_with(pattern: re.Pattern[str], joined: str, starts: list[int]) -> list[int]:
+    """Return the numbers of the lines in which a pattern is found, each once, in order."""
+    return list(dict.fromkeys(bisect_right(starts, match.start()) - 1 for match in pattern.finditer(joined)))
 
 
 class _Entry(NamedTuple):
@@ -82,69 +116,61 @@ class Matcher:
 
     def find(self, texts: Sequence[str]) -> dict[int, list[Hit]]:
         """Return the hits by number of the text; texts without any are left out."""
-        lines = [_Line(number, text, None) for number, text in enumerate(texts)]
-        lines.extend(_Line(number, view.text, view) for number, text in enumerate(texts) for view in _seen(text))
+        lines = _Lines(texts)
         found: dict[int, list[Hit]] = {}
-        for line, hits in self._search(lines):
-            kept = _without_allowed(hits)
+        for number, hits in self._search(lines).items():
+            kept = _without_allowed(self._seen_there(lines, number, hits))
             if kept:
-                found.setdefault(line.owner, []).extend(_mapped(line, hit) for hit in kept)
+                found.setdefault(lines.owner(number), []).extend(lines.mapped(number, hit) for hit in kept)
         return {owner: list(dict.fromkeys(hits)) for owner, hits in found.items()}
 
-    def _search(self, lines: Sequence[_Line]) -> Iterator[tuple[_Line, list[Hit]]]:
-        """Yield each line that has hits, with them; its allowed places are among them."""
+    def _search(self, lines: _Lines) -> dict[int, list[Hit]]:
+        """Return the hits by line, places where none may be among them."""
         found: dict[int, list[Hit]] = {}
         for number, hit in self._by_words(lines):
             found.setdefault(number, []).append(hit)
         for number in self._candidates(lines):
-            found.setdefault(number, []).extend(self._by_patterns(lines[number].text))
-        for number, line in enumerate(lines):
-            if line.text in self._whole:
-                whole = [Hit(rule, 0, len(line.text)) for rule in self._whole[line.text]]
-                found.setdefault(number, []).extend(whole)
-            if line.view is None:
-                for rule, repeated in self._floods:
-                    found.setdefault(number, []).extend(Hit(rule, *span) for span in repeated(line.text))
-        for number, hits in found.items():
-            yield lines[number], self._seen_there(lines[number], hits)
+            found.setdefault(number, []).extend(self._by_patterns(lines.texts[number]))
+        if self._whole:
+            for number, text in enumerate(lines.texts):
+                for rule in self._whole.get(text, ()):
+                    found.setdefault(number, []).append(Hit(rule, 0, len(text)))
+        for rule, flooded in self._floods:
+            for number in [n for n, text in enumerate(lines.written) if len(text) >= flooded.at_least]:
+                found.setdefault(number, []).extend(Hit(rule, *span) for span in flooded(lines.texts[number]))
+        return found
 
-    def _seen_there(self, line: _Line, hits: list[Hit]) -> list[Hit]:
+    def _seen_there(self, lines: _Lines, number: int, hits: list[Hit]) -> list[Hit]:
         """Drop what rules for texts as written found in another reading."""
-        if line.view is None:
+        if number < len(lines.written):
             return hits
         return [hit for hit in hits if hit.rule == _ALLOWED or not self._rules[hit.rule].as_written]
 
-    def _by_words(self, lines: Sequence[_Line]) -> Iterator[tuple[int, Hit]]:
-        joined = "\n".join([line.text for line in lines])
-        matches = self._automaton.find_matches_as_indexes(joined, overlapping=True)
-        if not matches:
-            return
-        starts = _starts(lines)
-        for which, start, end in matches:
+    def _by_words(self, lines: _Lines) -> Iterator[tuple[int, Hit]]:
+        joined = lines.joined
+        for which, start, end in self._automaton.find_matches_as_indexes(joined, overlapping=True):
             for entry in self._listed[which]:
                 if entry.begins and start and joined[start - 1].isalnum():
                     continue
                 if entry.ends and joined[end : end + 1].isalnum():
                     continue
-                number = bisect_right(starts, start) - 1
+                number = bisect_right(lines.starts, start) - 1
                 first, last = (start, end) if entry.begins and entry.ends else _word(joined, start, end)
-                yield number, Hit(entry.rule, first - starts[number], last - starts[number])
+                yield number, Hit(entry.rule, first - lines.starts[number], last - lines.starts[number])
 
-    def _candidates(self, lines: Sequence[_Line]) -> Iterator[int]:
+    def _candidates(self, lines: _Lines) -> Iterator[int]:
         """Yield the lines in which some pattern may hit: one search over all, on from the next line at each hit."""
         if self._union is None:
             return
-        encoded = [line.text.encode() for line in lines]
-        joined = b"\n".join(encoded)
-        starts, place = [], 0
-        for piece in encoded:
-            starts.append(place)
-            place += len(piece) + 1
+        encoded = lines.joined.encode()
+        starts = lines.starts
+        if len(encoded) > len(lines.joined):
+            starts = _starts([text.encode() for text in lines.texts])
         at = 0
-        while match := self._union.search(joined, at):
+        while match := self._union.search(encoded, at):
             number = bisect_right(starts, match.start()) - 1
             yield number
-            if number + 1 == len(starts):
+            if number + 1 == len(lines.texts):
                 return
             at = starts[number + 1]
 
@@ -219,16 +245,6 @@ def _reason(source: str, exc: Exception) -> str:
     return f"pattern {source!r}: {message}{hint}"
 
 
-def _seen(text: str) -> Iterator[View]:
-    """Yield the further views of a text that rules look at."""
-    further = views(text)
-    yield from further
-    for view in (as_view(text), *further):
-        phrased = without_punctuation(view)
-        if phrased is not view:
-            yield phrased
-
-
 def _sources(rule: Rule) -> tuple[str, ...]:
     if rule.detector is not None and rule.detector in PATTERNS:
         return (*rule.patterns, PATTERNS[rule.detector])
@@ -255,20 +271,6 @@ def _without_allowed(hits: list[Hit]) -> list[Hit]:
         for hit in hits
         if hit.rule != _ALLOWED and not any(a.start <= hit.start and hit.end <= a.end for a in allowed)
     ]
-
-
-def _mapped(line: _Line, hit: Hit) -> Hit:
-    if line.view is None:
-        return hit
-    return Hit(hit.rule, *line.view.span(hit.start, hit.end))
-
-
-def _starts(lines: Sequence[_Line]) -> list[int]:
-    starts, place = [], 0
-    for line in lines:
-        starts.append(place)
-        place += len(line.text) + 1
-    return starts
 
 
 def _word(joined: str, start: int, end: int) -> tuple[int, int]:

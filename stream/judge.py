@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from model.normalise import align, canonical, original_span
+from model.normalise import align, canonical
 from model.policy import Circumstances, Decider, Decision
 from model.resolver import Answer, Poison, Scores, Span, Text
 from model.scorer import Scorer
@@ -163,5 +163,5 @@ class _Writer:
 
 def _matches(text: str, spans: tuple[Span, ...]) -> tuple[MatchSpan, ...]:
     """Point at the words in the original text."""
-    _, origins = align(text)
-    return tuple(MatchSpan(*original_span(origins, start, end), rule) for start, end, rule in spans)
+    view = align(text)
+    return tuple(MatchSpan(*view.span(start, end), rule) for start, end, rule in spans)
