@@ -1,0 +1,46 @@
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.batching import plan
+
+LENGTHS = st.lists(st.integers(1, 80), max_size=60)
+BUDGETS = st.integers(1, 400)
+SLACKS = st.none() | st.integers(0, 20)
+
+
+@given(LENGTHS, BUDGETS, SLACKS)
+def test_every_row_is_in_exactly_one_batch(lengths: list[int], budget: int, slack: int | None) -> None:
+    batches = plan(lengths, budget, slack)
+    assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
+    assert all(batches)
+
+
+@given(LENGTHS, BUDGETS, SLACKS)
+def test_padded_tokens_stay_within_the_budget_unless_one_row_alone_exceeds_it(
+    lengths: list[int], budget: int, slack: int | None
+) -> None:
+    for batch in plan(lengths, budget, slack):
+        padded = len(batch) * max(lengths[index] for index in batch)
+        assert padded <= budget or len(batch) == 1
+
+
+@given(LENGTHS, BUDGETS, st.integers(0, 20))
+def test_rows_of_a_batch_differ_by_the_slack_at_most(lengths: list[int], budget: int, slack: int) -> None:
+    for batch in plan(lengths, budget, slack):
+        own = [lengths[index] for index in batch]
+        assert max(own) - min(own) <= slack
+
+
+@given(LENGTHS, BUDGETS)
+def test_rows_go_by_length(lengths: list[int], budget: int) -> None:
+    ordered = [lengths[index] for batch in plan(lengths, budget) for index in batch]
+    assert ordered == sorted(ordered)
+
+
+@given(st.integers(1, 50), st.integers(1, 20))
+def test_no_two_neighbouring_batches_would_have_fitted_together(rows: int, length: int) -> None:
+    batches = plan([length] * rows, 100, 0)
+    for left, right in pairwise(batches):
+        assert (len(left) + len(right)) * length > 100

@@ -1,0 +1,72 @@
+"""Our BERT computes what transformers computes, to the last bit."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoConfig, AutoModelForSequenceClassification
+
+from model.bert import Bert, is_plain_bert
+from tests.support.checkpoints import random_weights, tiny_config
+
+
+@pytest.fixture(params=[(32, 2, 2), (96, 3, 4)], ids=["tiny", "wider"])
+def pair(request: pytest.FixtureRequest) -> tuple[Bert, torch.nn.Module]:
+    width, layers, heads = request.param
+    config = tiny_config(
+        ["a", "b", "c"], hidden_size=width, num_hidden_layers=layers, num_attention_heads=heads, intermediate_size=150
+    )
+    weights = random_weights(config, 3)
+    theirs = AutoModelForSequenceClassification.from_config(AutoConfig.for_model(**config))  # type: ignore[no-untyped-call]  # transformers is partly typed
+    theirs.load_state_dict(weights)
+    return Bert(config, weights), theirs.eval()
+
+
+def rows(count: int, length: int) -> torch.Tensor:
+    return torch.randint(5, 80, (count, length), generator=torch.Generator().manual_seed(count * length))
+
+
+@torch.inference_mode()
+def test_logits_are_equal_to_the_last_bit(pair: tuple[Bert, torch.nn.Module]) -> None:
+    ours, theirs = pair
+    for count in (1, 2, 7, 33):
+        for length in (2, 3, 9, 40):
+            ids = rows(count, length)
+            assert torch.equal(ours(ids, None), theirs(input_ids=ids).logits)
+
+
+@torch.inference_mode()
+def test_masked_logits_are_equal_to_the_last_bit(pair: tuple[Bert, torch.nn.Module]) -> None:
+    ours, theirs = pair
+    ids = rows(9, 12)
+    mask = torch.arange(12) < torch.tensor([12, 3, 5, 12, 2, 7, 11, 4, 6])[:, None]
+    assert torch.equal(ours(ids, mask), theirs(input_ids=ids, attention_mask=mask.long()).logits)
+
+
+@torch.inference_mode()
+def test_a_row_is_equal_to_the_last_bit_in_any_batch_of_four_or_more(pair: tuple[Bert, torch.nn.Module]) -> None:
+    ours, _ = pair
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for length in (2, 3, 5, 8, 13, 40):
+            ids = rows(64, length)
+            whole = ours(ids, None)
+            for count in (4, 5, 6, 7, 8, 11, 31):
+                assert torch.equal(ours(ids[:count], None), whole[:count])
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("change", [{"hidden_act": "relu"}, {"is_decoder": True}, {"model_type": "roberta"}])
+def test_other_networks_are_left_to_transformers(change: dict[str, object]) -> None:
+    assert is_plain_bert(tiny_config(["a", "b"]))
+    assert not is_plain_bert(tiny_config(["a", "b"], **change))
+
+
+def test_a_missing_weight_is_named(tmp_path: Path) -> None:
+    config = tiny_config(["a", "b"])
+    weights = random_weights(config, 3)
+    del weights["bert.encoder.layer.1.output.dense.weight"]
+    with pytest.raises(KeyError, match=r"layer\.1\.output"):
+        Bert(config, weights)
