@@ -93,6 +93,8 @@ class Head(BaseModel):
     extends: str | None = None
     without: tuple[str, ...] = ()
     """Ids of inherited rules that do not hold here."""
+    actions: dict[str, Action] = Field(default_factory=dict)
+    """Other actions for inherited rules, by id."""
     categories: tuple[Category, ...] = ()
 
 
@@ -155,6 +157,7 @@ def read_pack(folder: Path) -> PackSource:
     thresholds: dict[str, Limits] = {}
     for place, each in chain:
         _drop(rules, each, place)
+        _toughen(rules, each, place)
         categories |= {category.name: category for category in each.categories}
         _add(rules, _read_rules(place))
         if (place / "allow.toml").is_file():
@@ -183,6 +186,15 @@ def _drop(rules: dict[str, Sourced], head: Head, folder: Path) -> None:
     for name in head.without:
         if rules.pop(name, None) is None:
             raise PackError(f"{folder / 'pack.toml'}:1: without: no inherited rule is called {name!r}")
+
+
+def _toughen(rules: dict[str, Sourced], head: Head, folder: Path) -> None:
+    for name, action in head.actions.items():
+        sourced = rules.get(name)
+        if sourced is None or "allow" in (action, sourced.rule.action):
+            reason = "no inherited rule is called so" if sourced is None else "allow rules stay so, and others become none"
+            raise PackError(f"{folder / 'pack.toml'}:1: actions: {name!r}: {reason}")
+        rules[name] = sourced._replace(rule=sourced.rule.model_copy(update={"action": action}))
 
 
 def _add(rules: dict[str, Sourced], more: Iterable[Sourced]) -> None:
