@@ -81,10 +81,15 @@ def load_packs(by_game: Mapping[str, str]) -> dict[str, Pack]:
     """
     packs: dict[str, Pack] = {}
     for name in dict.fromkeys([by_game.get(OTHER_GAMES, "default"), *by_game.values()]):
-        shipped = PACKS / name
-        packs[name] = load_pack(shipped if _BARE_NAME.fullmatch(name) and shipped.is_dir() else Path(name))
+        packs[name] = load_pack(pack_folder(name))
     packs[""] = packs[by_game.get(OTHER_GAMES, "default")]
     return packs
+
+
+def pack_folder(name: str) -> Path:
+    """Return the folder of the shipped pack called so, or else ``name`` as a path."""
+    shipped = PACKS / name
+    return shipped if _BARE_NAME.fullmatch(name) and shipped.is_dir() else Path(name)
 
 
 def with_packs(policy: Policy, packs: Mapping[str, Pack], by_game: Mapping[str, str]) -> Policy:

@@ -192,7 +192,9 @@ def _toughen(rules: dict[str, Sourced], head: Head, folder: Path) -> None:
     for name, action in head.actions.items():
         sourced = rules.get(name)
         if sourced is None or "allow" in (action, sourced.rule.action):
-            reason = "no inherited rule is called so" if sourced is None else "allow rules stay so, and others become none"
+            reason = (
+                "no inherited rule is called so" if sourced is None else "allow rules stay so, and others become none"
+            )
             raise PackError(f"{folder / 'pack.toml'}:1: actions: {name!r}: {reason}")
         rules[name] = sourced._replace(rule=sourced.rule.model_copy(update={"action": action}))
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from stream.commands import moderate, schema
+from stream.commands import moderate, policy, schema
 from stream.errors import ChatwardenError
 from stream.interrupts import Interrupted
 
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 app.command()(moderate.moderate)
 app.command()(schema.schema)
+app.add_typer(policy.app, name="policy")
 
 
 def _version(value: bool | None) -> None:  # noqa: FBT001 - typer's callback signature
