@@ -26,6 +26,8 @@ from schemas.event import (
 from schemas.verdict import Action, ResolvedBy, Verdict
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
+# Python's $ also matches before a newline at the end; the definition's does not.
+_Lang = Annotated[str, msgspec.Meta(pattern=LANG_PATTERN.removesuffix("$") + r"\Z", max_length=35)]
 _Note = Annotated[str, msgspec.Meta(max_length=MAX_NOTE)]
 
 
@@ -41,7 +43,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     match_id: _Name | None = None
     channel_kind: ChannelKind | None = None
     source: Source = "text"
-    lang: Annotated[str, msgspec.Meta(pattern=LANG_PATTERN, max_length=35)] | None = None
+    lang: _Lang | None = None
     metadata: dict[_Note, _Note] = {}
 
 
@@ -105,6 +107,8 @@ def decode_event(raw: bytes | None) -> Event | Rejection:
     # Brackets bound the depth.  Few of them, so the recursion of no reader is ever put to the test.
     if raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH:
         try:
+            if not raw.isascii():
+                raw.decode()  # the reader skips unknown fields without a look at their bytes
             return _read_event(raw)
         except (msgspec.DecodeError, UnicodeDecodeError):
             pass
