@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from stream.commands import moderate, policy, schema
+from stream.commands import moderate, policy, run, schema
 from stream.errors import ChatwardenError
 from stream.interrupts import Interrupted
 
@@ -24,6 +24,7 @@ app = typer.Typer(
     ),
 )
 app.command()(moderate.moderate)
+app.command()(run.run)
 app.command()(schema.schema)
 app.add_typer(policy.app, name="policy")
 

@@ -4,6 +4,7 @@ ChatwardenError
  ├── ConfigError           2   a setting, policy or file is wrong; the message says which and how to mend it
  ├── FileError            74   a file cannot be read or written
  ├── TransportError       75   Kafka, Redis or the network is away; trying again may help
+ │    ├── TransactionAborted   nothing of a transaction happened; the same results may be committed again
  │    └── OutcomeUnknown       a transaction may or may not have happened; start afresh from the committed offsets
  ├── Fenced               76   another worker uses our transactional id
  ├── DataLost             77   records were deleted before they were read, or cannot be read at all
@@ -38,6 +39,14 @@ class TransportError(ChatwardenError):
     """Kafka, Redis or the network is away."""
 
     exit_code = 75
+
+
+class TransactionAborted(TransportError):
+    """Nothing of a transaction happened.  ``cause`` is one of a closed set, for a metric."""
+
+    def __init__(self, message: str, cause: str) -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 class OutcomeUnknown(TransportError):

@@ -1,0 +1,63 @@
+"""``chatwarden run``: the Kafka worker."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from stream.commands.options import Config, Model, PolicyFile, Resolvers, resolver_names
+
+
+def run(
+    slot: Annotated[
+        str | None,
+        typer.Option(
+            help="Names this worker in its transactional id; the same at every restart, no two at a time. "
+            "Default: the host's name."
+        ),
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(help="Where a new group starts: earliest, latest or a time. A group with offsets keeps them."),
+    ] = None,
+    bootstrap_servers: Annotated[str | None, typer.Option(help="Kafka's address, instead of the settings'.")] = None,
+    group_id: Annotated[str | None, typer.Option(help="The consumer group, instead of the settings'.")] = None,
+    model: Model = None,
+    policy: PolicyFile = None,
+    resolvers: Resolvers = None,
+    config: Config = None,
+) -> None:
+    """Read chat events from Kafka and write exactly one verdict or dead letter for each, until SIGTERM.
+
+    Verdicts, flagged messages, dead letters and input offsets go into one transaction per chunk. SIGTERM finishes the
+    chunk in hand and leaves within 5 seconds. Logs are JSON lines on standard error; health and metrics are served on
+    admin.host and admin.port.
+
+    Exit codes: 0 stopped by a signal · 2 usage or configuration · 75 Kafka failed for good, or no time was left ·
+    76 another worker uses this slot · 77 records were lost before they were read · 78 too many dead letters.
+    """
+    import socket
+
+    from stream import wiring
+    from stream.logs import configure_logs
+    from stream.service import serve
+    from stream.settings import load_settings
+    from stream.start import parse_start
+
+    overrides = {
+        "kafka.bootstrap_servers": bootstrap_servers,
+        "kafka.group_id": group_id,
+        "model.bundle": model,
+        "policy.path": policy,
+        "pipeline.resolvers": resolver_names(resolvers),
+    }
+    settings = load_settings(config, overrides)
+    beginning = parse_start(start) if start else None
+    configure_logs()
+    serve(
+        settings,
+        lambda _: wiring.judge(settings, lambda: datetime.now(UTC)),
+        slot or socket.gethostname(),
+        beginning,
+        lambda port: typer.echo(f"health and metrics: http://{settings.admin.host}:{port}", err=True),
+    )

@@ -1,0 +1,100 @@
+"""The worker as a service: clients, health, metrics and signals around the loop, from start to exit code."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from types import FrameType
+from typing import Final
+
+from stream.dead_letters import DeadLetterLimits
+from stream.errors import Fenced, TransportError
+from stream.health import AdminServer, Health
+from stream.judge import Judge
+from stream.kafka_config import consumer_properties, producer_properties, transactional_id
+from stream.metrics import PrometheusMetrics
+from stream.settings import Settings
+from stream.sink import KafkaSink
+from stream.source import KafkaSource
+from stream.start import Start, ensure_start
+from stream.worker import Worker
+
+log: Final = logging.getLogger("stream.service")
+
+LEAVE_AT_ANY_PRICE_S: Final = 4.8
+FENCED_WAIT_S: Final = 5.0
+SWITCH_S: Final = 0.0005
+"""How soon the thread that commits gets its turn while the other one judges; Python's 5 ms is a whole commit."""
+
+
+def serve(
+    settings: Settings,
+    build_judge: Callable[[PrometheusMetrics], Judge],
+    slot: str,
+    start: Start | None,
+    announce: Callable[[int], None] = lambda _: None,
+) -> None:
+    """Run the worker until SIGTERM or SIGINT; ``announce`` is told the admin port.
+
+    Raises:
+        ChatwardenError: it cannot start, or must stop; see ``stream.errors`` for what each means.
+    """
+    metrics = PrometheusMetrics()
+    consumer = consumer_properties(settings.kafka)
+    producer = producer_properties(settings.kafka, slot)
+    most_between_polls_s = float(consumer["max.poll.interval.ms"]) / 1000
+    health = Health(time.monotonic, most_between_polls_s / 2, ("model", "producer", "partitions"))
+    with AdminServer(settings.admin.host, settings.admin.port, health, metrics.exposition) as admin:
+        announce(admin.port)
+        ensure_start(settings.topics.events, consumer, start)
+        judge = build_judge(metrics)
+        scorer, policy = judge.digests
+        metrics.gauge("deciders", 1, scorer=scorer, policy=policy)
+        health.ready("model")
+        size = settings.pipeline.chunk_size
+        source = KafkaSource(settings.topics.events, consumer, health, metrics, size)
+        sink = KafkaSink(settings.topics, producer, settings.kafka.group_id)
+        log.info(
+            "the worker starts",
+            extra={"transactional_id": transactional_id(settings.kafka, slot), "scorer": scorer, "policy": policy},
+        )
+        with ThreadPoolExecutor(1, "judge") as judging:
+            limits = DeadLetterLimits(settings.dead_letters)
+            worker = Worker(source, sink, judge, judging, limits, size, health, metrics)
+            _heed_signals(worker)
+            sys.setswitchinterval(SWITCH_S)
+            _run(worker)
+
+
+def _run(worker: Worker) -> None:
+    try:
+        worker.run()
+    except Fenced:
+        # Two workers with one id would fence each other for ever, as fast as they are restarted.
+        if not worker.stopping:
+            time.sleep(FENCED_WAIT_S)
+        raise
+
+
+def _heed_signals(worker: Worker) -> None:
+    """Let SIGTERM and SIGINT end the loop; what does not end in time is ended."""
+
+    def leave(number: int, _: FrameType | None) -> None:
+        log.info("leaving on %s", signal.Signals(number).name)
+        worker.stop()
+        last_resort = threading.Timer(LEAVE_AT_ANY_PRICE_S, _leave_now)
+        last_resort.daemon = True
+        last_resort.start()
+
+    signal.signal(signal.SIGTERM, leave)
+    signal.signal(signal.SIGINT, leave)
+
+
+def _leave_now() -> None:
+    """End the process at once.  Nothing is lost: what is not committed is repeated by the next owner."""
+    log.error("not done in time; what is in hand is left to the next worker")
+    os._exit(TransportError.exit_code)

@@ -1,0 +1,181 @@
+"""The output: one Kafka transaction per chunk.  Verdicts, flagged messages, dead letters and offsets, or nothing."""
+
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, NoReturn
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from stream.dead_letters import dead_letter_headers
+from stream.deadline import Backoff, Clock, Deadline
+from stream.errors import ConfigError, Fenced, OutcomeUnknown, TransactionAborted
+from stream.kafka_config import Properties
+from stream.kafka_errors import Fault, cause_of, fault_of, no_room, transport_error
+from stream.records import DeadLetter, Outgoing, Partition
+from stream.settings import TopicSettings
+
+log: Final = logging.getLogger("stream.sink")
+
+_Headers = list[tuple[str, str | bytes | None]]
+
+CALL_S: Final = 5.0
+"""Longest single call; a call that times out is resumed while the transaction's time lasts."""
+
+
+class KafkaSink:
+    """Writes chunks through one transactional producer, which only its owner's thread touches.
+
+    ``renew`` makes the producer; ``connect`` builds it, so that tests may give another one.
+    """
+
+    def __init__(
+        self,
+        topics: TopicSettings,
+        properties: Properties,
+        group_id: str,
+        connect: Callable[[dict[str, Any]], Producer] = Producer,
+        clock: Clock = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        self._topics = topics
+        self._group_id = group_id
+        self._properties: dict[str, Any] = {**properties, "on_delivery": self._delivered}
+        self._transactional_id: Final = str(properties["transactional.id"])
+        self._timeout_s: Final = float(properties["transaction.timeout.ms"]) / 1000
+        self._connect = connect
+        self._clock = clock
+        self._sleep = sleep
+        self._draw = draw
+        self._producer: Producer | None = None
+        self._undelivered: tuple[KafkaError, str] | None = None
+
+    def renew(self) -> None:
+        """Drop the producer and take a new one under the same transactional id.
+
+        The broker finishes whatever the old one left open, and fences every request of it that is still under way.  May
+        block ``CALL_S`` seconds.
+
+        Raises:
+            ConfigError: librdkafka refuses a property.
+            TransportError: the broker is away or does not let us; try again.
+        """
+        self._producer = None
+        try:
+            producer = self._connect(self._properties)
+            producer.init_transactions(CALL_S)
+        except KafkaException as exc:
+            raise transport_error(exc.args[0], f"starting {self._transactional_id}") from exc
+        self._producer = producer
+
+    def commit(
+        self, results: Sequence[Outgoing | DeadLetter], ends: Mapping[Partition, int], group: object, within_s: float
+    ) -> None:
+        """Write results and offsets in one transaction; blocks up to ``within_s`` seconds, and a little to abort.
+
+        Raises:
+            TransactionAborted: nothing of it happened; the same may be committed again.
+            OutcomeUnknown: it may have happened; ``renew``, and start from the committed offsets.
+            Fenced: another worker uses our transactional id.
+            ConfigError: an output topic cannot hold what must be written.
+        """
+        producer = self._producer
+        if producer is None:
+            raise OutcomeUnknown(f"{self._transactional_id}: there is no producer; renew first")
+        offsets = [TopicPartition(partition.topic, partition.number, offset) for partition, offset in ends.items()]
+        deadline = Deadline(self._clock, min(within_s, self._timeout_s))
+        expiry = Deadline(self._clock, self._timeout_s)
+        self._undelivered = None
+        try:
+            producer.begin_transaction()
+            # Offsets first: the first call of a transaction waits until the last one's markers are written, and this
+            # one is told so sooner than a record is.
+            self._insist(lambda seconds: producer.send_offsets_to_transaction(offsets, group, seconds), deadline)
+            self._produce(producer, results, deadline)
+            self._insist(producer.commit_transaction, deadline)
+        except KafkaException as exc:
+            self._recover(producer, exc, expiry)
+
+    def close(self) -> None:
+        """Let go of the producer; an open transaction is aborted by the broker or the next owner of the id."""
+        self._producer = None
+
+    def _produce(self, producer: Producer, results: Sequence[Outgoing | DeadLetter], deadline: Deadline) -> None:
+        for topic, value, key, headers in self._messages(results):
+            while True:
+                try:
+                    producer.produce(topic, value, key, headers=headers)
+                    break
+                except BufferError:
+                    self._make_room(producer, deadline)
+
+    def _messages(
+        self, results: Sequence[Outgoing | DeadLetter]
+    ) -> Iterator[tuple[str, bytes | None, bytes | None, _Headers | None]]:
+        verdicts, flagged = self._topics.verdicts, self._topics.flagged
+        for result in results:
+            if isinstance(result, DeadLetter):
+                record = result.record
+                headers: _Headers = list(dead_letter_headers(result, self._group_id))
+                yield self._topics.dead_letters, record.value, record.key, headers
+                continue
+            yield verdicts, result.verdict, result.key, None
+            if result.flagged is not None:
+                yield flagged, result.flagged, result.key, None
+
+    def _make_room(self, producer: Producer, deadline: Deadline) -> None:
+        """Let the full queue drain."""
+        producer.poll(0.05)
+        if deadline.over:
+            raise no_room()
+
+    def _insist(self, call: Callable[[float], Any], deadline: Deadline) -> None:
+        """Make a call again while the error says that this helps and there is time."""
+        backoff = Backoff(0.01, 0.5, self._draw)
+        while True:
+            try:
+                call(max(deadline.remaining(CALL_S), 0.001))
+            except KafkaException as exc:
+                if fault_of(exc.args[0]) is not Fault.RETRY or deadline.over:
+                    raise
+            else:
+                return
+            self._sleep(deadline.remaining(backoff.next()))
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None and self._undelivered is None:
+            self._undelivered = (error, message.topic() or "")
+
+    def _recover(self, producer: Producer, exc: KafkaException, expiry: Deadline) -> NoReturn:
+        error: KafkaError = exc.args[0]
+        delivery, topic = self._undelivered or (None, "")
+        said = f"{self._transactional_id}: {error.str()} ({error.name()})"
+        if delivery:
+            said += f"; a record for {topic} was not delivered: {delivery.str()} ({delivery.name()})"
+        fault = fault_of(error, delivery)
+        if fault is Fault.FENCED and not expiry.over:
+            # Within the transaction's time the broker fences for one reason only: somebody came with the same id.
+            raise Fenced(
+                f"{said}.  Another worker uses this transactional id; give each worker its own --slot"
+            ) from exc
+        if fault in (Fault.FENCED, Fault.UNKNOWN, Fault.RETRY):
+            raise OutcomeUnknown(said) from exc
+        self._abort(producer)
+        if fault is Fault.TOO_LARGE:
+            raise ConfigError(f"{said}.  Raise max.message.bytes of {topic or 'the output topics'}") from exc
+        raise TransactionAborted(said, cause_of(delivery or error)) from exc
+
+    def _abort(self, producer: Producer) -> None:
+        """Abort, so that nothing of the transaction is ever seen.
+
+        Raises:
+            OutcomeUnknown: it could not be aborted.
+        """
+        try:
+            # The broker answers INVALID_TXN_STATE, and the producer is lost, when it has not yet heard of the records.
+            producer.flush(CALL_S)
+            self._insist(producer.abort_transaction, Deadline(self._clock, self._timeout_s))
+        except KafkaException as exc:
+            raise OutcomeUnknown(f"{self._transactional_id}: aborting failed: {exc.args[0].str()}") from exc

@@ -1,0 +1,277 @@
+"""The input: a Kafka consumer that says what came, what was taken away, and never commits by itself.
+
+One thread owns it.  Rebalances happen inside ``take``, ``stay`` and ``close``; no transaction is ever open there, so a
+revoked partition costs nothing but the work in flight, which the next owner repeats from the committed offset.
+"""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Final, cast
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from stream.errors import DataLost, TransportError
+from stream.health import Health
+from stream.kafka_config import Properties
+from stream.kafka_errors import Reading, cause_of, reading_of, transport_error
+from stream.metrics import Metrics
+from stream.records import Chunk, Partition, Record
+from stream.seams import Taken
+
+log: Final = logging.getLogger("stream.source")
+
+NO_OFFSET: Final = -1001  # what ``committed`` answers where a group has committed nothing
+FAILED_CALL_S: Final = 10.0
+
+
+class KafkaSource:
+    """Reads one topic as a member of a consumer group.
+
+    ``connect`` builds the consumer, so that tests may give another one.
+    """
+
+    def __init__(
+        self,
+        topic: str,
+        properties: Properties,
+        health: Health,
+        metrics: Metrics,
+        read_ahead: int,
+        connect: Callable[[Properties], Consumer] = Consumer,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """Join the group.
+
+        Raises:
+            ConfigError: librdkafka refuses a property.
+        """
+        self._topic: Final = topic
+        self._group: Final = str(properties["group.id"])
+        self._health = health
+        self._metrics = metrics
+        self._read_ahead: Final = read_ahead
+        self._wall = wall
+        self._owned: dict[int, Partition] = {}
+        self._next: dict[int, int] = {}
+        self._taken_ms: dict[int, int] = {}
+        self._stopped: set[int] = set()
+        self._gone: set[Partition] = set()
+        self._buffer: deque[Record] = deque()
+        self._paused = False
+        try:
+            self._consumer = connect(properties)
+        except KafkaException as exc:
+            raise transport_error(exc.args[0], "connecting the consumer") from exc
+        self._consumer.subscribe([topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
+
+    def take(self, limit: int, wait_s: float) -> Taken:
+        """Return at most ``limit`` records; waits up to ``wait_s`` seconds for the first one only.
+
+        Raises:
+            DataLost: a record was deleted before it was read.
+            TransportError: the consumer is broken for good.
+        """
+        buffer = self._buffer
+        if not buffer and self._read(1, wait_s):
+            self._read(limit - 1, 0)
+        elif len(buffer) < limit:
+            self._read(limit - len(buffer), 0)
+        records = [buffer.popleft() for _ in range(min(limit, len(buffer)))]
+        self._flow()
+        last = {record.partition: record for record in records}
+        self._taken_ms.update((number, record.timestamp_ms) for number, record in last.items())
+        ends = {self._owned[number]: record.offset + 1 for number, record in last.items()}
+        return Taken(Chunk(records, ends), self._take_gone())
+
+    def stay(self, wait_s: float) -> frozenset[Partition]:
+        """Stay a member of the group while there is other work: read ahead up to a limit, then pause.
+
+        Blocks up to ``wait_s`` seconds.  Returns the partitions that went away.  Raises as ``take``.
+        """
+        room = self._read_ahead - len(self._buffer)
+        self._read(max(room, 1), wait_s)
+        self._flow()
+        return self._take_gone()
+
+    def rewind(self) -> None:
+        """Go back to the committed offset of every partition; what was read ahead is dropped.
+
+        Raises:
+            TransportError: the offsets cannot be had now; try again.
+        """
+        self._buffer.clear()
+        owned = [TopicPartition(self._topic, number) for number in self._owned]
+        try:
+            for position in self._consumer.committed(owned, timeout=FAILED_CALL_S) if owned else ():
+                if position.error:
+                    raise KafkaException(position.error)
+                offset = max(position.offset, 0)
+                self._consumer.seek(TopicPartition(self._topic, position.partition, offset))
+                self._next[position.partition] = offset
+        except KafkaException as exc:
+            raise transport_error(exc.args[0], "going back to the committed offsets") from exc
+
+    def group(self) -> object:
+        """Return the group metadata as it is now, for one transaction: the broker fences a stale one."""
+        return self._consumer.consumer_group_metadata()
+
+    def close(self) -> None:
+        """Leave the group."""
+        self._consumer.close()
+
+    def report(self) -> None:
+        """Measure how far behind we are; asks nothing of the broker."""
+        for number, partition in self._owned.items():
+            position = self._next.get(number)
+            _, high = self._consumer.get_watermark_offsets(TopicPartition(self._topic, number), cached=True)
+            if position is None or high < 0:
+                continue
+            lag = max(high - position, 0)
+            age = self._wall() - self._taken_ms.get(number, 0) / 1000 if lag and number in self._taken_ms else 0.0
+            self._metrics.gauge("consumer_lag", lag, **_labels(partition))
+            self._metrics.gauge("lag_seconds", max(age, 0.0), **_labels(partition))
+
+    def _read(self, limit: int, wait_s: float) -> bool:
+        """Append what comes to the buffer; whether anything came, be it an error or a stale record."""
+        if limit < 1:
+            return False
+        try:
+            messages = self._consumer.consume(limit, wait_s)
+        except KafkaException as exc:
+            raise transport_error(exc.args[0], "reading") from exc
+        for message in messages:
+            error = message.error()
+            if error is not None:
+                self._trouble(error, message.partition() or 0, message.offset() or 0)
+            else:
+                self._keep(message)
+        return bool(messages)
+
+    def _keep(self, message: Message) -> None:
+        number = cast("int", message.partition())
+        offset = cast("int", message.offset())
+        # Records of a partition that just went away, or that are in flight already, are somebody else's or repeated.
+        if number not in self._owned or number in self._stopped or offset < self._next.get(number, 0):
+            return
+        self._next[number] = offset + 1
+        headers = message.headers()
+        self._buffer.append(
+            Record(
+                message.value(),
+                offset,
+                self._topic,
+                number,
+                message.key(),
+                tuple(cast("list[tuple[str, bytes | None]]", headers)) if headers else (),
+                message.timestamp()[1],
+            )
+        )
+
+    def _flow(self) -> None:
+        """Pause while the buffer is full.  Pausing throws librdkafka's own queue away, so it is the last resort."""
+        full = len(self._buffer) >= self._read_ahead
+        if full == self._paused:
+            return
+        flowing = [TopicPartition(self._topic, number) for number in self._owned if number not in self._stopped]
+        (self._consumer.pause if full else self._consumer.resume)(flowing)
+        self._paused = full
+
+    def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        for assigned in partitions:
+            self._owned[assigned.partition] = Partition(self._topic, assigned.partition)
+            self._next.pop(assigned.partition, None)
+            self._stopped.discard(assigned.partition)
+        self._paused = False  # the new ones flow, so pausing must be said again
+        self._rebalanced("assigned", partitions)
+        self._health.ready("partitions")
+
+    def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._forget(partitions)
+        self._rebalanced("revoked", partitions)
+
+    def _lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._forget(partitions)
+        self._rebalanced("lost", partitions)
+
+    def _rebalanced(self, kind: str, partitions: list[TopicPartition]) -> None:
+        self._metrics.count("rebalances_total", len(partitions), kind=kind)
+        self._metrics.gauge("partitions_assigned", len(self._owned))
+        log.info("partitions %s", kind, extra={"partitions": [p.partition for p in partitions]})
+
+    def _forget(self, partitions: list[TopicPartition]) -> None:
+        numbers = {partition.partition for partition in partitions}
+        for number in numbers:
+            if partition := self._owned.pop(number, None):
+                self._gone.add(partition)
+                self._metrics.forget("consumer_lag", **_labels(partition))
+                self._metrics.forget("lag_seconds", **_labels(partition))
+            self._next.pop(number, None)
+            self._taken_ms.pop(number, None)
+            self._stopped.discard(number)
+        self._buffer = deque(record for record in self._buffer if record.partition not in numbers)
+
+    def _take_gone(self) -> frozenset[Partition]:
+        gone, self._gone = frozenset(self._gone), set()
+        return gone
+
+    def _trouble(self, error: KafkaError, number: int, offset: int) -> None:
+        match reading_of(error):
+            case Reading.LOST:
+                self._begin_or_stop(error, number)
+            case Reading.UNREADABLE:
+                self._stop_partition(error, number, offset)
+            case Reading.REFUSED:
+                self._health.unready("partitions", f"{self._topic}: {error.name()}: {error.str()}")
+                log.error("reading is refused", extra={"topic": self._topic, "cause": cause_of(error)})
+            case Reading.FATAL:
+                raise TransportError(f"the consumer failed for good: {error.name()}: {error.str()}")
+            case Reading.REJOIN:
+                log.warning("too slow between two polls; joining again", extra={"cause": cause_of(error)})
+            case Reading.PASSING:
+                log.warning("trouble that passes: %s", error.name(), extra={"cause": cause_of(error)})
+
+    def _begin_or_stop(self, error: KafkaError, number: int) -> None:
+        """Read a partition that is newer than the group from its beginning; anything else that is missing is lost."""
+        where = TopicPartition(self._topic, number)
+        try:
+            (committed,) = self._consumer.committed([where], timeout=FAILED_CALL_S)
+            low, high = self._consumer.get_watermark_offsets(where, timeout=FAILED_CALL_S)
+            if committed.offset == NO_OFFSET and low == 0:
+                self._consumer.seek(TopicPartition(self._topic, number, 0))
+                return
+        except KafkaException as exc:
+            raise transport_error(exc.args[0], "looking for the first record") from exc
+        raise DataLost(
+            f"{self._topic}[{number}]: the group {self._group} is at "
+            f"{'no offset' if committed.offset == NO_OFFSET else f'offset {committed.offset}'}, the topic holds {low} "
+            f"to {high}: records were deleted before they were read ({error.name()}).  To accept the loss, stop every "
+            f"worker and set the group's offset: {_reset_command(self._group, self._topic, number, low)}"
+        )
+
+    def _stop_partition(self, error: KafkaError, number: int, offset: int) -> None:
+        if number in self._stopped or number not in self._owned:
+            return
+        self._stopped.add(number)
+        self._consumer.pause([TopicPartition(self._topic, number)])
+        why = f"{self._topic}[{number}] cannot be read at offset {offset} ({error.name()})"
+        self._health.unready("partitions", why)
+        log.error(
+            "%s.  The partition stands still, the others go on.  To skip it, stop every worker and run: %s",
+            why,
+            _reset_command(self._group, self._topic, number, offset + 1),
+            extra={"topic": self._topic, "partition": number, "offset": offset, "cause": cause_of(error)},
+        )
+
+
+def _reset_command(group: str, topic: str, partition: int, offset: int) -> str:
+    """Return the command that moves a group past a place where it cannot go on."""
+    return (
+        f"kafka-consumer-groups.sh --bootstrap-server ADDRESS --group {group} --topic {topic}:{partition} "
+        f"--reset-offsets --to-offset {offset} --execute"
+    )
+
+
+def _labels(partition: Partition) -> Mapping[str, str]:
+    return {"topic": partition.topic, "partition": str(partition.number)}

@@ -1,0 +1,110 @@
+"""Where a new group starts.  Said once, by a person; a group that has offsets keeps them.
+
+Every partition of the topic gets its first offset here, before anybody joins.  So a partition without one is newer than
+the group and is read from its beginning, and an offset that is gone is a loss, never a reset.
+"""
+
+import logging
+import time
+from datetime import datetime
+from typing import Final, Literal, cast, get_args
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from stream.deadline import Backoff, Deadline
+from stream.errors import ConfigError, TransportError
+from stream.kafka_config import Properties
+from stream.kafka_errors import transport_error
+
+log: Final = logging.getLogger("stream.start")
+
+Anchor = Literal["earliest", "latest"]
+Start = Anchor | datetime
+
+CALL_S: Final = 15.0
+PATIENCE_S: Final = 60.0
+
+
+def parse_start(text: str) -> Start:
+    """Read ``earliest``, ``latest`` or a time (RFC 3339 with offset).
+
+    Raises:
+        ConfigError: it is none of them.
+    """
+    if text in get_args(Anchor):
+        return cast("Anchor", text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as exc:
+        raise ConfigError(f"--start {text}: not earliest, latest or a time such as 2026-01-31T18:00:00Z") from exc
+    if moment.tzinfo is None:
+        raise ConfigError(f"--start {text}: the time needs an offset, such as 2026-01-31T18:00:00Z")
+    return moment
+
+
+def ensure_start(topic: str, properties: Properties, start: Start | None) -> None:
+    """Give a group that has no offsets its first ones; ``start`` of None means that it must have some.
+
+    Blocks on the broker, up to a minute when it is away.
+
+    Raises:
+        ConfigError: the topic does not exist, or the group is new and nobody said where it starts.
+        TransportError: the broker is away.
+    """
+    try:
+        consumer = Consumer(properties)
+    except KafkaException as exc:
+        raise transport_error(exc.args[0], "connecting the consumer") from exc
+    deadline, backoff = Deadline(time.monotonic, PATIENCE_S), Backoff(0.2, 5.0)
+    try:
+        while True:
+            try:
+                return _ensure(consumer, topic, str(properties["group.id"]), start)
+            except TransportError as exc:
+                if deadline.over:
+                    raise
+                log.warning("waiting for Kafka: %s", exc)
+            time.sleep(deadline.remaining(backoff.next()))
+    finally:
+        consumer.close()
+
+
+def _ensure(consumer: Consumer, topic: str, group: str, start: Start | None) -> None:
+    try:
+        partitions = _partitions(consumer, topic)
+        committed = consumer.committed(partitions, timeout=CALL_S)
+        if any(position.offset >= 0 for position in committed):
+            return
+        if start is None:
+            raise ConfigError(
+                f"the group {group} has no offsets for {topic}: it is new, or it was away for longer than the broker "
+                "keeps offsets.  Say where it starts: --start earliest, latest or a time"
+            )
+        first = _offsets(consumer, partitions, start)
+        consumer.commit(offsets=first, asynchronous=False)
+    except KafkaException as exc:
+        raise transport_error(exc.args[0], f"finding where {topic} starts") from exc
+    log.info("the group starts at %s", start, extra={"topic": topic, "partitions": len(first)})
+
+
+def _partitions(consumer: Consumer, topic: str) -> list[TopicPartition]:
+    found = consumer.list_topics(topic, timeout=CALL_S).topics[topic]
+    if found.error is not None:
+        raise ConfigError(f"topics.events: {topic}: {found.error.str()}.  `chatwarden topics` creates it")
+    return [TopicPartition(topic, number) for number in found.partitions]
+
+
+def _offsets(consumer: Consumer, partitions: list[TopicPartition], start: Start) -> list[TopicPartition]:
+    """Look up where ``start`` is in each partition; a time after the last record is the end."""
+    if isinstance(start, datetime):
+        moment = int(start.timestamp() * 1000)
+        asked = [TopicPartition(place.topic, place.partition, moment) for place in partitions]
+        found = {place.partition: place.offset for place in consumer.offsets_for_times(asked, timeout=CALL_S)}
+    else:
+        found = {}
+    first = []
+    for place in partitions:
+        low, high = consumer.get_watermark_offsets(place, timeout=CALL_S)
+        offset = low if start == "earliest" else found.get(place.partition, -1)
+        first.append(TopicPartition(place.topic, place.partition, offset if offset >= 0 else high))
+    return first

@@ -1,0 +1,263 @@
+"""The loop: take a chunk, have it judged, write it and its offsets in one transaction.
+
+Two chunks are in flight, first in, first out: one is judged in a thread while the other is committed by the thread that
+owns source and sink.  Offsets come from the chunks themselves, never from the consumer's position, which is ahead of
+what was written.  A transaction is begun when its results are there, so judging does not count against its time.
+
+An aborted transaction is tried again with the results at hand.  After an unknown outcome everything in flight is
+dropped, the sink renewed, and reading goes on from the committed offsets: they say whether it happened.
+"""
+
+import logging
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from concurrent.futures import TimeoutError as NotYet
+from dataclasses import dataclass, field
+from typing import Final
+
+from model.classifier import ClassifierDown
+from stream.dead_letters import DeadLetterLimits
+from stream.deadline import Backoff, Clock, Deadline
+from stream.errors import OutcomeUnknown, TransactionAborted, TransportError
+from stream.health import Health
+from stream.metrics import Metrics
+from stream.records import Chunk, DeadLetter, Judged, Outgoing, Partition, Record
+from stream.seams import Sink, Source
+
+log: Final = logging.getLogger("stream.worker")
+
+IN_FLIGHT: Final = 2
+IDLE_S: Final = 0.1  # longest wait for a first record
+NAP_S: Final = 0.02  # longest wait for the judge between two looks at the source
+LEAVE_S: Final = 4.0  # from the signal to the end of the chunk in hand; a second is left to leave the group
+REPORT_EVERY_S: Final = 1.0
+
+
+@dataclass(slots=True)
+class Flight:
+    """A chunk between taking and committing."""
+
+    chunk: Chunk
+    judging: "Future[Judged]"
+    taken_at: float
+    gone: set[Partition] = field(default_factory=set)
+
+    def drop(self, gone: frozenset[Partition]) -> None:
+        """Forget partitions that went to another worker: theirs is the duty now."""
+        self.gone |= gone & self.chunk.ends.keys()
+
+    def ends(self) -> Mapping[Partition, int]:
+        """Return what to commit."""
+        return {partition: end for partition, end in self.chunk.ends.items() if partition not in self.gone}
+
+    @property
+    def void(self) -> bool:
+        """Whether nothing of it is ours any more."""
+        return len(self.gone) == len(self.chunk.ends)
+
+    def kept(self, judged: Judged) -> tuple[Sequence[Outgoing | DeadLetter], Sequence[Record]]:
+        """Return the results that are still ours to write, and their records."""
+        if not self.gone:
+            return judged.results, self.chunk.records
+        numbers = {partition.number for partition in self.gone}
+        pairs = zip(judged.results, self.chunk.records, strict=True)
+        kept = [(result, record) for result, record in pairs if record.partition not in numbers]
+        return [result for result, _ in kept], [record for _, record in kept]
+
+
+class Worker:
+    """Moves records from source to sink until it is told to stop, or must."""
+
+    def __init__(
+        self,
+        source: Source,
+        sink: Sink,
+        judge: Callable[[Chunk], Judged],
+        judging: Executor,
+        limits: DeadLetterLimits,
+        chunk_size: int,
+        health: Health,
+        metrics: Metrics,
+        clock: Clock = time.monotonic,
+        wall: Clock = time.time,
+    ) -> None:
+        """Take part; ``judging`` runs the judge, one chunk at a time."""
+        self._source = source
+        self._sink = sink
+        self._judge = judge
+        self._judging = judging
+        self._limits = limits
+        self._chunk_size = chunk_size
+        self._health = health
+        self._metrics = metrics
+        self._clock = clock
+        self._wall = wall
+        self._flights: deque[Flight] = deque()
+        self._aborts = Backoff(0.05, 5.0)
+        self._leave_by: Deadline | None = None
+        self._next_report = clock()
+
+    def stop(self) -> None:
+        """Finish the chunks in hand and return from ``run``; may be called from a signal handler."""
+        self._leave_by = Deadline(self._clock, LEAVE_S)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether ``stop`` was called."""
+        return self._leave_by is not None
+
+    def run(self) -> None:
+        """Work until ``stop``.
+
+        Raises:
+            TooManyDeadLetters, DataLost, Fenced, ConfigError: nothing further is committed.
+            TransportError: the client is broken for good.
+        """
+        try:
+            self._renew()
+            while not self.stopping:
+                self._turn()
+            while self._flights and not self._out_of_time():
+                self._finish(self._flights[0])
+        finally:
+            self._sink.close()
+            self._source.close()
+
+    def _turn(self) -> None:
+        """Take a chunk if there is one, and finish the oldest when two are in flight or nothing new came."""
+        self._health.tick()
+        started = self._clock()
+        taken = self._source.take(self._chunk_size, 0.0 if self._flights else IDLE_S)
+        self._drop(taken.gone)
+        if taken.chunk.records:
+            self._metrics.observe("phase_seconds", self._clock() - started, phase="poll")
+            judging = self._judging.submit(self._judge, taken.chunk)
+            self._flights.append(Flight(taken.chunk, judging, self._clock()))
+        if self._flights and (len(self._flights) >= IN_FLIGHT or not taken.chunk.records):
+            self._finish(self._flights[0])
+        if self._clock() >= self._next_report:
+            self._next_report = self._clock() + REPORT_EVERY_S
+            self._source.report()
+
+    def _finish(self, flight: Flight) -> None:
+        """Commit the oldest chunk; on trouble it stays, or everything starts afresh."""
+        judged = self._judged(flight)
+        if flight.void:
+            self._flights.popleft()
+        elif judged is not None:
+            self._commit(flight, judged)
+
+    def _commit(self, flight: Flight, judged: Judged) -> None:
+        results, records = flight.kept(judged)
+        limits = self._limits.after(results, records)
+        started = self._clock()
+        try:
+            self._sink.commit(results, flight.ends(), self._source.group(), self._time_left())
+        except TransactionAborted as exc:
+            self._metrics.count("transactions_aborted_total", cause=exc.cause)
+            self._health.unready("producer", str(exc))
+            log.warning("a transaction was aborted and is tried again: %s", exc, extra={"cause": exc.cause})
+            self._rest(self._aborts.next())
+            return
+        except OutcomeUnknown as exc:
+            self._start_afresh(exc)
+            return
+        self._metrics.observe("phase_seconds", self._clock() - started, phase="commit")
+        self._flights.popleft()
+        self._limits = limits
+        if self._aborts.tries:
+            self._aborts.reset()
+            self._health.ready("producer")
+        self._measure(judged, results, records)
+
+    def _judged(self, flight: Flight) -> Judged | None:
+        """Wait for the judge, staying in the group meanwhile.  None when nobody waits for it any more.
+
+        While the classifier is down the chunk is held and judged again.
+        """
+        backoff = Backoff(0.1, 5.0)
+        while not self._out_of_time() and not flight.void:
+            try:
+                judged = flight.judging.result(NAP_S)
+            except NotYet:
+                self._serve(0.0)
+            except ClassifierDown as exc:
+                self._health.unready("model", f"the classifier is down: {exc}")
+                self._metrics.gauge("degraded", 1, component="classifier")
+                log.error("the classifier is down; the stream is held", extra={"component": "classifier"})
+                self._rest(backoff.next())
+                flight.judging = self._judging.submit(self._judge, flight.chunk)
+            else:
+                if backoff.tries:
+                    self._health.ready("model")
+                    self._metrics.gauge("degraded", 0, component="classifier")
+                self._metrics.observe("phase_seconds", self._clock() - flight.taken_at, phase="judge")
+                return judged
+        return None
+
+    def _start_afresh(self, why: OutcomeUnknown) -> None:
+        """Let the committed offsets say what happened: drop all work in flight and read on from there."""
+        log.warning("the outcome of a transaction is unknown; starting afresh: %s", why)
+        self._metrics.count("transactions_aborted_total", cause="outcome_unknown")
+        self._metrics.count("producers_recreated_total", cause="outcome_unknown")
+        self._flights.clear()
+        if not self.stopping:
+            self._renew()
+            self._patiently(self._source.rewind)
+
+    def _renew(self) -> None:
+        self._health.unready("producer", "starting")
+        self._patiently(self._sink.renew)
+        self._health.ready("producer")
+
+    def _patiently(self, step: Callable[[], None]) -> None:
+        """Repeat a step until the broker is there for it, or we must leave."""
+        backoff = Backoff(0.1, 5.0)
+        while not self.stopping:
+            try:
+                step()
+            except TransportError as exc:
+                self._health.unready("producer", str(exc))
+                log.warning("waiting for Kafka: %s", exc)
+                self._rest(backoff.next())
+            else:
+                return
+
+    def _rest(self, seconds: float) -> None:
+        """Wait, staying in the group."""
+        until = Deadline(self._clock, seconds)
+        while not until.over and not self._out_of_time():
+            self._serve(until.remaining(IDLE_S))
+
+    def _serve(self, wait_s: float) -> None:
+        self._health.tick()
+        self._drop(self._source.stay(wait_s))
+
+    def _drop(self, gone: frozenset[Partition]) -> None:
+        for flight in self._flights if gone else ():
+            flight.drop(gone)
+
+    def _out_of_time(self) -> bool:
+        return self._leave_by is not None and self._leave_by.over
+
+    def _time_left(self) -> float:
+        return float("inf") if self._leave_by is None else max(self._leave_by.remaining(), 0.5)
+
+    def _measure(self, judged: Judged, results: Sequence[Outgoing | DeadLetter], records: Sequence[Record]) -> None:
+        """Measure a committed chunk, once for all its records."""
+        metrics = self._metrics
+        metrics.count("transactions_committed_total")
+        metrics.observe("chunk_records", len(records))
+        metrics.gauge("dead_letter_ratio", self._limits.ratio)
+        for (topic, number), count in Counter((record.topic or "", record.partition) for record in records).items():
+            metrics.count("records_consumed_total", count, topic=topic, partition=str(number))
+        for (action, category, resolved_by), count in judged.tally.items():
+            metrics.count("verdicts_total", count, action=action, category=category, resolved_by=resolved_by)
+        if len(judged.results) > judged.tally.total():
+            causes = Counter(result.rejection.cause for result in results if isinstance(result, DeadLetter))
+            for cause, count in causes.items():
+                metrics.count("dead_letters_total", count, cause=cause)
+        for record in (records[0], records[-1]):
+            metrics.observe("end_to_end_seconds", max(self._wall() - record.timestamp_ms / 1000, 0.0))
