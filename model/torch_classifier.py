@@ -1,7 +1,7 @@
 """The classifier on torch: canonical texts in, probabilities by category out.
 
-A text may be read in several ways (disguises undone) and, where it is long, in overlapping windows.  Every reading is
-scored, and the worst counts: nothing that is added to a message can make it milder.
+A text may be read in several ways (``model.readings`` undoes disguises) and, where it is long, in overlapping
+windows.  Every reading is scored, and the worst counts: nothing that is added to a message can make it milder.
 
 On a CPU a row's scores do not depend on its batch: rows of one length go together, so nothing is padded, each batch is
 computed by one thread, and has at least four rows, from which on the matrix kernels treat every row alike.
@@ -21,6 +21,7 @@ from model.bundle import Bundle
 from model.classifier import ClassifierDown, PoisonedText, on_grid
 from model.errors import BundleError
 from model.network import Device, choose_device, load_network
+from model.readings import readings
 from model.resolver import Scores
 from model.vetting import CONFIG, TOKENIZER
 from schemas.taxonomy import NON_TOXIC
@@ -37,11 +38,6 @@ CUDA_SLACK: Final = 8
 LEAST_ROWS: Final = 4
 
 
-def only_itself(text: str) -> tuple[str, ...]:
-    """Read a text as it stands."""
-    return (text,)
-
-
 class TorchClassifier:
     """Scores canonical texts by a bundle's network.
 
@@ -54,7 +50,7 @@ class TorchClassifier:
         device: Device = "auto",
         budget: int | None = None,
         threads: int = 1,
-        readings: Readings = only_itself,
+        readings: Readings = readings,
     ) -> None:
         """Load the network and warm it up.  Blocks: disk, device.
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from stream.commands import moderate, policy, run, schema
+from stream.commands import bundle, moderate, policy, run, schema
 from stream.errors import ChatwardenError
 from stream.interrupts import Interrupted
 
@@ -23,6 +23,7 @@ app = typer.Typer(
         "76 fenced by another worker · 77 data lost · 78 too many dead letters · 130 interrupted"
     ),
 )
+app.add_typer(bundle.app, name="bundle")
 app.command()(moderate.moderate)
 app.command()(run.run)
 app.command()(schema.schema)

@@ -13,6 +13,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from model.errors import DataError
 from model.training.sources import Example
 from schemas.taxonomy import CategoryName, Taxonomy
 
@@ -20,7 +21,7 @@ DEFAULT_TAXONOMY: Final = Path(__file__).with_name("taxonomy.toml")
 DEFAULT_MAPS: Final = Path(__file__).with_name("label_maps")
 
 
-class LabelError(ValueError):
+class LabelError(DataError):
     """A label map that cannot be used, or labels that no map knows; the message lists them."""
 
 

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from model.errors import DataError
 from model.normalise import canonical
 
 Row = Mapping[str, object]
 
 
-class SourceError(ValueError):
+class SourceError(DataError):
     """A file of examples cannot be read as asked; the message names file, row and mend."""
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
 
+from model.errors import LeakError
 from model.normalise import canonical
 from model.training.sources import Example
 
@@ -19,10 +20,6 @@ HEAD: Final = 10
 
 _RUN: Final = re.compile(r"(.)\1{2,}")
 _EDGES: Final = re.compile(r"^\W+|\W+$")
-
-
-class LeakError(ValueError):
-    """A text, or a match, stands on two sides of a split."""
 
 
 @dataclass(frozen=True, slots=True)
