@@ -79,3 +79,31 @@ class ClassifierResolver:
 
     def _completed(self, scores: Scores) -> Scores:
         return scores + (0.0,) * (self._categories - len(scores))
+
+
+class Widened:
+    """A classifier whose taxonomy was extended: the categories at the end, which only rules know, score 0."""
+
+    def __init__(self, classifier: Classifier, added: int) -> None:
+        self._classifier = classifier
+        self._zeros = (0.0,) * added
+
+    def __call__(self, texts: Sequence[str], /) -> list[Scores]:
+        """Score each text; raises as the classifier does."""
+        return [scores + self._zeros for scores in self._classifier(texts)]
+
+
+class PassWhenDown:
+    """Lets messages pass unscored while the classifier is down; the policy says what becomes of them."""
+
+    kind: ResolvedBy = "classifier"
+
+    def __init__(self, resolver: ClassifierResolver) -> None:
+        self._resolver = resolver
+
+    def __call__(self, texts: Sequence[Text], /) -> Sequence[Answer | Poison | None]:
+        """Answer every text, or none when the classifier is down."""
+        try:
+            return self._resolver(texts)
+        except ClassifierDown:
+            return [None] * len(texts)

@@ -41,7 +41,7 @@ class RedisCache:
         self._connection: AbstractConnection = pool.make_connection()  # type: ignore[no-untyped-call]
         self._timeout_s = timeout_s
         self._connect_timeout_s = connect_timeout_s
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def read(self, keys: Sequence[bytes], /) -> Sequence[bytes | None]:
         """Return the value of each key.
@@ -74,10 +74,11 @@ class RedisCache:
         self._exchange([("PING",)])
 
     def close(self) -> None:
-        """Close the connection and the loop."""
-        if not self._loop.is_closed():
+        """Close the connection and the loop; the next use opens both anew."""
+        if self._loop is not None:
             self._loop.run_until_complete(self._connection.disconnect())
             self._loop.close()
+            self._loop = None
 
     def _exchange(self, commands: Sequence[Command]) -> list[object]:
         """Send all commands at once and read as many answers."""
@@ -88,10 +89,12 @@ class RedisCache:
             return self._run(self._round_trip(commands), self._timeout_s)
         except (RedisError, OSError, TimeoutError) as exc:
             # A late answer must not be taken for the next one's.
-            self._loop.run_until_complete(self._connection.disconnect(nowait=True))
+            self._run(self._connection.disconnect(nowait=True), self._timeout_s)
             raise TransportError(f"Redis: {type(exc).__name__}") from exc
 
     def _run(self, work: Coroutine[Any, Any, T], timeout_s: float) -> T:
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
         return self._loop.run_until_complete(asyncio.wait_for(work, timeout_s))
 
     async def _round_trip(self, commands: Sequence[Command]) -> list[object]:

@@ -52,6 +52,8 @@ class RedisSettings(_Section):
     url: SecretStr = SecretStr("")
     timeout_ms: Positive = 20
     """Longest wait for one round trip.  Above it the chunk goes on without the cache."""
+    connect_timeout_ms: Positive = 250
+    """Longest wait for a connection, name look-up and TLS included."""
     ttl_s: Positive = 86_400
 
 
@@ -60,6 +62,8 @@ class ModelSettings(_Section):
 
     bundle: Path | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: Positive | None = None
+    """Cores that the classifier uses on a CPU; None is all that the process may use."""
 
 
 class PipelineSettings(_Section):

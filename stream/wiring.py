@@ -1,76 +1,168 @@
 """The composition root: settings to the things they describe.  The only module that names concrete classes.
 
-Heavy libraries are imported inside the functions that need them.
+Heavy libraries are imported inside the functions that need them, so a rules-only run needs no torch.
 """
 
+import logging
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from model.bundle import Bundle, bundle_digest, load_bundle
+from model.classifier import Classifier, ClassifierResolver, PassWhenDown, Widened
+from model.errors import ModelError
 from model.memory import MemoryResolver
 from model.policy import Decider, Limits, Policy, PolicyError
 from model.resolver import Resolver
-from model.rules import Pack, load_packs, with_packs
+from model.rules import OTHER_GAMES, Pack, RulesResolver, extended, load_packs, with_packs
 from model.rules_pack import PackError
-from model.scorer import Scorer
+from model.scorer import Scorer, scorer_digest
 from schemas.taxonomy import NON_TOXIC, Taxonomy
 from stream.errors import ConfigError
 from stream.judge import Judge, Now
+from stream.metrics import Metrics, NoMetrics
 from stream.settings import Settings
 
+log = logging.getLogger(__name__)
 
-def judge(settings: Settings, now: Now) -> Judge:
-    """Build the judge of one process.
+BUNDLED: Final = Path(__file__).parents[1] / "model" / "bundled"
+"""The bundle that ships with the product."""
+
+_BLOCK_FROM: Final = 0.9
+_BLOCK_SEVERITY: Final = 2
+
+
+def judge(settings: Settings, now: Now, metrics: Metrics | None = None) -> Judge:
+    """Build the judge of one process; loads the model.
 
     Raises:
         ConfigError: the bundle, a rule pack or the policy cannot be used.
     """
-    built = scorer(settings)
+    parts = load_parts(settings)
     key = settings.pipeline.fingerprint_key.get_secret_value().encode()
-    return Judge(built, decider(settings, built.taxonomy), key, now)
+    return Judge(_scorer(settings, parts, metrics or NoMetrics()), _decider(settings, parts, parts.taxonomy), key, now)
 
 
-def scorer(settings: Settings) -> Scorer:
+def scorer(settings: Settings, metrics: Metrics | None = None) -> Scorer:
     """Build the resolvers that take part, cheapest first: memory, rules, gate, Redis, classifier.
+
+    Where the classifier alone takes part, nothing stands before it, the caches neither: it scores everything.
 
     Raises:
         ConfigError: the bundle or a rule pack cannot be used.
     """
-    resolvers: list[Resolver] = []
-    if settings.pipeline.memory_size:
-        resolvers.append(MemoryResolver(settings.pipeline.memory_size))
-    raise ConfigError("model.bundle: no bundle ships with the product yet")
+    return _scorer(settings, load_parts(settings), metrics or NoMetrics())
 
 
-def packs(settings: Settings) -> dict[str, Pack]:
-    """Load the rule packs that the settings name, by the name that ``Text.pack`` carries; ``""`` is the default one.
+def decider(settings: Settings, taxonomy: Taxonomy) -> Decider:
+    """Bind the policy, with the thresholds that rule packs bring, to the scorer's taxonomy.
 
     Raises:
-        ConfigError: a pack cannot be used; names file, line, rule and reason.
+        ConfigError: the policy file is wrong or names a category that the taxonomy lacks.
+    """
+    return _decider(settings, load_parts(settings), taxonomy)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What is read from disk to build a scorer and a decider."""
+
+    bundle: Bundle
+    packs: dict[str, Pack]
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """The bundle's categories and, after them, those that rule packs add."""
+        return extended(self.bundle.taxonomy, self.packs.values())
+
+
+def load_parts(settings: Settings) -> Parts:
+    """Read and verify the bundle and the rule packs; no torch.
+
+    Raises:
+        ConfigError: one of them cannot be used.
     """
     try:
-        return load_packs(settings.policy.packs)
+        return Parts(load_bundle(settings.model.bundle or BUNDLED), load_packs(settings.policy.packs))
+    except ModelError as exc:
+        raise ConfigError(f"model.bundle: {exc}") from exc
     except PackError as exc:
         raise ConfigError(f"policy.packs: {exc}") from exc
 
 
-def decider(settings: Settings, taxonomy: Taxonomy) -> Decider:
-    """Bind the policy, with the thresholds of the rule packs under it, to the scorer's taxonomy.
+def _scorer(settings: Settings, parts: Parts, metrics: Metrics) -> Scorer:
+    wanted = settings.pipeline.resolvers
+    caches = wanted != ("classifier",)
+    digests = {"bundle": bundle_digest(parts.bundle), "resolvers": ",".join(sorted(wanted))}
+    resolvers: list[Resolver] = []
+    if caches and settings.pipeline.memory_size:
+        resolvers.append(MemoryResolver(settings.pipeline.memory_size))
+    if "rules" in wanted:
+        rules = RulesResolver(parts.packs, parts.taxonomy)
+        digests["rules"] = rules.digest
+        resolvers.append(rules)
+    if "gate" in wanted and parts.bundle.manifest.gate is None:
+        log.warning("bundle %s has no gate; the others take part without it", parts.bundle.manifest.name)
+    digest = scorer_digest(parts.taxonomy, digests)
+    if "classifier" in wanted:
+        if caches and settings.redis.url.get_secret_value():
+            resolvers.append(_redis(settings, digest, len(parts.taxonomy.names), metrics))
+        resolvers.append(_classifier(settings, parts))
+    games = {game: pack for game, pack in settings.policy.packs.items() if game != OTHER_GAMES}
+    return Scorer(parts.taxonomy, resolvers, digest, games)
 
-    Raises:
-        ConfigError: the policy file or a pack is wrong or names a category that the taxonomy lacks.
-    """
+
+def _redis(settings: Settings, digest: str, width: int, metrics: Metrics) -> Resolver:
+    from stream.breaker import Breaker
+    from stream.cache import CacheResolver, Sealer
+    from stream.redis_cache import RedisCache
+
+    redis = settings.redis
+    cache = RedisCache(redis.url.get_secret_value(), redis.timeout_ms / 1_000, redis.connect_timeout_ms / 1_000)
+    sealer = Sealer(settings.pipeline.fingerprint_key.get_secret_value().encode(), digest, width)
+    return CacheResolver(cache, sealer, Breaker(time.monotonic), metrics, redis.ttl_s, time.monotonic)
+
+
+def _classifier(settings: Settings, parts: Parts) -> Resolver:
+    from model.readings import readings
+    from model.torch_classifier import TorchClassifier
+
+    log.info("loading the model")
+    try:
+        classifier: Classifier = TorchClassifier(
+            parts.bundle,
+            settings.model.device,
+            threads=settings.model.threads or len(os.sched_getaffinity(0)),
+            readings=readings,
+        )
+    except ModelError as exc:
+        raise ConfigError(f"model: {exc}") from exc
+    added = len(parts.taxonomy.names) - len(parts.bundle.taxonomy.names)
+    resolver = ClassifierResolver(Widened(classifier, added) if added else classifier)
+    return PassWhenDown(resolver) if settings.pipeline.classifier_down == "pass" else resolver
+
+
+def _decider(settings: Settings, parts: Parts, taxonomy: Taxonomy) -> Decider:
     path = settings.policy.path
     try:
-        policy = Policy.from_toml(path) if path else default_policy(taxonomy)
-        return Decider(with_packs(policy, packs(settings), settings.policy.packs), taxonomy)
+        policy = Policy.from_toml(path) if path else default_policy(parts.bundle)
+        return Decider(with_packs(policy, parts.packs, settings.policy.packs), taxonomy)
     except PolicyError as exc:
         raise ConfigError(f"policy.path: {exc}") from exc
 
 
-def default_policy(taxonomy: Taxonomy) -> Policy:
-    """Flag what is more likely than not, block what is nearly certain and severe; for want of a policy file."""
-    return Policy(
-        name="default",
-        thresholds={
-            category.name: Limits(flag=0.5, block=0.9 if category.severity >= 2 else None)
-            for category in taxonomy.categories
-            if category.name != NON_TOXIC
-        },
-    )
+def default_policy(bundle: Bundle) -> Policy:
+    """Return what holds for want of a policy file.
+
+    A category is flagged from the threshold that its bundle suggests (0.5 without one) and, where it is severe, blocked
+    from 0.9.
+    """
+    limits: dict[str, Limits] = {}
+    for category in bundle.taxonomy.categories:
+        flag = bundle.manifest.thresholds.get(category.name, 0.5)
+        severe = category.severity >= _BLOCK_SEVERITY
+        limits[category.name] = Limits(flag=flag, block=max(flag, _BLOCK_FROM) if severe else None)
+    del limits[NON_TOXIC]
+    return Policy(name="default", thresholds=limits)
