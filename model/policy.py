@@ -167,7 +167,7 @@ class Decider:
         """
         best: tuple[int, int, float, int] | None = None
         scores = answer.scores
-        for category, flag, block in self._table(circumstances) if scores else ():
+        for category, flag, block in self.table(circumstances) if scores else ():
             score = scores[category]
             if score >= flag:
                 rank = 2 if score >= block else 1
@@ -182,8 +182,13 @@ class Decider:
             return Decision(self._policy.unscored, NON_TOXIC, 0)
         return Decision("allow", NON_TOXIC, 0)
 
-    def _table(self, circumstances: Circumstances) -> tuple[tuple[int, float, float], ...]:
-        """Acting categories with their thresholds; a bound that is absent can never be reached."""
+    @property
+    def unscored(self) -> Action:
+        """The action where nobody could say."""
+        return self._policy.unscored
+
+    def table(self, circumstances: Circumstances) -> tuple[tuple[int, float, float], ...]:
+        """Acting categories (positions) with flag and block thresholds; a bound that is absent can never be reached."""
         table = self._tables.get(circumstances)
         if table is None:
             never = float("inf")

@@ -5,7 +5,7 @@ Read this file first: everything else either feeds it or carries away what it re
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -31,6 +31,16 @@ Now = Callable[[], datetime]
 """A clock: the current time, with its zone."""
 
 
+def lang_of(event: Event) -> str:
+    """Return the primary language subtag in lower case; empty where it is unknown."""
+    return event.lang.split("-", 1)[0].lower() if event.lang else ""
+
+
+def text_of(event: Event, packs: Mapping[str, str]) -> Text:
+    """Reduce an event to what a scorer with these rule packs sees of it."""
+    return Text(canonical(event.text), lang_of(event), packs.get(event.game_id, ""))
+
+
 class Judge:
     """Judges chunks with one scorer and one policy.
 
@@ -49,7 +59,7 @@ class Judge:
     def __call__(self, chunk: Chunk) -> Judged:
         """Judge every record.  Blocks and raises as the scorer's resolvers do; never on account of a record."""
         decoded = [decode_event(record.value) for record in chunk.records]
-        texts = [self._text(event) for event in decoded if isinstance(event, Event)]
+        texts = [text_of(event, self._scorer.packs) for event in decoded if isinstance(event, Event)]
         outcomes = iter(zip(texts, self._scorer(texts), strict=True))
         writer = _Writer(self, self._now())
         judged = Judged([])
@@ -63,11 +73,6 @@ class Judge:
             else:
                 judged.results.append(writer.write(record, event, text, outcome, judged.tally))
         return judged
-
-    def _text(self, event: Event) -> Text:
-        """Reduce an event to what the scorer sees of it."""
-        lang = event.lang.split("-", 1)[0].lower() if event.lang else ""
-        return Text(canonical(event.text), lang, self._scorer.packs.get(event.game_id, ""))
 
     def decide(self, event: Event, text: Text, answer: Answer) -> Decision:
         """Apply the policy to an answer in the event's circumstances."""

@@ -1,0 +1,1 @@
+"""Topic ranges kept as partitioned Parquet, so that history outlives retention."""

@@ -1,0 +1,176 @@
+"""History in files: JSON Lines, Parquet and archives, on disk or wherever fsspec reaches (``s3://``, ``gs://`` …).
+
+A Parquet file holds either an archive (columns ``offset`` and ``value``, see ``stream.replay.archive``) or one column
+per field of a chat event.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from stream.errors import ConfigError, FileError
+from stream.replay.history.stretch import RawBatch, Stretch
+
+_BLOCK: Final = 8_388_608
+_ROWS: Final = 20_000
+_LINE: Final = 256
+"""Bytes of a usual line, to cut JSON Lines into stretches of a wanted number of events."""
+_COMPRESSED: Final = (".gz", ".zst", ".bz2", ".xz")
+
+
+def expand(patterns: Sequence[str]) -> list[str]:
+    """Return the files that paths, globs, folders and URLs name: each once, in order of their names.
+
+    Raises:
+        ConfigError: one names nothing, or a file that cannot be read in parts.
+    """
+    found: set[str] = set()
+    for pattern in patterns:
+        files = _matching(pattern)
+        if not files:
+            raise ConfigError(f"--input: {pattern} names no file")
+        packed = [name for name in files if name.endswith(_COMPRESSED)]
+        if packed:
+            raise ConfigError(f"--input: {packed[0]} cannot be read in parts; unpack it, or archive it as Parquet")
+        found.update(files)
+    return sorted(found)
+
+
+def _matching(pattern: str) -> list[str]:
+    import fsspec
+
+    try:
+        system, path = fsspec.core.url_to_fs(pattern)
+        if system.isdir(path):
+            paths = [name for kind in ("*.parquet", "*.jsonl") for name in system.glob(f"{path}/**/{kind}")]
+        else:
+            paths = [name for name in system.glob(path) if system.isfile(name)]
+        return [str(system.unstrip_protocol(name)).removeprefix("file://") for name in paths]
+    except (OSError, ValueError, ImportError) as exc:
+        raise ConfigError(f"--input: {pattern}: {exc}") from exc
+
+
+def cut_files(paths: Sequence[str], size: int) -> list[Stretch]:
+    """Cut files into stretches of about ``size`` events; Parquet is cut between row groups only.
+
+    Raises:
+        FileError: a file cannot be read.
+        ConfigError: a Parquet file holds neither an archive nor events.
+    """
+    stretches: list[Stretch] = []
+    for partition, path in enumerate(paths):
+        borders = _row_group_borders(path, size) if path.endswith(".parquet") else _byte_borders(path, size * _LINE)
+        for (start, low), (end, high) in pairwise(borders):
+            stretches.append(Stretch(len(stretches), path, partition, start, end, high - low))
+    return stretches
+
+
+def _byte_borders(path: str, size: int) -> list[tuple[int, int]]:
+    with _opened(path) as file:
+        length = file.seek(0, 2)
+    return [(border, border) for border in [*range(0, length, size), length]]
+
+
+def _row_group_borders(path: str, size: int) -> list[tuple[int, int]]:
+    """Return (row group, rows before it) wherever a stretch begins or ends."""
+    with _parquet(path) as file:
+        names = set(file.schema_arrow.names)
+        if not ({"offset", "value"} <= names or {"event_id", "player_id", "channel_id", "text", "sent_at"} <= names):
+            raise ConfigError(
+                f"--input: {path} has the columns {', '.join(sorted(names))}; an archive (offset, value) or the "
+                "fields of a chat event are needed"
+            )
+        borders, rows = [(0, 0)], 0
+        for group in range(file.metadata.num_row_groups):
+            rows += file.metadata.row_group(group).num_rows
+            if rows - borders[-1][1] >= size:
+                borders.append((group + 1, rows))
+        if borders[-1][0] < file.metadata.num_row_groups:
+            borders.append((file.metadata.num_row_groups, rows))
+        return borders
+
+
+class FileReader:
+    """Reads stretches of files."""
+
+    def read(self, stretch: Stretch) -> Iterator[RawBatch]:
+        """Yield the records of a stretch in order.
+
+        Raises:
+            FileError: the file cannot be read, or is not what its name says.
+        """
+        if stretch.source.endswith(".parquet"):
+            yield from _read_parquet(stretch)
+        else:
+            yield from _read_lines(stretch)
+
+    def close(self) -> None:
+        """Do nothing: files are closed with their stretch."""
+
+
+def _read_lines(stretch: Stretch) -> Iterator[RawBatch]:
+    """Yield the lines that begin within the stretch; blank ones are left out."""
+    with _opened(stretch.source) as file:
+        position = stretch.start
+        if position:
+            file.seek(position - 1)
+            position += len(file.readline()) - 1
+        while position < stretch.end and (lines := file.readlines(_BLOCK)):
+            starts = position + np.cumsum([0, *map(len, lines)])
+            position = int(starts[-1])
+            kept = [i for i, line in enumerate(lines) if starts[i] < stretch.end and not line.isspace()]
+            values = [lines[i].rstrip(b"\r\n") for i in kept]
+            yield RawBatch(None, stretch.partition, starts[:-1][kept].astype(np.int64), values)
+
+
+def _read_parquet(stretch: Stretch) -> Iterator[RawBatch]:
+    with _parquet(stretch.source) as file:
+        names = file.schema_arrow.names
+        groups = list(range(stretch.start, stretch.end))
+        if "value" in names:
+            about = file.schema_arrow.metadata or {}
+            topic = about[b"topic"].decode() if b"topic" in about else None
+            partition = int(about.get(b"partition", str(stretch.partition)))
+            for batch in file.iter_batches(_ROWS, row_groups=groups, columns=["offset", "value"]):
+                positions = batch.column("offset").to_numpy().astype(np.int64)
+                yield RawBatch(topic, partition, positions, batch.column("value").to_pylist())
+            return
+        position = sum(file.metadata.row_group(group).num_rows for group in range(stretch.start))
+        for batch in file.iter_batches(_ROWS, row_groups=groups):
+            positions = np.arange(position, position + batch.num_rows, dtype=np.int64)
+            position += batch.num_rows
+            yield RawBatch(None, stretch.partition, positions, [_as_json(row) for row in batch.to_pylist()])
+
+
+def _as_json(row: dict[str, Any]) -> bytes:
+    """Write a row as the event it stands for; empty cells are absent fields, maps arrive as lists of pairs."""
+    if isinstance(row.get("metadata"), list):
+        row["metadata"] = dict(row["metadata"])
+    return msgspec.json.encode({name: value for name, value in row.items() if value is not None})
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[Any]:
+    import fsspec
+
+    try:
+        with fsspec.open(path, "rb") as file:
+            yield file
+    except OSError as exc:
+        raise FileError(f"cannot read {path}: {exc.strerror or exc}") from exc
+
+
+@contextmanager
+def _parquet(path: str) -> Iterator[Any]:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    with _opened(path) as file:
+        try:
+            yield parquet.ParquetFile(file)
+        except pa.ArrowException as exc:
+            raise FileError(f"{path} is no Parquet file that can be read: {exc}") from exc

@@ -1,0 +1,154 @@
+"""Tables that lead from an event to its recorded verdict, on disk and mapped into memory."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.replay.history.events import Events
+from stream.replay.history.recorded import Seen
+
+ENTRY: Final = np.dtype([("source", "<u4"), ("fact", "<u4"), ("score", "<u4")])
+"""Where a verdict is: its stretch, counted from 1 (0: there is none), and its places in that stretch's columns."""
+Entries = NDArray[np.void]
+
+
+class Table(Protocol):
+    """Verdicts by event.  Of several about one event the last one kept stays."""
+
+    def prepare(self) -> None:
+        """Make room; what is there already stays."""
+        ...
+
+    def keep(self, number: int, seen: Sequence[Seen], entries: Entries, /) -> None:
+        """Note where verdicts of stretch ``number`` are."""
+        ...
+
+    def begin(self, number: int, /) -> None:
+        """Forget what an earlier, unfinished try noted of a stretch, where noting it twice would matter."""
+        ...
+
+    def seal(self) -> None:
+        """Make the table ready to be looked into."""
+        ...
+
+    def find(self, events: Events, /) -> Entries:
+        """Return where each event's verdict is."""
+        ...
+
+
+class Span(NamedTuple):
+    """Offsets of one partition of the events' topic."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class ByOrigin:
+    """A table by the partition and offset that verdicts say their event came from."""
+
+    folder: Path
+    topic: str
+    spans: Mapping[int, Span]
+
+    def prepare(self) -> None:
+        """Make sparse files full of *none*."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for partition, span in self.spans.items():
+            path = self._path(partition)
+            if not path.exists() and span.end > span.start:
+                unfinished = path.with_suffix(".part")
+                with unfinished.open("wb") as file:
+                    file.truncate((span.end - span.start) * ENTRY.itemsize)
+                unfinished.replace(path)
+
+    def begin(self, number: int) -> None:
+        """Do nothing: a place is written over by the same."""
+
+    def keep(self, number: int, seen: Sequence[Seen], entries: Entries) -> None:
+        """Note where verdicts are; those about other events are passed over."""
+        origins = [verdict.origin for verdict in seen]
+        known = [(o.partition, o.offset) if o is not None and o.topic == self.topic else (-1, -1) for o in origins]
+        places = np.array(known, np.int64).reshape(-1, 2)
+        for partition, span in self.spans.items():
+            chosen = places[:, 0] == partition
+            chosen &= (places[:, 1] >= span.start) & (places[:, 1] < span.end)
+            if chosen.any():
+                table = np.memmap(self._path(partition), ENTRY, "r+")
+                table[places[chosen, 1] - span.start] = entries[chosen]
+
+    def seal(self) -> None:
+        """Do nothing: places are in order already."""
+
+    def find(self, events: Events) -> Entries:
+        """Return where each event's verdict is."""
+        entries = np.zeros(len(events), ENTRY)
+        for partition in np.unique(events.partitions).tolist():
+            chosen = events.partitions == partition
+            table = np.memmap(self._path(partition), ENTRY, "r")
+            entries[chosen] = table[events.positions[chosen] - self.spans[partition].start]
+        return entries
+
+    def _path(self, partition: int) -> Path:
+        return self.folder / f"partition-{partition}.table"
+
+
+_KEYED: Final = np.dtype([("key", "<u8"), ("entry", ENTRY)])
+
+
+@dataclass(frozen=True, slots=True)
+class ByEventId:
+    """A table by a 64-bit digest of the event id, for files."""
+
+    folder: Path
+
+    def prepare(self) -> None:
+        """Make a folder."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def begin(self, number: int) -> None:
+        """Forget the rows of an unfinished try."""
+        self._path(number).unlink(missing_ok=True)
+
+    def keep(self, number: int, seen: Sequence[Seen], entries: Entries) -> None:
+        """Note where verdicts are."""
+        rows = np.empty(len(seen), _KEYED)
+        rows["key"] = _keys((verdict.event_id for verdict in seen), len(seen))
+        rows["entry"] = entries
+        with self._path(number).open("ab") as file:
+            file.write(rows.tobytes())
+
+    def seal(self) -> None:
+        """Sort by key.  Takes 40 bytes of memory per verdict."""
+        kept = [np.fromfile(path, _KEYED) for path in sorted(self.folder.glob("kept-*.rows"))]
+        rows = np.concatenate([np.empty(0, _KEYED), *kept])[::-1]
+        _, last = np.unique(rows["key"], return_index=True)
+        unfinished = self.folder / "sorted.part"
+        rows[last].tofile(unfinished)
+        unfinished.replace(self.folder / "sorted.rows")
+
+    def find(self, events: Events) -> Entries:
+        """Return where each event's verdict is."""
+        path = self.folder / "sorted.rows"
+        entries = np.zeros(len(events), ENTRY)
+        if not path.stat().st_size:
+            return entries
+        table = np.memmap(path, _KEYED, "r")
+        keys = _keys(events.event_ids, len(events))
+        places = np.minimum(np.searchsorted(table["key"], keys), len(table) - 1)
+        found = table["key"][places] == keys
+        entries[found] = table["entry"][places[found]]
+        return entries
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"kept-{number:06d}.rows"
+
+
+def _keys(event_ids: Iterable[str], count: int) -> NDArray[np.uint64]:
+    digests = b"".join(hashlib.blake2b(event_id.encode(), digest_size=8).digest() for event_id in event_ids)
+    return np.frombuffer(digests, "<u8", count).astype(np.uint64)

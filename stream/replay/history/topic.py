@@ -1,0 +1,190 @@
+"""A bounded span of a topic: assigned, never subscribed; no group is joined, nothing committed, nothing produced.
+
+``TopicAddress`` is all that a replay is told of Kafka.  It has no place for a group, an output topic or a producer.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from stream.errors import ChatwardenError, ConfigError, DataLost, TransportError
+from stream.replay.history.stretch import RawBatch, Stretch
+
+if TYPE_CHECKING:
+    from confluent_kafka import Consumer, KafkaError, KafkaException, Message
+
+_TIMEOUT_S: Final = 20.0
+PATIENCE_S: Final = 60.0
+"""Longest wait for the next record of a span that ought to have one."""
+_BATCH: Final = 10_000
+_LOOKUP: Final = 1.0
+_IDLE_GROUP: Final = "chatwarden-replay-never-joined"
+"""librdkafka wants a name; without a subscription or a commit no broker ever hears it used."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicAddress:
+    """Where a topic is, and how to connect (``properties`` go to librdkafka)."""
+
+    bootstrap_servers: str
+    topic: str
+    properties: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+
+
+def spans(address: TopicAddress, start_ms: int | None, end_ms: int | None) -> dict[int, tuple[int, int]]:
+    """Return, by partition, the offsets from ``start_ms`` to ``end_ms`` (exclusive) by broker timestamps.
+
+    None is the oldest record kept, or the newest one that is committed now.
+
+    Raises:
+        ConfigError: the topic does not exist.
+        TransportError: Kafka is away.
+    """
+    from confluent_kafka import KafkaException, TopicPartition
+
+    consumer = _consumer(address)
+    try:
+        topic = consumer.list_topics(address.topic, timeout=_TIMEOUT_S).topics[address.topic]
+        if topic.error is not None or not topic.partitions:
+            raise ConfigError(f"--topic: there is no topic {address.topic!r} at {address.bootstrap_servers}")
+        found: dict[int, tuple[int, int]] = {}
+        for partition in sorted(topic.partitions):
+            place = TopicPartition(address.topic, partition)
+            low, high = consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S)
+            start = low if start_ms is None else _offset_at(consumer, address.topic, partition, start_ms, high)
+            end = high if end_ms is None else _offset_at(consumer, address.topic, partition, end_ms, high)
+            found[partition] = (max(start, low), max(start, low, end))
+        return found
+    except KafkaException as exc:
+        raise _translated(address, exc) from exc
+    finally:
+        consumer.close()
+
+
+def _offset_at(consumer: "Consumer", topic: str, partition: int, instant_ms: int, high: int) -> int:
+    """Return the first offset that is not older than an instant; the end if none is."""
+    from confluent_kafka import TopicPartition
+
+    (place,) = consumer.offsets_for_times([TopicPartition(topic, partition, instant_ms)], timeout=_TIMEOUT_S)
+    return high if place.offset < 0 else int(place.offset)
+
+
+class TopicReader:
+    """Reads stretches of one topic.  What was fetched beyond a stretch is kept for the next one."""
+
+    def __init__(self, address: TopicAddress, clock: Callable[[], float] = time.monotonic) -> None:
+        self._address = address
+        self._clock = clock
+        self._consumer = _consumer(address)
+        self._next: tuple[int, int] | None = None
+        self._ahead: list[Message] = []
+
+    def read(self, stretch: Stretch) -> Iterator[RawBatch]:
+        """Yield the records of a stretch in order.
+
+        Raises:
+            DataLost: records were deleted before they were read.
+            TransportError: Kafka is away, or an open transaction holds the span's end for ``PATIENCE_S``.
+        """
+        for messages in self.messages(stretch):
+            positions = np.array([message.offset() for message in messages], np.int64)
+            yield RawBatch(self._address.topic, stretch.partition, positions, [message.value() for message in messages])
+
+    def messages(self, stretch: Stretch) -> "Iterator[list[Message]]":
+        """Yield the records of a stretch as the client has them; raises as ``read``."""
+        self._seek(stretch.partition, stretch.start)
+        reached, heard = stretch.start, self._clock()
+        while reached < stretch.end:
+            batch, at_end = self._fetch(stretch)
+            wanted = [message for message in batch if (message.offset() or 0) < stretch.end]
+            self._ahead = batch[len(wanted) :]
+            if wanted:
+                heard = self._clock()
+                reached = (wanted[-1].offset() or 0) + 1
+                yield wanted
+            if self._ahead or (at_end is not None and at_end >= stretch.end):
+                reached = stretch.end
+            elif self._clock() - heard > PATIENCE_S:
+                where = f"{self._address.topic} [{stretch.partition}]"
+                raise TransportError(f"{where}: nothing came after offset {reached} for {PATIENCE_S:.0f} s; try again")
+        self._next = (stretch.partition, stretch.end)
+
+    def close(self) -> None:
+        """Close the client."""
+        self._consumer.close()
+
+    def _seek(self, partition: int, offset: int) -> None:
+        from confluent_kafka import KafkaException, TopicPartition
+
+        if self._next == (partition, offset):
+            return
+        self._ahead = []
+        self._next = None
+        try:
+            self._consumer.assign([TopicPartition(self._address.topic, partition, offset)])
+        except KafkaException as exc:
+            raise _translated(self._address, exc) from exc
+
+    def _fetch(self, stretch: Stretch) -> "tuple[list[Message], int | None]":
+        """Return records, and the end of the partition where it was reached."""
+        from confluent_kafka import KafkaError, KafkaException
+
+        if self._ahead:
+            ahead, self._ahead = self._ahead, []
+            return ahead, None
+        batch: list[Message] = []
+        at_end: int | None = None
+        try:
+            fetched = self._consumer.consume(_BATCH, _LOOKUP)
+        except KafkaException as exc:
+            raise _translated(self._address, exc) from exc
+        for message in fetched:
+            error = message.error()
+            if error is None:
+                batch.append(message)
+            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's public name for it
+                at_end = message.offset()
+            else:
+                _refuse(error, self._address, stretch)
+        return batch, at_end
+
+
+def _refuse(error: "KafkaError", address: TopicAddress, stretch: Stretch) -> None:
+    """Raise for what ends a replay; what the client mends by itself is left to it."""
+    from confluent_kafka import KafkaError
+
+    where = f"{address.topic} [{stretch.partition}]"
+    if error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):  # noqa: SLF001
+        raise DataLost(f"{where}: records from offset {stretch.start} on were deleted before they were read")
+    if error.fatal() or error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.UNKNOWN_TOPIC_OR_PART):
+        raise TransportError(f"{where}: {error.str()}")
+
+
+def _translated(address: TopicAddress, exc: "KafkaException") -> ChatwardenError:
+    return TransportError(f"Kafka at {address.bootstrap_servers}: {exc.args[0].str()}")
+
+
+def _consumer(address: TopicAddress) -> "Consumer":
+    from confluent_kafka import Consumer
+
+    return Consumer(
+        {
+            "bootstrap.servers": address.bootstrap_servers,
+            "queued.max.messages.kbytes": 32_768,
+            "fetch.max.bytes": 16_777_216,
+            "fetch.message.max.bytes": 4_194_304,
+            **address.properties,
+            "client.id": "chatwarden-replay",
+            "group.id": _IDLE_GROUP,
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "isolation.level": "read_committed",
+            "auto.offset.reset": "error",
+            "enable.partition.eof": True,
+            "allow.auto.create.topics": False,
+            "check.crcs": True,
+        }
+    )

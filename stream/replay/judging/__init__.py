@@ -1,0 +1,1 @@
+"""A stretch of history judged: events and verdicts as columns, baseline and candidate side by side."""

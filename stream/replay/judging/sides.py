@@ -1,0 +1,233 @@
+"""Sides: who has opinions of a stretch, each a way from its material to opinions.
+
+====================  =======================================  ==========================================
+side                  takes                                    stands for
+====================  =======================================  ==========================================
+``Recorded``          recorded verdicts as they are            ``--baseline recorded``
+``Redecided``         recorded scores, a policy                ``--depth redecide``, ``--baseline policy:``
+``Rescored``          texts, a scorer and a policy             ``--depth rescore``, ``--baseline bundle:``
+``Judged``            records through the live code, whole     ``--depth full``
+``Labelled``          labels                                   ``--baseline labels:``
+====================  =======================================  ==========================================
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final, Protocol
+
+import numpy as np
+
+from model.policy_columns import GRID, ColumnDecider
+from model.resolver import Answer, Floor, Outcome, Text
+from model.scorer import Scorer
+from schemas.taxonomy import NON_TOXIC, Taxonomy
+from schemas.verdict import ACTIONS
+from stream.errors import ConfigError
+from stream.judge import Judge, text_of
+from stream.records import Chunk, Outgoing, Record
+from stream.replay.history.events import Events
+from stream.replay.history.recorded import Recorded as RecordedVerdicts
+from stream.replay.history.recorded import RecordedColumns, decode_verdicts
+from stream.replay.judging.floors import Floors
+from stream.replay.judging.opinions import NO_FLOOR, RESOLVERS, Answers, Codes, Opinions, decide
+
+REPLAYED_AT: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""The time at which replayed verdicts say they were decided: none that matters, and always the same."""
+
+
+@dataclass(slots=True)
+class Material:
+    """What sides draw on.  ``scored`` keeps what a scorer said, so that two policies over it ask once."""
+
+    events: Events
+    recorded: RecordedVerdicts | None = None
+    scored: dict[str, list[Outcome]] = field(default_factory=dict)
+
+    def verdicts(self) -> RecordedVerdicts:
+        """Return the recorded verdicts.
+
+        Raises:
+            ConfigError: there are none.
+        """
+        if self.recorded is None:
+            raise ConfigError(
+                "this comparison needs recorded verdicts; name them by --verdicts or --baseline recorded:"
+            )
+        return self.recorded
+
+
+class Side(Protocol):
+    """Has opinions."""
+
+    def __call__(self, material: Material, /) -> Opinions:
+        """Say what it thinks of each event.  Blocks and raises as what it stands on."""
+        ...
+
+
+class Recorded:
+    """The verdicts as they were."""
+
+    def __call__(self, material: Material) -> Opinions:
+        """Repeat them."""
+        return as_opinions(material.verdicts())
+
+
+def as_opinions(recorded: RecordedVerdicts) -> Opinions:
+    """Read verdicts as opinions."""
+    facts = recorded.facts
+    given = recorded.fact >= 0
+    at = np.where(given, recorded.fact, len(facts))
+    known = dict.fromkeys([*recorded.names, *(fact.category for fact in facts)])
+    names = tuple(known)
+    place = {name: number for number, name in enumerate(names)}
+    hits = [place[fact.category] if fact.rules and fact.action != "allow" else -1 for fact in facts]
+    rows, scores = _with_hits(recorded, np.array([*hits, -1], np.int64)[at], len(names))
+    return Opinions(
+        actions=np.array([*(ACTIONS.index(fact.action) for fact in facts), -1], np.int64)[at],
+        categories=np.array([*(place[fact.category] for fact in facts), -1], np.int64)[at],
+        names=names,
+        resolved_by=np.array([*(RESOLVERS.index(fact.resolved_by) for fact in facts), -1], np.int64)[at],
+        rows=rows,
+        scores=scores,
+        score_names=names,
+        digests=frozenset((fact.scorer, fact.policy) for fact in facts),
+    )
+
+
+def _with_hits(
+    recorded: RecordedVerdicts, hit: Codes, width: int
+) -> "tuple[Codes, np.ndarray[tuple[int, int], np.dtype[np.uint16]]]":
+    """Put the category of a rule's hit at 1, once per distinct pair of scores and hit."""
+    given = recorded.score >= 0
+    keys = recorded.score[given] * (width + 1) + hit[given] + 1
+    distinct, at = np.unique(keys, return_inverse=True)
+    matrix = np.zeros((len(distinct), width), np.uint16)
+    matrix[:, : len(recorded.names)] = recorded.scores[distinct // (width + 1)]
+    hits = distinct % (width + 1) - 1
+    struck = np.flatnonzero(hits >= 0)
+    matrix[struck, hits[struck]] = GRID
+    rows = np.full(len(given), -1, np.int64)
+    rows[given] = at
+    return rows, matrix
+
+
+class Redecided:
+    """Another policy over the recorded scores; what rules hit stays as recorded."""
+
+    def __init__(self, decider: ColumnDecider, taxonomy: Taxonomy, floors: Floors) -> None:
+        self._decider = decider
+        self._names = taxonomy.names
+        self._floors = floors
+
+    def __call__(self, material: Material) -> Opinions:
+        """Decide.
+
+        Raises:
+            ConfigError: the scores name a category that the taxonomy lacks.
+        """
+        recorded = material.verdicts()
+        unknown = sorted(set(recorded.names) - set(self._names))
+        if unknown:
+            raise ConfigError(
+                f"recorded scores name {', '.join(unknown)}, which the taxonomy lacks; give --model with their bundle"
+            )
+        scores = np.zeros((len(recorded.scores), len(self._names)), np.uint16)
+        scores[:, [self._names.index(name) for name in recorded.names]] = recorded.scores
+        resolvers = np.array([*(RESOLVERS.index(fact.resolved_by) for fact in recorded.facts), -1], np.int64)
+        floors, floor = self._floors.of(recorded, material.events)
+        answers = Answers(scores, recorded.scored, recorded.score, floors, floor, resolvers[recorded.fact])
+        return decide(answers, material.events.where, material.events.circumstances, self._decider, self._names)
+
+
+class Rescored:
+    """A scorer and a policy over the texts: the live resolvers on large chunks, equal texts once."""
+
+    def __init__(self, name: str, scorer: Scorer, decider: ColumnDecider) -> None:
+        self._name = name
+        self._scorer = scorer
+        self._decider = decider
+
+    def __call__(self, material: Material) -> Opinions:
+        """Score and decide."""
+        events = material.events
+        texts = [text_of(event, self._scorer.packs) for event in events.events]
+        distinct = list(dict.fromkeys(texts))
+        if self._name not in material.scored:
+            material.scored[self._name] = self._scorer(distinct)
+        answers = _columns(texts, distinct, material.scored[self._name], len(self._scorer.taxonomy.names))
+        return decide(answers, events.where, events.circumstances, self._decider, self._scorer.taxonomy.names)
+
+
+def _columns(texts: list[Text], distinct: list[Text], outcomes: list[Outcome], width: int) -> Answers:
+    """Lay out the outcomes of distinct texts as answers per event; a poisoned text has none."""
+    places = {text: place for place, text in enumerate(distinct)}
+    at = np.array([places[text] for text in texts], np.int64)
+    floors: dict[Floor, int] = {NO_FLOOR: 0}
+    scores = np.zeros((len(distinct), width), np.uint16)
+    scored, answered = np.zeros(len(distinct), np.bool_), np.zeros(len(distinct), np.bool_)
+    floor, resolved_by = np.zeros(len(distinct), np.int64), np.zeros(len(distinct), np.int64)
+    for place, outcome in enumerate(outcomes):
+        if isinstance(outcome, Answer):
+            answered[place] = True
+            floor[place] = floors.setdefault(outcome.floor or NO_FLOOR, len(floors))
+            resolved_by[place] = RESOLVERS.index(outcome.resolved_by)
+            if outcome.scores:
+                scored[place] = True
+                scores[place] = np.rint(np.array(outcome.scores) * GRID)
+    return Answers(scores, scored, np.where(answered[at], at, -1), list(floors), floor[at], resolved_by[at])
+
+
+class Judged:
+    """The live code, whole: records in, verdicts out, chunk by chunk, and the verdicts read back."""
+
+    def __init__(self, judge: Judge, chunk_size: int) -> None:
+        self._judge = judge
+        self._chunk_size = chunk_size
+
+    def __call__(self, material: Material) -> Opinions:
+        """Judge."""
+        from schemas.codec import encode
+
+        events = material.events.events
+        columns = RecordedColumns()
+        given = np.zeros(len(events), np.bool_)
+        for start in range(0, len(events), self._chunk_size):
+            records = [Record(encode(event), start) for event in events[start : start + self._chunk_size]]
+            results = self._judge(Chunk(records)).results
+            verdicts = [result.verdict for result in results if isinstance(result, Outgoing)]
+            given[start : start + len(results)] = [isinstance(result, Outgoing) for result in results]
+            columns.add(decode_verdicts(verdicts))
+        return as_opinions(_spread(columns.columns(), given))
+
+
+def _spread(recorded: RecordedVerdicts, given: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> RecordedVerdicts:
+    """Leave gaps where there is no verdict."""
+    fact, score = np.full(len(given), -1, np.int64), np.full(len(given), -1, np.int64)
+    fact[given], score[given] = recorded.fact, recorded.score
+    return RecordedVerdicts(recorded.facts, fact, recorded.names, recorded.scores, recorded.scored, score)
+
+
+class Labelled:
+    """The labels: anything but ``non_toxic`` ought to be flagged."""
+
+    def __call__(self, material: Material) -> Opinions:
+        """Repeat them."""
+        labels = material.events.labels
+        known: dict[str, int] = {NON_TOXIC: 0}
+        places = np.array([-1 if label is None else known.setdefault(label, len(known)) for label in labels], np.int64)
+        none = np.full(len(labels), -1, np.int64)
+        return Opinions(
+            actions=np.where(places > 0, 1, places),
+            categories=places,
+            names=tuple(known),
+            resolved_by=none,
+            rows=none,
+            scores=np.empty((0, 0), np.uint16),
+            score_names=(),
+        )
+
+
+def floors_by_game(packs: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the pack of each game that has one of its own."""
+    return {game: name for game, name in packs.items() if game != "default"}

@@ -1,0 +1,192 @@
+"""Part files: what is kept of a stretch.  They are the checkpoint, and a report is made of them alone.
+
+======================  ==================================================================
+``000012.flips.parquet``    events on whose action the sides differ, a row each
+``000012.players.parquet``  players acted upon by either side, with the worst action of each
+``000012.rows.parquet``     every event, where asked for
+``000012.json``             the counts; written last, so its presence says that the part is whole
+======================  ==================================================================
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.policy_columns import GRID
+from schemas.verdict import ACTIONS
+from stream.errors import FileError
+from stream.replay.answer.counts import Counts, read_counts, write_counts
+from stream.replay.history.events import Events
+from stream.replay.judging.opinions import RESOLVERS, Codes, Opinions
+
+COMPRESSION: Final = "zstd"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A stretch with both sides' opinions of it."""
+
+    events: Events
+    baseline: Opinions
+    candidate: Opinions
+
+    @property
+    def both(self) -> NDArray[np.bool_]:
+        """Which events both sides have an opinion of."""
+        return (self.baseline.actions >= 0) & (self.candidate.actions >= 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The part files of one run, or of one shard, in a folder."""
+
+    folder: Path
+
+    def has(self, number: int) -> bool:
+        """Whether a part is whole."""
+        return self.path(number, "json").exists()
+
+    def path(self, number: int, suffix: str) -> Path:
+        """Return the path of one file of a part."""
+        return self.folder / f"{number:06d}.{suffix}"
+
+    def keep(self, number: int, compared: Comparison, counts: Counts, columns: "Kept") -> None:
+        """Write a part; its files appear whole or not at all.
+
+        Raises:
+            FileError: the disk is full, or the like.
+        """
+        flipped = compared.both & (compared.baseline.actions != compared.candidate.actions)
+        try:
+            self._write(number, "flips.parquet", rows_table(compared, np.flatnonzero(flipped), columns.text))
+            self._write(number, "players.parquet", players_table(compared))
+            if columns.rows:
+                everything = np.arange(len(compared.events), dtype=np.int64)
+                self._write(number, "rows.parquet", rows_table(compared, everything, columns.text))
+            self._replace(number, "json", write_counts(counts))
+        except OSError as exc:
+            raise FileError(f"cannot write part {number} in {self.folder}: {exc.strerror}") from exc
+
+    def counts(self, number: int) -> Counts:
+        """Read a part's counts.
+
+        Raises:
+            FileError: the part is not there.
+        """
+        try:
+            return read_counts(self.path(number, "json").read_bytes())
+        except OSError as exc:
+            raise FileError(f"part {number} is missing in {self.folder}: {exc.strerror}") from exc
+
+    def _write(self, number: int, suffix: str, table: Any) -> None:
+        from pyarrow import parquet
+
+        unfinished = self.path(number, f"{suffix}.unfinished")
+        parquet.write_table(table, unfinished, compression=COMPRESSION)
+        unfinished.replace(self.path(number, suffix))
+
+    def _replace(self, number: int, suffix: str, data: bytes) -> None:
+        unfinished = self.path(number, f"{suffix}.unfinished")
+        unfinished.write_bytes(data)
+        unfinished.replace(self.path(number, suffix))
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept besides counts: the texts of flips, and a row for every event."""
+
+    text: bool = True
+    rows: bool = False
+
+
+def rows_table(compared: Comparison, chosen: Codes, with_text: bool) -> Any:  # noqa: FBT001 - a column more or less
+    """Return an Arrow table of the chosen events, in order."""
+    import pyarrow as pa
+
+    events, baseline, candidate = compared.events, compared.baseline, compared.candidate
+    places = chosen.tolist()
+    where = [events.circumstances[place] for place in events.where[chosen].tolist()]
+    texts = [events.events[place].text for place in places] if with_text and events.events else [None] * len(places)
+    columns: dict[str, Any] = {
+        "topic": pa.array([events.topic] * len(places), pa.string()),
+        "partition": pa.array(events.partitions[chosen], pa.int32()),
+        "offset": pa.array(events.positions[chosen], pa.int64()),
+        "event_id": pa.array([events.event_ids[place] for place in places], pa.string()),
+        "player_id": pa.array([events.player_ids[place] for place in places], pa.string()),
+        "game_id": pa.array([each.game for each in where], pa.string()),
+        "channel_kind": pa.array([each.channel_kind for each in where], pa.string()),
+        "lang": pa.array([each.lang or None for each in where], pa.string()),
+        "baseline_action": _named(ACTIONS, baseline.actions[chosen]),
+        "baseline_category": _named(baseline.names, baseline.categories[chosen]),
+        "candidate_action": _named(ACTIONS, candidate.actions[chosen]),
+        "candidate_category": _named(candidate.names, candidate.categories[chosen]),
+        "resolved_by": _named(RESOLVERS, candidate.resolved_by[chosen]),
+        "label": pa.array([events.labels[place] for place in places], pa.string()),
+        "scores": _score_maps(candidate, chosen),
+        "text": pa.array(texts, pa.string()),
+    }
+    return pa.table(columns)
+
+
+def _named(names: Sequence[str], codes: Codes) -> Any:
+    import pyarrow as pa
+
+    return pa.array([names[code] if code >= 0 else None for code in codes.tolist()], pa.string())
+
+
+def _score_maps(side: Opinions, chosen: Codes) -> Any:
+    """Return scores by category; empty where there are none."""
+    import pyarrow as pa
+
+    rows = side.rows[chosen]
+    width = len(side.score_names)
+    lengths = np.where(rows >= 0, width, 0)
+    values = side.scores[rows[rows >= 0]].ravel() / GRID
+    names = np.tile(np.array(side.score_names, object), int((rows >= 0).sum()))
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    return pa.MapArray.from_arrays(
+        pa.array(starts, pa.int32()), pa.array(names.tolist(), pa.string()), pa.array(values, pa.float32())
+    )
+
+
+def players_table(compared: Comparison) -> Any:
+    """Return players that either side acted upon, with the worst action (a place in ``ACTIONS``) of each side."""
+    import pyarrow as pa
+
+    acted = compared.both & ((compared.baseline.actions > 0) | (compared.candidate.actions > 0))
+    chosen = np.flatnonzero(acted)
+    players = [compared.events.player_ids[place] for place in chosen.tolist()]
+    table = pa.table(
+        {
+            "player_id": pa.array(players, pa.string()),
+            "baseline": pa.array(compared.baseline.actions[chosen], pa.int8()),
+            "candidate": pa.array(compared.candidate.actions[chosen], pa.int8()),
+        }
+    )
+    return worst_by_player(table)
+
+
+def worst_by_player(table: Any) -> Any:
+    """Return one row per player with the worst action of each side, by player."""
+    worst = table.group_by("player_id", use_threads=False).aggregate([("baseline", "max"), ("candidate", "max")])
+    worst = worst.rename_columns({"baseline_max": "baseline", "candidate_max": "candidate"})
+    return worst.select(["player_id", "baseline", "candidate"]).sort_by("player_id")
+
+
+def tables(paths: Sequence[Path]) -> Iterator[Any]:
+    """Read Parquet files one after the other.
+
+    Raises:
+        FileError: one is missing.
+    """
+    from pyarrow import parquet
+
+    for path in paths:
+        try:
+            yield parquet.read_table(path, partitioning=None)
+        except OSError as exc:
+            raise FileError(f"cannot read {path}: {exc}") from exc
