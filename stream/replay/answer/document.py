@@ -28,13 +28,7 @@ def build_document(about: Document, counts: Counts, players: PlayerFlips, sample
         **about,
         "digests": {side: [list(d[1:]) for d in sorted(counts.digests) if d[0] == side] for side in SIDES},
         "totals": _totals(counts, compared, flipped),
-        "actions": {
-            before: {
-                after: _sum(compared, lambda c: (c.baseline_action, c.candidate_action) == (before, after))
-                for after in ACTIONS
-            }
-            for before in ACTIONS
-        },
+        "actions": _actions(compared),
         "flips": {
             "by_category": _breakdown(compared, _category),
             "by_game": _breakdown(compared, lambda cell: cell.game),
@@ -50,6 +44,14 @@ def build_document(about: Document, counts: Counts, players: PlayerFlips, sample
         },
         "sample": list(sample),
     }
+
+
+def _actions(compared: dict[Cell, int]) -> Document:
+    """Count events by the baseline's action, then by the candidate's."""
+    table = Counter[tuple[str, str]]()
+    for cell, n in compared.items():
+        table[cell.baseline_action, cell.candidate_action] += n
+    return {before: {after: table[before, after] for after in ACTIONS} for before in ACTIONS}
 
 
 def _sum(cells: dict[Cell, int], chosen: Callable[[Cell], bool]) -> int:
@@ -82,7 +84,7 @@ def _totals(counts: Counts, compared: dict[Cell, int], flipped: dict[Cell, int])
 
 
 def _stricter(cell: Cell) -> bool:
-    return ACTIONS.index(cell.candidate_action) > ACTIONS.index(cell.baseline_action)  # type: ignore[arg-type]  # never NOBODY here
+    return ACTIONS.index(cell.candidate_action) > ACTIONS.index(cell.baseline_action)
 
 
 def _category(cell: Cell) -> str:

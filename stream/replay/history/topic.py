@@ -174,6 +174,7 @@ def _consumer(address: TopicAddress) -> "Consumer":
         {
             "bootstrap.servers": address.bootstrap_servers,
             "queued.max.messages.kbytes": 32_768,
+            "fetch.queue.backoff.ms": 5,
             "fetch.max.bytes": 16_777_216,
             "fetch.message.max.bytes": 4_194_304,
             **address.properties,
