@@ -35,7 +35,7 @@ def serve(
     settings: Settings,
     build_judge: Callable[[PrometheusMetrics], Judge],
     slot: str,
-    start: Start | None,
+    start: Start,
     announce: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Run the worker until SIGTERM or SIGINT; ``announce`` is told the admin port.

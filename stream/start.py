@@ -1,4 +1,4 @@
-"""Where a new group starts.  Said once, by a person; a group that has offsets keeps them.
+"""Where a new group starts; a group that has offsets keeps them.
 
 Every partition of the topic gets its first offset here, before anybody joins.  So a partition without one is newer than
 the group and is read from its beginning, and an offset that is gone is a loss, never a reset.
@@ -42,13 +42,13 @@ def parse_start(text: str) -> Start:
     return moment
 
 
-def ensure_start(topic: str, properties: Properties, start: Start | None) -> None:
-    """Give a group that has no offsets its first ones; ``start`` of None means that it must have some.
+def ensure_start(topic: str, properties: Properties, start: Start) -> None:
+    """Give a group that has no offsets its first ones, and say so loudly: it may be new, or have lost them.
 
     Blocks on the broker, up to a minute when it is away.
 
     Raises:
-        ConfigError: the topic does not exist, or the group is new and nobody said where it starts.
+        ConfigError: the topic does not exist.
         TransportError: the broker is away.
     """
     try:
@@ -69,22 +69,19 @@ def ensure_start(topic: str, properties: Properties, start: Start | None) -> Non
         consumer.close()
 
 
-def _ensure(consumer: Consumer, topic: str, group: str, start: Start | None) -> None:
+def _ensure(consumer: Consumer, topic: str, group: str, start: Start) -> None:
     try:
         partitions = _partitions(consumer, topic)
         committed = consumer.committed(partitions, timeout=CALL_S)
         if any(position.offset >= 0 for position in committed):
             return
-        if start is None:
-            raise ConfigError(
-                f"the group {group} has no offsets for {topic}: it is new, or it was away for longer than the broker "
-                "keeps offsets.  Say where it starts: --start earliest, latest or a time"
-            )
         first = _offsets(consumer, partitions, start)
         consumer.commit(offsets=first, asynchronous=False)
     except KafkaException as exc:
         raise transport_error(exc.args[0], f"finding where {topic} starts") from exc
-    log.info("the group starts at %s", start, extra={"topic": topic, "partitions": len(first)})
+    log.warning(
+        "the group %s has no offsets for %s and starts at %s", group, topic, start, extra={"partitions": len(first)}
+    )
 
 
 def _partitions(consumer: Consumer, topic: str) -> list[TopicPartition]:

@@ -13,13 +13,12 @@ def run(
         str | None,
         typer.Option(
             help="Names this worker in its transactional id; the same at every restart, no two at a time. "
-            "Default: the host's name."
+            "Default: the host's name and the lowest number that no worker of this host has."
         ),
     ] = None,
     start: Annotated[
-        str | None,
-        typer.Option(help="Where a new group starts: earliest, latest or a time. A group with offsets keeps them."),
-    ] = None,
+        str, typer.Option(help="Where a new group starts: earliest, latest or a time. A group with offsets keeps them.")
+    ] = "earliest",
     bootstrap_servers: Annotated[str | None, typer.Option(help="Kafka's address, instead of the settings'.")] = None,
     group_id: Annotated[str | None, typer.Option(help="The consumer group, instead of the settings'.")] = None,
     model: Model = None,
@@ -37,11 +36,15 @@ def run(
     76 another worker uses this slot · 77 records were lost before they were read · 78 too many dead letters.
     """
     import socket
+    import tempfile
+    from contextlib import nullcontext
+    from pathlib import Path
 
     from stream import wiring
     from stream.logs import configure_logs
     from stream.service import serve
     from stream.settings import load_settings
+    from stream.slot import leased_slot
     from stream.start import parse_start
 
     overrides = {
@@ -52,12 +55,15 @@ def run(
         "pipeline.resolvers": resolver_names(resolvers),
     }
     settings = load_settings(config, overrides)
-    beginning = parse_start(start) if start else None
+    beginning = parse_start(start)
     configure_logs()
-    serve(
-        settings,
-        lambda _: wiring.judge(settings, lambda: datetime.now(UTC)),
-        slot or socket.gethostname(),
-        beginning,
-        lambda port: typer.echo(f"health and metrics: http://{settings.admin.host}:{port}", err=True),
-    )
+    purpose = f"{settings.kafka.transactional_id_prefix}-{settings.kafka.group_id}"
+    leases = Path(tempfile.gettempdir(), "chatwarden")
+    with nullcontext(slot) if slot else leased_slot(socket.gethostname(), purpose, leases) as held:
+        serve(
+            settings,
+            lambda _: wiring.judge(settings, lambda: datetime.now(UTC)),
+            held,
+            beginning,
+            lambda port: typer.echo(f"health and metrics: http://{settings.admin.host}:{port}", err=True),
+        )

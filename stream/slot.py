@@ -1,0 +1,36 @@
+"""A worker's slot: the part of its transactional id that is the same at every restart and never taken twice.
+
+Random names would leave a killed worker's transaction open until it times out; one name for two workers would have
+them fence each other.  So workers of one host take numbers, and the system takes a number back when its holder ends.
+"""
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+
+@contextmanager
+def leased_slot(host: str, purpose: str, folder: Path) -> Iterator[str]:
+    """Hold the lowest free slot of this host for one purpose: ``HOST-0``, ``HOST-1`` and so on.
+
+    ``purpose`` tells apart what may use the same number, such as two consumer groups.  The lease is a lock on a file in
+    ``folder``, which every worker of the host must see; it ends with the process, however that ends.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    name = hashlib.blake2b(purpose.encode(), digest_size=8).hexdigest()
+    for number in count():
+        lock = os.open(folder / f"{name}-{number}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            continue
+        try:
+            yield f"{host}-{number}"
+        finally:
+            os.close(lock)
+        return
