@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from stream.commands import bundle, moderate, policy, run, schema
+from stream.commands import bundle, moderate, policy, run, schema, strikes
 from stream.errors import ChatwardenError
 from stream.interrupts import Interrupted
 
@@ -28,6 +28,7 @@ app.command()(moderate.moderate)
 app.command()(run.run)
 app.command()(schema.schema)
 app.add_typer(policy.app, name="policy")
+app.command()(strikes.strikes)
 
 
 def _version(value: bool | None) -> None:  # noqa: FBT001 - typer's callback signature

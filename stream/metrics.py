@@ -22,6 +22,10 @@ CounterName = Literal[
     "producers_recreated_total",  # fresh starts of the producer, by cause (an unknown outcome, a fatal error …)
     "rebalances_total",  # partitions assigned, revoked or lost, by kind
     "redis_errors_total",  # round trips to Redis that failed, by kind (read, write), and values that were invalid
+    "tallied_total",  # strikes worker: records tallied, by table and delivery (first, again)
+    "strikes_total",  # strikes worker: strikes issued, by kind and action
+    "verdicts_lost_total",  # strikes worker: verdicts that retention deleted before they were read
+    "standings_erased_total",  # strikes worker: players forgotten on request
     "cache_lookups_total",  # texts looked up in Redis, by result (hit, miss, skipped: the breaker was open)
 ]
 GaugeName = Literal[
@@ -36,6 +40,7 @@ HistogramName = Literal[
     "chunk_records",  # records per chunk
     "phase_seconds",  # time per chunk in each phase (poll, judge, produce, commit)
     "end_to_end_seconds",  # from the record's append (its timestamp) to its committed verdict
+    "restore_seconds",  # strikes worker: reading newly assigned partitions back from the changelogs
     "redis_seconds",  # one round trip to Redis, by operation (read, write)
 ]
 MetricName = CounterName | GaugeName | HistogramName
@@ -62,6 +67,10 @@ COUNTERS: Final[Mapping[CounterName, Metric]] = {
     "producers_recreated_total": Metric("Fresh starts of the producer", ("cause",)),
     "rebalances_total": Metric("Partitions assigned, revoked or lost", ("kind",)),
     "redis_errors_total": Metric("Round trips to Redis that failed", ("kind",)),
+    "tallied_total": Metric("Records tallied by the strikes worker", ("table", "delivery")),
+    "strikes_total": Metric("Strikes issued", ("kind", "action")),
+    "verdicts_lost_total": Metric("Verdicts deleted before the strikes worker read them"),
+    "standings_erased_total": Metric("Players forgotten on request"),
     "cache_lookups_total": Metric("Texts looked up in Redis", ("result",)),
 }
 GAUGES: Final[Mapping[GaugeName, Metric]] = {
@@ -76,6 +85,7 @@ HISTOGRAMS: Final[Mapping[HistogramName, Metric]] = {
     "chunk_records": Metric("Records per chunk", (), _SIZES),
     "phase_seconds": Metric("Time per chunk in each phase", ("phase",)),
     "end_to_end_seconds": Metric("From a record's append to its committed verdict"),
+    "restore_seconds": Metric("Reading partitions back from the changelogs"),
     "redis_seconds": Metric("One round trip to Redis", ("operation",)),
 }
 

@@ -104,6 +104,36 @@ class DeadLetterSettings(_Section):
     """Most dead letters in a row, per partition."""
 
 
+class StrikesSettings(_Section):
+    """The strikes worker: what players' verdicts add up to."""
+
+    app_id: str = Field("chatwarden-strikes", pattern=r"^[A-Za-z0-9._-]{1,100}$")
+    """Consumer group, and prefix of the changelogs.  A new one starts over from the first verdict there is."""
+    ladder: Path | None = None
+    """The ladder file; None is the default ladder."""
+    data_dir: Path = Path("strikes-data")
+    """Where standings are kept on disk; each worker needs its own.  Losing it costs time, not standings."""
+    channels: str = "moderation.channels"
+    erasures: str = "moderation.erasures"
+    audit: str = "moderation.erasures.audit"
+    dead_letters: str = "moderation.verdicts.dlq"
+    replication_factor: Annotated[int, Field(ge=0)] = 0
+    """Of the topics that the worker creates; 0 means as many replicas as the verdicts topic has."""
+    session_timeout_s: Annotated[float, Field(ge=1, le=600)] = 10.0
+    """After this long without a sign of life a worker's partitions go to the others."""
+    commit_interval_s: Annotated[float, Field(gt=0, le=60)] = 1.0
+    """How much work is done again after a crash, against how often offsets are written."""
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 9_465
+    """Where standings can be asked for."""
+    token: SecretStr = SecretStr("")
+    """Bearer token of the query endpoint, at least 16 characters; without one it stays closed."""
+    advertised_url: str = ""
+    """Where other workers reach this one's endpoint; by default its host and port."""
+    shutdown_s: Annotated[float, Field(gt=0, le=600)] = 20.0
+    """After SIGTERM the process ends within this time, come what may."""
+
+
 class Settings(_Section):
     """Everything that can be set."""
 
@@ -115,6 +145,7 @@ class Settings(_Section):
     policy: PolicySettings = PolicySettings()
     admin: AdminSettings = AdminSettings()
     dead_letters: DeadLetterSettings = DeadLetterSettings()
+    strikes: StrikesSettings = StrikesSettings()
 
 
 Overrides = Mapping[str, object]

@@ -47,31 +47,44 @@ def an_allowed(name: str = "v", after_s: float = 0.0, **fields: Any) -> Verdict:
 
 
 def a_history(count: int, players: int, seed: int = 7) -> list[Verdict]:
-    """Verdicts of many players in time order: offences, murmurs, floods, raids; some twice, some late."""
+    """Verdicts of many players in time order: offences, murmurs, floods, raids, pile-ons; some twice, some late."""
     chance = random.Random(seed)
     history: list[Verdict] = []
-    for index in range(count):
-        if history and chance.random() < 0.01:
+    while len(history) < count:
+        index, kind = len(history), chance.random()
+        if history and kind < 0.01:
             history.append(chance.choice(history[-50:]))
-            continue
-        late = chance.choice((0, 0, 0, 0, 0, -400, -900_000)) if chance.random() < 0.05 else 0
-        history.append(_one(chance, index, players, index * 0.5 + late))
-    return history
+        elif kind < 0.02:
+            history += _burst(chance, index, players)
+        else:
+            late = chance.choice((-20, -400, -900_000)) if kind > 0.99 else 0
+            history.append(_one(chance, index, players, index * 0.5 + late))
+    return history[:count]
 
 
 def _one(chance: random.Random, index: int, players: int, after_s: float) -> Verdict:
     player = f"player-{min(int(chance.expovariate(3 / players)), players - 1)}"
-    channel = f"channel-{chance.randrange(max(players // 50, 2))}"
-    place = {"player_id": player, "channel_id": channel}
-    kind = chance.random()
+    place = {"player_id": player, "channel_id": f"channel-{chance.randrange(max(players // 50, 2))}"}
+    kind, text = chance.random(), f"t{chance.randrange(500)}"
     if kind < 0.12:
         action = "block" if kind < 0.08 else "flag"
-        severity = chance.randrange(5)
-        return a_verdict(
-            f"{index}", after_s, action=action, severity=severity, text=f"t{chance.randrange(40)}", **place
-        )
-    if kind < 0.35:
-        return an_allowed(
-            f"{index}", after_s, toxicity=chance.uniform(0.1, 0.45), text=f"t{chance.randrange(6)}", **place
-        )
-    return an_allowed(f"{index}", after_s, text=f"t{chance.randrange(500)}", **place)
+        return a_verdict(f"{index}", after_s, action=action, severity=chance.randrange(5), text=text, **place)
+    toxic = chance.uniform(0.1, 0.45) if kind < 0.35 else 0.02
+    return an_allowed(f"{index}", after_s, toxicity=toxic, text=text, **place)
+
+
+def _burst(chance: random.Random, index: int, players: int) -> list[Verdict]:
+    """One player who repeats, many who say the same, or many who insult."""
+    kind = chance.choice(("flood", "raid", "pile-on"))
+    channel = f"channel-{chance.randrange(max(players // 50, 2))}"
+    first = chance.randrange(players)
+    burst = []
+    for number in range(30 if kind == "pile-on" else 9):
+        player = first if kind == "flood" else (first + number) % players
+        place = {"player_id": f"player-{player}", "channel_id": channel}
+        name, after_s = f"{index}-{number}", (index + number) * 0.5
+        if kind == "pile-on":
+            burst.append(a_verdict(name, after_s, severity=1, **place))
+        else:
+            burst.append(an_allowed(name, after_s, toxicity=0.2, text=f"{kind}-{index}", **place))
+    return burst

@@ -1,0 +1,156 @@
+"""The Faust application: verdicts by player, remarks by channel, erasures everywhere.
+
+Autodiscovery is off (it would import every module of ours, torch with them), so are Faust's web server, whose table
+endpoints would hand out standings to anybody, and the pickle codecs, with which a record could run code.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterable, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+import faust
+from faust.serializers import codecs
+from yarl import URL
+
+from stream.errors import ChatwardenError
+from stream.metrics import Metrics
+from stream.settings import Settings
+from stream.strikes.logs import FAUST_LOG
+from stream.strikes.outbox import Outbox
+from stream.strikes.steps import Steps, Tables
+from stream.strikes.table import KeptTable, KeptTables
+from stream.strikes.topics import TABLES, Shape
+from stream.strikes.transport import VerdictConsumer, VerdictTransport
+
+log: Final = logging.getLogger(__name__)
+Step = Callable[[VerdictConsumer, Any], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """How the application reaches Kafka: addresses, security as aiokafka takes it, and the outbox."""
+
+    bootstrap_servers: str
+    security: dict[str, Any]
+    outbox: Outbox
+    metrics: Metrics
+
+
+class StrikesApp(faust.App):
+    """Faust with our transport."""
+
+    logger = FAUST_LOG
+
+    def __init__(self, connections: Connections, **options: Any) -> None:
+        self.bootstrap_servers: Final = connections.bootstrap_servers
+        self.security: Final = connections.security
+        self.outbox: Final = connections.outbox
+        self._metrics: Final = connections.metrics
+        super().__init__(**options)
+
+    def _new_transport(self) -> VerdictTransport:
+        return VerdictTransport(self.conf.broker_consumer, self)
+
+    def _new_producer_transport(self) -> VerdictTransport:
+        return VerdictTransport(self.conf.broker_producer, self)
+
+    def on_loss(self, count: int) -> None:
+        """Count verdicts that were deleted before they were read."""
+        self._metrics.count("verdicts_lost_total", count)
+
+    def on_restored(self, partitions: int, records: int, seconds: float) -> None:
+        """Record that partitions were read back."""
+        self._metrics.observe("restore_seconds", seconds)
+        log.info(
+            "tables read back",
+            extra={"partitions": partitions, "records": records, "seconds": round(seconds, 3)},
+        )
+
+
+def build(settings: Settings, shape: Shape, connections: Connections) -> tuple[StrikesApp, Tables]:
+    """Build the application and its tables, without its agents."""
+    forbid_pickle()
+    strikes = settings.strikes
+    servers = [URL(f"aiokafka://{server.strip()}") for server in settings.kafka.bootstrap_servers.split(",")]
+    app = StrikesApp(
+        connections,
+        id=strikes.app_id,
+        broker=servers,
+        broker_client_id="chatwarden-strikes",
+        broker_session_timeout=strikes.session_timeout_s,
+        broker_heartbeat_interval=strikes.session_timeout_s / 5,
+        broker_rebalance_timeout=60.0,
+        broker_request_timeout=max(40.0, 2 * strikes.session_timeout_s),
+        broker_max_poll_interval=3_600.0,
+        broker_commit_interval=strikes.commit_interval_s,
+        broker_check_crcs=True,
+        consumer_auto_offset_reset="earliest",
+        processing_guarantee="at_least_once",
+        stream_wait_empty=True,
+        stream_recovery_delay=0.1,
+        stream_buffer_maxsize=4_096,
+        table_standby_replicas=0,
+        topic_partitions=shape.partitions,
+        topic_replication_factor=shape.replicas,
+        topic_disable_leader=True,
+        store="rocksdb://",
+        datadir=str(strikes.data_dir),
+        autodiscover=False,
+        web_enabled=False,
+        canonical_url=strikes.advertised_url or f"http://{strikes.host}:{strikes.port}",
+        key_serializer="raw",
+        value_serializer="raw",
+        TableManager=KeptTables,
+        Table=KeptTable,
+    )
+    return app, Tables(*(_table(app, name, shape) for name in TABLES))
+
+
+def attend(app: StrikesApp, settings: Settings, steps: Steps) -> None:
+    """Give each topic its step."""
+    sources: dict[str, Step] = {
+        settings.topics.verdicts: steps.verdict,
+        settings.strikes.channels: steps.remark,
+        settings.strikes.erasures: steps.erasure,
+    }
+    for topic, step in sources.items():
+        channel = app.topic(topic, key_type=bytes, value_type=bytes, allow_empty=True)
+        app.agent(channel, name=f"chatwarden.{step.__name__}", concurrency=1)(_agent(app, step))
+
+
+def forbid_pickle() -> None:
+    """Take the pickle codecs out of Faust's register."""
+    for name in [name for name in codecs.codecs if "pickle" in name]:
+        del codecs.codecs[name]
+
+
+def _agent(app: StrikesApp, step: Step) -> Callable[[Any], Awaitable[None]]:
+    """Take a stream's records one by one; a step that fails ends the worker, and its record is read again."""
+
+    async def attend_stream(stream: Any) -> None:
+        consumer = cast("VerdictConsumer", app.consumer)
+        async for event in cast("AsyncIterable[Any]", stream.events()):
+            try:
+                await step(consumer, event.message)
+            except asyncio.CancelledError:
+                raise
+            except Exception as exc:  # the process edge: nothing after this record may be finished
+                consumer.ledger.close()
+                log.exception("a record could not be tallied", extra=_place(event.message))
+                await app.crash(exc if isinstance(exc, ChatwardenError) else RuntimeError(type(exc).__name__))
+                raise
+
+    return attend_stream
+
+
+def _place(message: Any) -> dict[str, object]:
+    return {"topic": message.topic, "partition": message.partition, "offset": message.offset}
+
+
+def _table(app: StrikesApp, name: str, shape: Shape) -> KeptTable:
+    table: Any = app.Table(name, key_type=bytes, value_type=bytes, partitions=shape.partitions)
+    if not isinstance(table, KeptTable):
+        raise TypeError(f"Faust made a {type(table).__name__} of table {name}")
+    return table

@@ -1,0 +1,57 @@
+"""The ledger: of each partition, what is to be read next, what is finished and what is committed.  Pure.
+
+An epoch is the time between two rebalances: it opens when reading positions are set to the committed offsets and
+closes when partitions are given up.  Whatever was read or finished in a closed epoch no longer counts; it is read
+again by whoever owns the partition then.
+"""
+
+from collections.abc import Hashable, Mapping
+from typing import Generic, TypeVar
+
+P = TypeVar("P", bound=Hashable)
+
+
+class Ledger(Generic[P]):
+    """Positions of the partitions (of type ``P``) that one worker owns."""
+
+    def __init__(self) -> None:
+        self.epoch: int | None = None
+        self._next: dict[P, int] = {}
+        self._finished: dict[P, int] = {}
+
+    def open(self, epoch: int, positions: Mapping[P, int]) -> None:
+        """Begin an epoch at the committed offsets."""
+        self.epoch = epoch
+        self._next = dict(positions)
+        self._finished = {}
+
+    def close(self) -> None:
+        """End the epoch."""
+        self.epoch = None
+        self._next = {}
+        self._finished = {}
+
+    def positions(self, partitions: set[P]) -> dict[P, int]:
+        """Return where to read on, of those partitions that are owned."""
+        return {partition: offset for partition, offset in self._next.items() if partition in partitions}
+
+    def take(self, epoch: int, positions: Mapping[P, int]) -> bool:
+        """Accept what was read up to ``positions``; False when it was read in another epoch and must be dropped."""
+        if epoch != self.epoch:
+            return False
+        self._next.update({partition: offset for partition, offset in positions.items() if partition in self._next})
+        return True
+
+    def finish(self, epoch: int, partition: P, offset: int) -> None:
+        """Record that everything up to and with ``offset`` is done."""
+        if epoch == self.epoch and partition in self._next:
+            self._finished[partition] = offset + 1
+
+    def due(self) -> dict[P, int]:
+        """Return the offsets to commit."""
+        return dict(self._finished)
+
+    def committed(self, epoch: int, offsets: Mapping[P, int]) -> None:
+        """Record a commit; what was finished meanwhile stays due."""
+        if epoch == self.epoch:
+            self._finished = {p: offset for p, offset in self._finished.items() if offsets.get(p) != offset}

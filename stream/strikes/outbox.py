@@ -1,0 +1,91 @@
+"""The outbox: what is sent, in order, and the certainty that it arrived.
+
+Faust's producer takes a flush that times out for done and a send that failed for a line in the log.  Offsets may be
+committed only once everything said up to them has been heard, so the strikes worker sends by itself: idempotently,
+which keeps the order of each partition and leaves no hole in it, and with an account of what is still on its way.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from stream.errors import TransportError
+
+Header = tuple[str, bytes]
+
+
+class Outbox:
+    """Sends records.  Belongs to the event loop it was started in."""
+
+    def __init__(self, bootstrap_servers: str, options: dict[str, Any]) -> None:
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=bootstrap_servers,
+            client_id="chatwarden-strikes",
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=5,
+            max_request_size=4_194_304,
+            **options,
+        )
+        self._pending: set[asyncio.Future[Any]] = set()
+        self._failure: BaseException | None = None
+
+    async def start(self) -> None:
+        """Connect.
+
+        Raises:
+            TransportError: Kafka is away.
+        """
+        try:
+            await self._producer.start()
+        except KafkaError as exc:
+            await self._producer.stop()
+            raise TransportError(f"kafka.bootstrap_servers: {exc}") from exc
+
+    async def stop(self) -> None:
+        """Send what is left and disconnect."""
+        await self._producer.stop()
+
+    async def put(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        partition: int | None = None,
+        headers: Sequence[Header] = (),
+    ) -> None:
+        """Hand over one record; waits only while too much is on its way.
+
+        Raises:
+            TransportError: this record, or one before it, cannot be sent.
+        """
+        self._check()
+        try:
+            sent = await self._producer.send(topic, value, key=key, partition=partition, headers=list(headers))
+        except KafkaError as exc:
+            raise TransportError(f"{topic}: {exc!r}") from exc
+        self._pending.add(sent)
+        sent.add_done_callback(self._done)
+
+    async def settle(self) -> None:
+        """Wait until everything handed over so far has been acknowledged by all replicas.
+
+        Raises:
+            TransportError: something was not.
+        """
+        pending = set(self._pending)
+        if pending:
+            await asyncio.wait(pending)
+        self._check(*pending)
+
+    def _done(self, sent: asyncio.Future[Any]) -> None:
+        self._pending.discard(sent)
+        self._failure = self._failure or sent.exception()
+
+    def _check(self, *sent: asyncio.Future[Any]) -> None:
+        failure = self._failure or next((one.exception() for one in sent if one.exception()), None)
+        if failure is not None:
+            raise TransportError(f"a record could not be sent: {failure!r}") from failure

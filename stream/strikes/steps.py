@@ -1,0 +1,165 @@
+"""What is done with each record: verdicts, remarks, erasures.
+
+A step stores, then sends, then is finished.  Ended anywhere between, it is taken again from the start; what is stored
+is then known and said again (see ``tally``).
+"""
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from schemas.codec import decode_verdict
+from schemas.dead_letter import HEADER_PREFIX, Rejection
+from stream.metrics import Metrics
+from stream.settings import Settings
+from stream.strikes.channel import Remark
+from stream.strikes.ladder import Ladders
+from stream.strikes.outbox import Outbox
+from stream.strikes.table import KeptTable
+from stream.strikes.tally import Tallied, channel_key, remark_of, tally_remark, tally_verdict
+from stream.strikes.transport import VerdictConsumer
+
+log: Final = logging.getLogger(__name__)
+
+
+class Erasure(msgspec.Struct, frozen=True):
+    """A request to forget a player; sent to every partition, because who owns the player is not known."""
+
+    request_id: str
+    player_id: str
+    requested_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Standings by player and channels by game and name."""
+
+    standings: KeptTable
+    channels: KeptTable
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """The steps, with all they need.  ``now`` is for the audit; standings know event time only."""
+
+    settings: Settings
+    ladders: Ladders
+    pseudonym: Callable[[str], str]
+    outbox: Outbox
+    tables: Tables
+    metrics: Metrics
+    now: Callable[[], datetime]
+
+    async def verdict(self, consumer: VerdictConsumer, message: Any) -> None:
+        """Add a verdict to its player's standing and send its channel what it needs."""
+        verdict = decode_verdict(message.value)
+        if isinstance(verdict, Rejection):
+            await self._set_aside(message, verdict)
+        else:
+            table, key = self.tables.standings, verdict.player_id.encode()
+            stored = table.store.load(message.partition, key)
+            await self._apply(
+                table, key, message.partition, tally_verdict(stored, message.offset, verdict, self.ladders)
+            )
+            remark = remark_of(verdict, message.partition, message.offset, self.ladders)
+            channel = channel_key(verdict.game_id, verdict.channel_id)
+            await self.outbox.put(self.settings.strikes.channels, channel, msgspec.json.encode(remark))
+        consumer.finish(message)
+
+    async def remark(self, consumer: VerdictConsumer, message: Any) -> None:
+        """Add a remark to its channel."""
+        remark = msgspec.json.decode(message.value, type=Remark)
+        table, key = self.tables.channels, channel_key(remark.game_id, remark.channel_id)
+        stored = table.store.load(message.partition, key)
+        who = self.pseudonym(remark.player_id)
+        await self._apply(
+            table, key, message.partition, tally_remark(stored, message.offset, remark, who, self.ladders)
+        )
+        consumer.finish(message)
+
+    async def erasure(self, consumer: VerdictConsumer, message: Any) -> None:
+        """Forget a player, as far as this partition knows of one, and say so in the audit."""
+        erasure = _read(message, Erasure)
+        if isinstance(erasure, Rejection):
+            await self._set_aside(message, erasure)
+        else:
+            await self._erase(consumer, message.partition, erasure)
+        consumer.finish(message)
+
+    async def _erase(self, consumer: VerdictConsumer, partition: int, erasure: Erasure) -> None:
+        # What is committed is not delivered again, so that the standing cannot come back by itself.
+        await consumer.commit_all()
+        table, key = self.tables.standings, erasure.player_id.encode()
+        found = table.store.load(partition, key) is not None
+        # Said even where nothing is found: the worker that removed it may have ended before it was heard.
+        await table.keep(partition, key, None)
+        if found:
+            await self.outbox.put(self.settings.topics.strikes, key, None)
+        await self._audit(erasure, partition, found)
+
+    async def _audit(self, erasure: Erasure, partition: int, found: bool) -> None:  # noqa: FBT001 - data, not a fork
+        record = {
+            "request_id": erasure.request_id,
+            "player": self.pseudonym(erasure.player_id),
+            "partition": partition,
+            "found": found,
+            "requested_at": erasure.requested_at.isoformat(),
+            "erased_at": self.now().isoformat(),
+        }
+        await self.outbox.put(self.settings.strikes.audit, erasure.request_id.encode(), json.dumps(record).encode())
+        self.metrics.count("standings_erased_total", int(found))
+        log.info("a player was erased", extra={"partition": partition, "count": int(found)})
+
+    async def _apply(self, table: KeptTable, key: bytes, partition: int, tallied: Tallied) -> None:
+        if tallied.forgets:
+            await self.outbox.settle()
+        if tallied.value is None:
+            await table.say(partition, key, table.store.load(partition, key))
+        else:
+            await table.keep(partition, key, tallied.value)
+        self.metrics.count("tallied_total", 1, table=table.name, delivery="again" if tallied.value is None else "first")
+        for strike in tallied.strikes:
+            await self.outbox.put(self.settings.topics.strikes, strike.player_id.encode(), strike.body.encode())
+            if tallied.value is not None:
+                self.metrics.count("strikes_total", 1, **_labels(strike.body))
+
+    async def _set_aside(self, message: Any, rejection: Rejection) -> None:
+        """Copy a record that is no verdict to the dead letters, its bytes as they were."""
+        about = {
+            "cause": rejection.cause,
+            "detail": rejection.detail,
+            "topic": message.topic,
+            "partition": message.partition,
+            "offset": message.offset,
+            "timestamp": round(message.timestamp * 1_000),
+            "group": self.settings.strikes.app_id,
+        }
+        headers = [(name, value) for name, value in message.headers or () if value is not None]
+        headers += [(HEADER_PREFIX + name, str(value).encode()) for name, value in about.items()]
+        await self.outbox.put(self.settings.strikes.dead_letters, message.key, message.value, headers=headers)
+        self.metrics.count("dead_letters_total", 1, cause=rejection.cause)
+
+
+T = TypeVar("T")
+
+
+def _read(message: Any, kind: type[T]) -> T | Rejection:
+    """Read a record of our own topics; somebody else may have written there."""
+    if message.value is None:
+        return Rejection("null_value", "the record has no value")
+    try:
+        return msgspec.json.decode(message.value, type=kind)
+    except msgspec.DecodeError as exc:
+        return Rejection("invalid_field" if isinstance(exc, msgspec.ValidationError) else "not_json", str(exc))
+    except UnicodeDecodeError as exc:
+        return Rejection("not_utf8", f"byte {exc.start}: {exc.reason}")
+
+
+def _labels(body: str) -> dict[str, str]:
+    strike = msgspec.json.decode(body)
+    return {"kind": strike["kind"], "action": strike["action"]}

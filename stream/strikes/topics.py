@@ -1,0 +1,119 @@
+"""The topics of the strikes worker: how many partitions the verdicts have, and the making of what is missing."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from stream.errors import ConfigError, TransportError
+from stream.settings import Settings
+
+log: Final = logging.getLogger(__name__)
+
+DAY_MS: Final = 86_400_000
+TABLES: Final = ("standings", "channels")
+_KNOWN_WITHIN_S: Final = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the verdicts topic is like; what goes with it is made alike, so that one worker owns both."""
+
+    partitions: int
+    replicas: int
+
+
+def changelog(app_id: str, table: str) -> str:
+    """Return the name that Faust gives a table's changelog."""
+    return f"{app_id}-{table}-changelog"
+
+
+def configs(settings: Settings) -> dict[str, dict[str, str]]:
+    """Return the topics that the worker makes, with their settings.
+
+    A changelog keeps older values of a key for a day before it is compacted: a worker that wakes after a pause may
+    write an old state behind a newer one, and both must be there for the newer one to be told.
+    """
+    compacted = {
+        "cleanup.policy": "compact",
+        "min.compaction.lag.ms": str(DAY_MS),
+        "delete.retention.ms": str(DAY_MS),
+        "max.message.bytes": "4194304",
+    }
+    strikes = settings.strikes
+    return {
+        **{changelog(strikes.app_id, table): compacted for table in TABLES},
+        strikes.channels: {"retention.ms": str(DAY_MS)},
+        strikes.erasures: {"retention.ms": str(DAY_MS)},
+        strikes.audit: {"retention.ms": str(365 * DAY_MS)},
+        strikes.dead_letters: {"retention.ms": str(30 * DAY_MS), "max.message.bytes": "2097152"},
+        settings.topics.strikes: {"retention.ms": str(90 * DAY_MS)},
+    }
+
+
+async def prepare(settings: Settings, options: dict[str, Any]) -> Shape:
+    """Look at the verdicts topic and make the topics that are missing.
+
+    Raises:
+        ConfigError: the verdicts topic does not exist, or an existing topic has another number of partitions.
+        TransportError: Kafka is away or refuses.
+    """
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=settings.kafka.bootstrap_servers, client_id="chatwarden-strikes", **options
+    )
+    try:
+        await admin.start()
+        shape = await _shape(admin, settings)
+        await _make(admin, settings, shape)
+    except (KafkaError, OSError) as exc:
+        raise TransportError(f"kafka.bootstrap_servers: {exc!r}") from exc
+    finally:
+        await admin.close()
+    return shape
+
+
+async def _shape(admin: AIOKafkaAdminClient, settings: Settings) -> Shape:
+    name = settings.topics.verdicts
+    partitions = (await _described(admin)).get(name)
+    if not partitions:
+        raise ConfigError(f"topics.verdicts: there is no topic {name!r}; create it with: chatwarden topics")
+    replicas = settings.strikes.replication_factor or len(partitions[0]["replicas"])
+    return Shape(len(partitions), replicas)
+
+
+async def _make(admin: AIOKafkaAdminClient, settings: Settings, shape: Shape) -> None:
+    there = await _described(admin)
+    wanted = configs(settings)
+    free = {settings.topics.strikes, settings.strikes.audit, settings.strikes.dead_letters}
+    for name in wanted.keys() & there.keys() - free:
+        if len(there[name]) != shape.partitions:
+            raise ConfigError(
+                f"{name} has {len(there[name])} partitions and {settings.topics.verdicts} {shape.partitions}; "
+                "they must agree. After a change of partitions set a new strikes.app_id and new topic names"
+            )
+    missing = [
+        NewTopic(name, shape.partitions, shape.replicas, topic_configs=config)
+        for name, config in wanted.items()
+        if name not in there
+    ]
+    if not missing:
+        return
+    response = await admin.create_topics(missing)
+    for name, code, *_ in response.topic_errors:
+        if code not in (0, TopicAlreadyExistsError.errno):
+            raise TransportError(f"{name} cannot be created: {for_code(code).__name__}")
+    await _wait_for(admin, wanted.keys())
+
+
+async def _wait_for(admin: AIOKafkaAdminClient, names: Any) -> None:
+    async with asyncio.timeout(_KNOWN_WITHIN_S):
+        while not names <= (await _described(admin)).keys():
+            await asyncio.sleep(0.1)
+
+
+async def _described(admin: AIOKafkaAdminClient) -> dict[str, list[dict[str, Any]]]:
+    """Return the partitions of each topic that is there."""
+    return {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics() if not topic["error_code"]}

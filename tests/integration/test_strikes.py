@@ -1,0 +1,167 @@
+"""The strikes worker on a real broker: crashes, rebalances, aborted transactions, malformed records, the end."""
+
+import json
+import random
+import signal
+import time
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from confluent_kafka import Producer
+
+from stream.strikes.ladder import Ladders
+from stream.strikes.tally import stored_offset
+from tests.support.processes import Child, free_port, wait_until
+from tests.support.servers import kafka_server
+from tests.support.strikes_trial import TOKEN, Trial, actual, ends, expected, feed, is_done, read, verdicts_of
+from tests.support.verdicts import a_history, a_verdict
+
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with kafka_server(tmp_path_factory.mktemp("kafka")) as address:
+        yield address
+
+
+@pytest.fixture
+def trial(bootstrap: str, tmp_path: Path) -> Iterator[Trial]:
+    trial = Trial(bootstrap, tmp_path)
+    trial.prepare()
+    yield trial
+    trial.close()
+
+
+def stop(*workers: Child) -> None:
+    """End workers in the orderly way, and insist that they do."""
+    for worker in workers:
+        worker.signal(signal.SIGTERM)
+    for worker in workers:
+        assert worker.process.wait(15) == 0, worker.output()[-3_000:]
+
+
+def test_killed_and_rebalanced_workers_come_to_the_pure_fold(trial: Trial) -> None:
+    history = a_history(6_000, 300)
+    feed(trial, history[:3_000])
+    chance, number = random.Random(5), 2
+    workers = [trial.start("worker-0"), trial.start("worker-1")]
+    time.sleep(4)
+    feed(trial, history[3_000:], per_transaction=7)
+    for _ in range(4):
+        time.sleep(chance.uniform(0.5, 2.5))
+        victim = chance.randrange(2)
+        workers[victim].kill()
+        # Half of them come back to their disk, half begin with none.
+        name = f"worker-{victim}" if chance.random() < 0.5 else f"worker-{number}"
+        workers[victim], number = trial.start(name), number + 1
+    goal = ends(trial)
+    wait_until(lambda: is_done(trial, goal), 60, "all is tallied")
+    stop(*workers)
+    wanted, found = expected(trial, Ladders()), actual(trial)
+    assert len(wanted.standings) > 100
+    assert found.standings == wanted.standings
+    assert found.channels == wanted.channels
+    assert found.strikes == wanted.strikes
+    kinds = {json.loads(body)["kind"] for body in found.strikes.values()}
+    assert kinds == {"ladder", "flood", "raid", "pile_on", "pattern"}
+    assert len(list(verdicts_of(trial))) == len(history)
+
+
+def ask(url: str, token: str = TOKEN, method: str = "GET") -> tuple[int, dict[str, object]]:
+    """Ask a worker's endpoint."""
+    parts = urlsplit(url)
+    connection = HTTPConnection(parts.netloc, timeout=5)
+    try:
+        connection.request(method, parts.path, headers={"Authorization": f"Bearer {token}"})
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+    finally:
+        connection.close()
+
+
+def answers(url: str, wanted: int) -> bool:
+    try:
+        return ask(url)[0] == wanted
+    except OSError:
+        return False
+
+
+def test_standings_are_told_from_any_worker_and_forgotten_on_request(trial: Trial) -> None:
+    ports = free_port(), free_port()
+    workers = [trial.start(f"worker-{number}", strikes__port=port) for number, port in enumerate(ports)]
+    history = [a_verdict(str(index), index, player_id=f"p/{index % 7}") for index in range(70)]
+    feed(trial, history)
+    malformed = Producer({"bootstrap.servers": trial.bootstrap})
+    for value in (b"{broken", None, b"[]"):
+        malformed.produce(trial.topic("verdicts"), value, b"key", headers=[("mine", b"1")])
+    malformed.flush()
+    urls = [f"http://127.0.0.1:{port}/v1/players/p%2F{number}" for port in ports for number in range(7)]
+    for url in urls:
+        wait_until(lambda url=url: answers(url, 200), 40, url)  # type: ignore[misc] # bound at once
+    goal = ends(trial)
+    wait_until(lambda: is_done(trial, goal), 40, "all is tallied")
+    status, told = ask(urls[0])
+    assert status == 200
+    assert told["player_id"] == "p/0"
+    games = told["games"]
+    assert isinstance(games, dict)
+    ids = [offence["verdict_id"] for offence in games["default"]["offences"]]
+    assert ids == [verdict.verdict_id for verdict in history[::7]]
+    assert games["default"]["strikes"][-1]["action"] == "mute"
+    assert ask(urls[0], "wrong")[0] == 401
+    assert ask(urls[0].replace("%2F0", "nobody"))[0] == 404
+
+    status, accepted = ask(urls[0], method="DELETE")
+    assert status == 202
+    for url in (urls[0], urls[7]):
+        wait_until(lambda url=url: answers(url, 404), 20, "the player is forgotten")  # type: ignore[misc] # bound at once
+    assert ask(urls[1])[0] == 200
+    wait_until(lambda: len(list(read(trial.bootstrap, trial.topic("audit")))) == 4, 20, "the audit is complete")
+    audit = [json.loads(message.value() or b"") for message in read(trial.bootstrap, trial.topic("audit"))]
+    assert {record["request_id"] for record in audit} == {accepted["request_id"]}
+    assert sum(record["found"] for record in audit) == 1
+    assert "p/0" not in json.dumps(audit)
+    stop(*workers)
+    assert not [place for place in actual_standings(trial) if place[1] == b"p/0"]
+    assert not [
+        line for worker in workers for line in worker.output().splitlines() if "p/" in line.replace("http/", "")
+    ]
+
+    dead = list(read(trial.bootstrap, trial.topic("dlq")))
+    causes = sorted(str(dict(message.headers() or ())["dlq.cause"]) for message in dead)
+    assert causes == ["b'not_an_object'", "b'not_json'", "b'null_value'"]
+    assert sorted(str(message.value()) for message in dead) == ["None", "b'[]'", "b'{broken'"]
+    assert all(dict(message.headers() or ())["mine"] == b"1" for message in dead)
+
+
+def actual_standings(trial: Trial) -> dict[tuple[int, bytes], bytes]:
+    found: dict[tuple[int, bytes], bytes] = {}
+    for message in read(trial.bootstrap, trial.changelog("standings")):
+        place = (message.partition() or 0, message.key() or b"")
+        value = message.value()
+        if value is None:
+            found.pop(place, None)
+        else:
+            assert stored_offset(value) >= 0
+            found[place] = value
+    return found
+
+
+def test_a_frozen_worker_is_replaced_and_a_wedged_one_still_ends(trial: Trial) -> None:
+    """SIGTERM ends a worker whose Kafka is away, too: the process keeps time itself."""
+    history = a_history(600, 40)
+    feed(trial, history[:300])
+    frozen, other = trial.start("worker-0"), trial.start("worker-1")
+    time.sleep(5)
+    frozen.signal(signal.SIGSTOP)
+    feed(trial, history[300:])
+    goal = ends(trial)
+    wait_until(lambda: is_done(trial, goal), 40, "the other one takes over")
+    frozen.signal(signal.SIGCONT)
+    time.sleep(1)
+    stop(frozen, other)
+    assert actual(trial).standings == expected(trial, Ladders()).standings
