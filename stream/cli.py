@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from stream.commands import bundle, moderate, policy, run, schema, strikes
+from stream.commands import bundle, chatter, demo, moderate, policy, run, schema, strikes
 from stream.errors import ChatwardenError
 from stream.interrupts import Interrupted
 
@@ -24,6 +24,8 @@ app = typer.Typer(
     ),
 )
 app.add_typer(bundle.app, name="bundle")
+app.command()(chatter.chatter)
+app.command()(demo.demo)
 app.command()(moderate.moderate)
 app.command()(run.run)
 app.command()(schema.schema)

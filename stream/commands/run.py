@@ -62,7 +62,7 @@ def run(
     with nullcontext(slot) if slot else leased_slot(socket.gethostname(), purpose, leases) as held:
         serve(
             settings,
-            lambda _: wiring.judge(settings, lambda: datetime.now(UTC)),
+            lambda metrics: wiring.judge(settings, lambda: datetime.now(UTC), metrics),
             held,
             beginning,
             lambda port: typer.echo(f"health and metrics: http://{settings.admin.host}:{port}", err=True),

@@ -1,0 +1,93 @@
+"""``chatwarden chatter``: generated chat events as JSON Lines or into Kafka, for first steps and for load."""
+
+import enum
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stream.commands.options import Config
+
+if TYPE_CHECKING:
+    from stream.settings import Settings
+
+Send = Callable[[list[bytes]], None]
+_SIGPIPE = 141
+
+
+class Destination(enum.StrEnum):
+    """Where generated events go."""
+
+    STDOUT = "stdout"
+    KAFKA = "kafka"
+
+
+def chatter(
+    count: Annotated[int | None, typer.Option(min=1, help="Stop after so many events; else go on.")] = None,
+    rate: Annotated[
+        float | None, typer.Option(min=0.1, help="Events a second; else as fast as they are taken.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same chat.")] = 1,
+    to: Annotated[
+        Destination, typer.Option(help="JSON Lines, or the events topic of the settings.")
+    ] = Destination.STDOUT,
+    config: Config = None,
+) -> None:
+    """Write generated chat events: callouts, small talk, rudeness, floods, and 1 in 500 broken.
+
+    Exit codes: 0 done · 2 usage or configuration · 75 Kafka is away · 130 interrupted · 141 the reader is gone.
+    """
+    import os
+    import time
+    from datetime import UTC, datetime
+
+    from stream.chatter.generate import Chatter
+    from stream.interrupts import Interrupted, Interrupts
+    from stream.settings import load_settings
+
+    send = _stdout() if to is Destination.STDOUT else _kafka(load_settings(config))
+    talk, sent, started = Chatter(seed), 0, time.monotonic()
+    with Interrupts() as interrupts:
+        try:
+            while count is None or sent < count:
+                due = sent + 1_000 if rate is None else int((time.monotonic() - started) * rate)
+                due = min(due, sent + 1_000, count or due)
+                if due > sent:
+                    send([talk.say(datetime.now(UTC)) for _ in range(due - sent)])
+                    sent = due
+                interrupts.wait(lambda: time.sleep(0 if rate is None else 0.02))
+        except Interrupted as exc:
+            raise typer.Exit(exc.exit_code) from exc
+        except BrokenPipeError as exc:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            raise typer.Exit(_SIGPIPE) from exc
+
+
+def _stdout() -> Send:
+    from stream.lines import Descriptor
+
+    output = Descriptor(1, "standard output")
+    return lambda events: output.write(b"\n".join([*events, b""]))
+
+
+def _kafka(settings: "Settings") -> Send:
+    from confluent_kafka import KafkaException, Producer
+
+    from stream.errors import TransportError
+
+    kafka = settings.kafka
+    producer = Producer(
+        {"linger.ms": 5, "message.timeout.ms": 30_000, **kafka.properties, "bootstrap.servers": kafka.bootstrap_servers}
+    )
+
+    def send(events: list[bytes]) -> None:
+        try:
+            for event in events:
+                producer.produce(settings.topics.events, event)
+            waiting = producer.flush(30)
+        except (KafkaException, BufferError) as exc:
+            raise TransportError(f"Kafka at {kafka.bootstrap_servers}: {exc}") from exc
+        if waiting:
+            raise TransportError(f"Kafka at {kafka.bootstrap_servers} did not take {waiting} events within 30 s")
+
+    return send
