@@ -22,6 +22,15 @@ class Taken(NamedTuple):
 class Source(Protocol):
     """Where records come from.  One thread owns it; partitions come and go inside ``take``, ``stay`` and ``close``."""
 
+    def join(self) -> None:
+        """Take part.  Must come first, and after ``Sink.renew``: offsets that a dead worker left open hold it up.
+
+        Raises:
+            ConfigError: there is nothing to read, or nobody said where to start.
+            TransportError: not now; try again.
+        """
+        ...
+
     def take(self, limit: int, wait_s: float) -> Taken:
         """Return at most ``limit`` records; block up to ``wait_s`` seconds, for the first one only.
 

@@ -20,7 +20,7 @@ from stream.metrics import PrometheusMetrics
 from stream.settings import Settings
 from stream.sink import KafkaSink
 from stream.source import KafkaSource
-from stream.start import Start, ensure_start
+from stream.start import Start
 from stream.worker import Worker
 
 log: Final = logging.getLogger("stream.service")
@@ -50,13 +50,12 @@ def serve(
     health = Health(time.monotonic, most_between_polls_s / 2, ("model", "producer", "partitions"))
     with AdminServer(settings.admin.host, settings.admin.port, health, metrics.exposition) as admin:
         announce(admin.port)
-        ensure_start(settings.topics.events, consumer, start)
         judge = build_judge(metrics)
         scorer, policy = judge.digests
         metrics.gauge("deciders", 1, scorer=scorer, policy=policy)
         health.ready("model")
         size = settings.pipeline.chunk_size
-        source = KafkaSource(settings.topics.events, consumer, health, metrics, size)
+        source = KafkaSource(settings.topics.events, consumer, health, metrics, size, start)
         sink = KafkaSink(settings.topics, producer, settings.kafka.group_id)
         log.info(
             "the worker starts",

@@ -19,6 +19,7 @@ from stream.kafka_errors import Reading, cause_of, reading_of, transport_error
 from stream.metrics import Metrics
 from stream.records import Chunk, Partition, Record
 from stream.seams import Taken
+from stream.start import Start, ensure_start
 
 log: Final = logging.getLogger("stream.source")
 
@@ -39,10 +40,11 @@ class KafkaSource:
         health: Health,
         metrics: Metrics,
         read_ahead: int,
+        start: Start | None = None,
         connect: Callable[[Properties], Consumer] = Consumer,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        """Join the group.
+        """Connect; ``join`` comes next.  ``start`` is where a group without offsets starts.
 
         Raises:
             ConfigError: librdkafka refuses a property.
@@ -52,6 +54,7 @@ class KafkaSource:
         self._health = health
         self._metrics = metrics
         self._read_ahead: Final = read_ahead
+        self._start = start
         self._wall = wall
         self._owned: dict[int, Partition] = {}
         self._next: dict[int, int] = {}
@@ -64,7 +67,17 @@ class KafkaSource:
             self._consumer = connect(properties)
         except KafkaException as exc:
             raise transport_error(exc.args[0], "connecting the consumer") from exc
-        self._consumer.subscribe([topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
+
+    def join(self) -> None:
+        """Give a new group its first offsets, and join it.
+
+        Raises:
+            ConfigError: the topic does not exist, or the group is new and nobody said where it starts.
+            TransportError: the broker is away; try again.
+        """
+        ensure_start(self._consumer, self._topic, self._group, self._start)
+        callbacks = {"on_assign": self._assigned, "on_revoke": self._revoked, "on_lost": self._lost}
+        self._consumer.subscribe([self._topic], **callbacks)
 
     def take(self, limit: int, wait_s: float) -> Taken:
         """Return at most ``limit`` records; waits up to ``wait_s`` seconds for the first one only.

@@ -5,15 +5,12 @@ the group and is read from its beginning, and an offset that is gone is a loss, 
 """
 
 import logging
-import time
 from datetime import datetime
 from typing import Final, Literal, cast, get_args
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from stream.deadline import Backoff, Deadline
-from stream.errors import ConfigError, TransportError
-from stream.kafka_config import Properties
+from stream.errors import ConfigError
 from stream.kafka_errors import transport_error
 
 log: Final = logging.getLogger("stream.start")
@@ -21,8 +18,7 @@ log: Final = logging.getLogger("stream.start")
 Anchor = Literal["earliest", "latest"]
 Start = Anchor | datetime
 
-CALL_S: Final = 15.0
-PATIENCE_S: Final = 60.0
+CALL_S: Final = 10.0
 
 
 def parse_start(text: str) -> Start:
@@ -42,39 +38,23 @@ def parse_start(text: str) -> Start:
     return moment
 
 
-def ensure_start(topic: str, properties: Properties, start: Start) -> None:
+def ensure_start(consumer: Consumer, topic: str, group: str, start: Start) -> None:
     """Give a group that has no offsets its first ones, and say so loudly: it may be new, or have lost them.
 
-    Blocks on the broker, up to a minute when it is away.
+    ``consumer`` has not subscribed yet.  Blocks on the broker.
 
     Raises:
         ConfigError: the topic does not exist.
-        TransportError: the broker is away.
+        TransportError: the broker is away, or the group is busy; try again.
     """
-    try:
-        consumer = Consumer(properties)
-    except KafkaException as exc:
-        raise transport_error(exc.args[0], "connecting the consumer") from exc
-    deadline, backoff = Deadline(time.monotonic, PATIENCE_S), Backoff(0.2, 5.0)
-    try:
-        while True:
-            try:
-                return _ensure(consumer, topic, str(properties["group.id"]), start)
-            except TransportError as exc:
-                if deadline.over:
-                    raise
-                log.warning("waiting for Kafka: %s", exc)
-            time.sleep(deadline.remaining(backoff.next()))
-    finally:
-        consumer.close()
-
-
-def _ensure(consumer: Consumer, topic: str, group: str, start: Start) -> None:
     try:
         partitions = _partitions(consumer, topic)
         committed = consumer.committed(partitions, timeout=CALL_S)
         if any(position.offset >= 0 for position in committed):
             return
+        for position in committed:
+            if position.error is not None:
+                raise KafkaException(position.error)
         first = _offsets(consumer, partitions, start)
         consumer.commit(offsets=first, asynchronous=False)
     except KafkaException as exc:

@@ -117,6 +117,7 @@ class Worker:
         """
         try:
             self._renew()
+            self._patiently(self._source.join)
             while not self.stopping:
                 self._turn()
             while self._flights and not self._out_of_time():
@@ -210,7 +211,6 @@ class Worker:
     def _renew(self) -> None:
         self._health.unready("producer", "starting")
         self._patiently(self._sink.renew)
-        self._health.ready("producer")
 
     def _patiently(self, step: Callable[[], None]) -> None:
         """Repeat a step until the broker is there for it, or we must leave."""
@@ -223,6 +223,7 @@ class Worker:
                 log.warning("waiting for Kafka: %s", exc)
                 self._rest(backoff.next())
             else:
+                self._health.ready("producer")
                 return
 
     def _rest(self, seconds: float) -> None:

@@ -1,10 +1,12 @@
 """A set of topics for one test, events to put in, and the oracle that judges what came out."""
 
 import json
+import re
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final
 from uuid import uuid4
 
@@ -12,6 +14,7 @@ from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
 from tests.support.broker import create_topics
 
+_SENT_AT: Final = re.compile(rb'"sent_at":"([^"]+)"')
 OUTPUTS: Final = ("verdicts", "flagged", "dead_letters")
 
 
@@ -44,8 +47,8 @@ class StreamTopics:
         return {f"CHATWARDEN__{name}": value for name, value in {**topics, **kafka, **more}.items()}
 
 
-def event(number: int, text: str = "") -> bytes:
-    """Return an event; every tenth insults."""
+def event(number: int, text: str = "", sent_at: float = 0.0) -> bytes:
+    """Return an event; every tenth insults.  ``sent_at`` is in seconds since 1970."""
     words = text or (f"you rotten thing {number % 300}" if number % 10 == 0 else f"well played {number % 300}")
     return json.dumps(
         {
@@ -53,7 +56,7 @@ def event(number: int, text: str = "") -> bytes:
             "player_id": f"p{number % 997}",
             "channel_id": f"c{number % 31}",
             "text": words,
-            "sent_at": "2026-01-01T00:00:00Z",
+            "sent_at": datetime.fromtimestamp(sent_at, UTC).isoformat(),
         }
     ).encode()
 
@@ -83,6 +86,7 @@ class Reader:
 
     def __init__(self, topics: StreamTopics, roles: Sequence[str] = OUTPUTS) -> None:
         self.records: list[Message] = []
+        self.seen_at: list[float] = []
         self._consumer = Consumer(
             {
                 "bootstrap.servers": topics.bootstrap,
@@ -105,7 +109,19 @@ class Reader:
 
     def take(self, wait: float) -> None:
         """Read what is there."""
-        self.records += [message for message in self._consumer.consume(5_000, wait) if message.error() is None]
+        first = self._consumer.consume(1, wait)
+        found = [message for message in (*first, *self._consumer.consume(5_000, 0)) if message.error() is None]
+        self.records += found
+        self.seen_at += [time.time()] * len(found)
+
+    def delays(self) -> list[float]:
+        """Return how long each verdict took from ``sent_at`` to this reader, in seconds, sorted."""
+        delays = []
+        for message, seen_at in zip(self.records, self.seen_at, strict=True):
+            value = message.value() or b""
+            if (found := _SENT_AT.search(value)) and b'"verdict":' not in value:
+                delays.append(seen_at - datetime.fromisoformat(found[1].decode()).timestamp())
+        return sorted(delays)
 
     def close(self) -> None:
         """Stop reading."""

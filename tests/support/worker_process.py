@@ -5,17 +5,23 @@
 
 import json
 import sys
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 from model.memory import MemoryResolver
+from stream.breaker import Breaker
+from stream.cache import CacheResolver, Sealer
 from stream.errors import ChatwardenError
+from stream.judge import Judge
 from stream.logs import configure_logs
+from stream.metrics import Metrics
+from stream.redis_cache import RedisCache
 from stream.service import serve
 from stream.settings import load_settings
 from stream.start import parse_start
-from tests.support.judges import a_judge
+from tests.support.judges import TAXONOMY, a_judge
 from tests.support.processes import Child, wait_until
 
 JUDGE_DELAY = "CHATWARDEN_TEST_JUDGE_DELAY_S"
@@ -78,8 +84,17 @@ def main(slot: str, start: str, port_file: Path) -> None:
         written.write_text(str(port))
         written.rename(port_file)
 
-    judge = a_judge(MemoryResolver(100_000))
-    serve(load_settings(), lambda _: judge, slot, parse_start(start), announce)
+    settings = load_settings()
+
+    def build(metrics: Metrics) -> Judge:
+        if not settings.redis.url.get_secret_value():
+            return a_judge(MemoryResolver(100_000))
+        cache = RedisCache(settings.redis.url.get_secret_value(), settings.redis.timeout_ms / 1000, 1)
+        breaker = Breaker(time.monotonic, failures=2, cooldown_s=0.2, longest_s=1)
+        sealer = Sealer(b"secret", "scorer", len(TAXONOMY.names))
+        return a_judge(CacheResolver(cache, sealer, breaker, metrics, 60, time.monotonic))
+
+    serve(settings, build, slot, parse_start(start), announce)
 
 
 if __name__ == "__main__":
