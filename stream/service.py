@@ -21,7 +21,7 @@ from stream.settings import Settings
 from stream.sink import KafkaSink
 from stream.source import KafkaSource
 from stream.start import Start
-from stream.worker import Worker
+from stream.worker import Surroundings, Worker
 
 log: Final = logging.getLogger("stream.service")
 
@@ -63,7 +63,8 @@ def serve(
         )
         with ThreadPoolExecutor(1, "judge") as judging:
             limits = DeadLetterLimits(settings.dead_letters)
-            worker = Worker(source, sink, judge, judging, limits, size, health, metrics)
+            around = Surroundings(health, metrics)
+            worker = Worker(source, sink, lambda chunk: judging.submit(judge, chunk), limits, size, around)
             _heed_signals(worker)
             sys.setswitchinterval(SWITCH_S)
             _run(worker)

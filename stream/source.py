@@ -62,7 +62,7 @@ class KafkaSource:
         self._stopped: set[int] = set()
         self._gone: set[Partition] = set()
         self._buffer: deque[Record] = deque()
-        self._paused = False
+        self._paused: bool | None = False  # None: not the same for all
         try:
             self._consumer = connect(properties)
         except KafkaException as exc:
@@ -196,7 +196,7 @@ class KafkaSource:
             self._owned[assigned.partition] = Partition(self._topic, assigned.partition)
             self._next.pop(assigned.partition, None)
             self._stopped.discard(assigned.partition)
-        self._paused = False  # the new ones flow, so pausing must be said again
+        self._paused = None
         self._rebalanced("assigned", partitions)
         self._health.ready("partitions")
 
@@ -223,7 +223,9 @@ class KafkaSource:
             self._next.pop(number, None)
             self._taken_ms.pop(number, None)
             self._stopped.discard(number)
-        self._buffer = deque(record for record in self._buffer if record.partition not in numbers)
+        kept = [record for record in self._buffer if record.partition not in numbers]
+        self._buffer.clear()  # in place: ``take`` has it in its hands while this happens
+        self._buffer.extend(kept)
 
     def _take_gone(self) -> frozenset[Partition]:
         gone, self._gone = frozenset(self._gone), set()

@@ -12,7 +12,7 @@ import logging
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass, field
 from typing import Final
@@ -67,6 +67,16 @@ class Flight:
         return [result for result, _ in kept], [record for _, record in kept]
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Who is told what happens, and what time it is."""
+
+    health: Health
+    metrics: Metrics
+    clock: Clock = time.monotonic
+    wall: Clock = time.time
+
+
 class Worker:
     """Moves records from source to sink until it is told to stop, or must."""
 
@@ -74,34 +84,29 @@ class Worker:
         self,
         source: Source,
         sink: Sink,
-        judge: Callable[[Chunk], Judged],
-        judging: Executor,
+        submit: Callable[[Chunk], "Future[Judged]"],
         limits: DeadLetterLimits,
         chunk_size: int,
-        health: Health,
-        metrics: Metrics,
-        clock: Clock = time.monotonic,
-        wall: Clock = time.time,
+        around: Surroundings,
     ) -> None:
-        """Take part; ``judging`` runs the judge, one chunk at a time."""
+        """Take part; ``submit`` has chunks judged in another thread, one after the other."""
         self._source = source
         self._sink = sink
-        self._judge = judge
-        self._judging = judging
+        self._submit = submit
         self._limits = limits
         self._chunk_size = chunk_size
-        self._health = health
-        self._metrics = metrics
-        self._clock = clock
-        self._wall = wall
+        self._health = around.health
+        self._metrics = around.metrics
+        self._clock = around.clock
+        self._wall = around.wall
         self._flights: deque[Flight] = deque()
         self._aborts = Backoff(0.05, 5.0)
         self._leave_by: Deadline | None = None
-        self._next_report = clock()
+        self._next_report = self._clock()
 
     def stop(self) -> None:
         """Finish the chunks in hand and return from ``run``; may be called from a signal handler."""
-        self._leave_by = Deadline(self._clock, LEAVE_S)
+        self._leave_by = self._leave_by or Deadline(self._clock, LEAVE_S)
 
     @property
     def stopping(self) -> bool:
@@ -129,18 +134,24 @@ class Worker:
     def _turn(self) -> None:
         """Take a chunk if there is one, and finish the oldest when two are in flight or nothing new came."""
         self._health.tick()
-        started = self._clock()
-        taken = self._source.take(self._chunk_size, 0.0 if self._flights else IDLE_S)
-        self._drop(taken.gone)
-        if taken.chunk.records:
-            self._metrics.observe("phase_seconds", self._clock() - started, phase="poll")
-            judging = self._judging.submit(self._judge, taken.chunk)
-            self._flights.append(Flight(taken.chunk, judging, self._clock()))
-        if self._flights and (len(self._flights) >= IN_FLIGHT or not taken.chunk.records):
+        came = self._launch(0.0 if self._flights else IDLE_S)
+        if self._flights and (len(self._flights) >= IN_FLIGHT or not came):
             self._finish(self._flights[0])
         if self._clock() >= self._next_report:
             self._next_report = self._clock() + REPORT_EVERY_S
             self._source.report()
+
+    def _launch(self, wait_s: float) -> bool:
+        """Take a chunk and have it judged; whether there was one."""
+        started = self._clock()
+        chunk, gone = self._source.take(self._chunk_size, wait_s)
+        self._drop(gone)
+        if not chunk.records:
+            return False
+        taken = self._clock()
+        self._metrics.observe("phase_seconds", taken - started, phase="poll")
+        self._flights.append(Flight(chunk, self._submit(chunk), taken))
+        return True
 
     def _finish(self, flight: Flight) -> None:
         """Commit the oldest chunk; on trouble it stays, or everything starts afresh."""
@@ -183,13 +194,17 @@ class Worker:
             try:
                 judged = flight.judging.result(NAP_S)
             except NotYet:
-                self._serve(0.0)
+                self._health.tick()
+                if len(self._flights) < IN_FLIGHT:
+                    self._launch(0.0)
+                else:
+                    self._serve(0.0)
             except ClassifierDown as exc:
                 self._health.unready("model", f"the classifier is down: {exc}")
                 self._metrics.gauge("degraded", 1, component="classifier")
                 log.error("the classifier is down; the stream is held", extra={"component": "classifier"})
                 self._rest(backoff.next())
-                flight.judging = self._judging.submit(self._judge, flight.chunk)
+                flight.judging = self._submit(flight.chunk)
             else:
                 if backoff.tries:
                     self._health.ready("model")

@@ -22,7 +22,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--events", type=int, default=20_000)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--rate", type=int, default=500, help="events per second")
+    parser.add_argument("--rate", type=int, default=1_000, help="events per second")
     parser.add_argument("--protocol", choices=("classic", "consumer"), action="append")
     parser.add_argument("--redis", action="store_true", help="with Redis, killed half way and started again")
     parser.add_argument("--seed", type=int, default=0)
