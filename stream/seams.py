@@ -26,7 +26,7 @@ class Source(Protocol):
         """Take part.  Must come first, and after ``Sink.renew``: offsets that a dead worker left open hold it up.
 
         Raises:
-            ConfigError: there is nothing to read, or nobody said where to start.
+            ConfigError: there is nothing to read.
             TransportError: not now; try again.
         """
         ...

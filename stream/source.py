@@ -40,7 +40,7 @@ class KafkaSource:
         health: Health,
         metrics: Metrics,
         read_ahead: int,
-        start: Start | None = None,
+        start: Start = "earliest",
         connect: Callable[[Properties], Consumer] = Consumer,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -72,7 +72,7 @@ class KafkaSource:
         """Give a new group its first offsets, and join it.
 
         Raises:
-            ConfigError: the topic does not exist, or the group is new and nobody said where it starts.
+            ConfigError: the topic does not exist.
             TransportError: the broker is away; try again.
         """
         ensure_start(self._consumer, self._topic, self._group, self._start)

@@ -3,8 +3,13 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.support.servers import kafka_server, redis_server
+
+# A slow machine is no fault of an example.
+settings.register_profile("chatwarden", deadline=None)
+settings.load_profile("chatwarden")
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ TOPIC = "chat.events"
 class Scene:
     """A source on a scripted consumer, that owns partitions 0 and 1."""
 
-    def __init__(self, read_ahead: int = 4, start: Start | None = None, offsets: tuple[int, ...] = (0, 0)) -> None:
+    def __init__(self, read_ahead: int = 4, start: Start = "earliest", offsets: tuple[int, ...] = (0, 0)) -> None:
         self.consumer = FakeConsumer()
         self.consumer.offsets = dict(enumerate(offsets))
         self.health = Health(ManualClock(), 10, ("partitions",))
@@ -243,11 +243,6 @@ def test_a_group_with_offsets_keeps_them() -> None:
     scene = Scene(start="latest", offsets=(5, -1001))
     scene.source.join()
     assert scene.consumer.offsets == {0: 5, 1: -1001}
-
-
-def test_a_new_group_must_be_told_where_to_start() -> None:
-    with pytest.raises(ConfigError, match="--start earliest"):
-        Scene(offsets=NEW).source.join()
 
 
 @pytest.mark.parametrize("text", ["yesterday", "2026-01-01", "2026-01-01T00:00:00"])
