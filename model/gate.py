@@ -1,167 +1,177 @@
-"""The gate: a tiny network that clears what the classifier would not act on, for microseconds a text.
+"""The gate: clears what the classifier would allow anyway, for microseconds a text.
 
-It is distilled from the classifier (``model.training.gate``) and travels in the bundle.  A word is the mean of hashed
-character n-grams, three neighbouring words make a feature, the highest and the mean of each feature make the verdict.
-What depends on a word alone is kept, so a text costs look-ups and additions.  All arithmetic is on whole numbers that
-floats hold exactly: a text's score depends on nothing but the text.
-
-Sources: sub-word embeddings after Bojanowski et al. 2017; convolution over words with pooling after Kim 2014.
+Its network (``model.gate_net``) is distilled from the classifier and travels in the bundle with *operating points*:
+what it takes to be let past, chosen on held-out chat so that a stated share of what the policy acts on is kept.  A
+point holds for the limits it was chosen for and for milder ones.  Under a stricter policy the next point is taken, and
+where none is strict enough the gate clears nothing.
 """
 
-import re
-import zlib
-from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Annotated, Final, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
+from model.bundle import Bundle
+from model.errors import BundleError
+from model.gate_net import Net, Weights
+from model.policy import Limits, Override, Policy
+from model.readings import DISGUISED, lines_with, views
+from model.resolver import Answer, Reply, Text
+from schemas.taxonomy import NON_TOXIC, CategoryName, Taxonomy
+from schemas.verdict import ResolvedBy
 
-MAX_TOKENS: Final = 64
-"""A longer text is never cleared."""
-KEPT_WORDS: Final = 1 << 14
-"""Words whose features are kept; at 64 features that is 12 MB."""
-LONGEST_GRAM: Final = 5
-
-_TOKEN: Final = re.compile(r"[^\x00-`{-\x7f]+|0+|\S|\n")
-_DIGITS: Final = str.maketrans("123456789", "000000000")
-_WORD_GRID: Final = 64.0
-_FEATURE_GRID: Final = 1_024.0
-_HEAD_GRID: Final = 64.0
+WEIGHTS_FILE: Final = "gate.safetensors"
+Share = Annotated[float, Field(ge=0, le=1)]
+Acting = dict[str, float]
+"""By category: from which score on it is acted on; a category that is left out never is."""
 
 
-class Weights(NamedTuple):
-    """The network as trained.
+class Point(BaseModel):
+    """One operating point."""
 
-    ``grams`` is [buckets, width] and int8, times ``scale``; ``words`` is [3 * features, width]: what a word means to
-    its right neighbour, itself and its left neighbour.
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    limits: dict[CategoryName, Share]
+    """From which score on each category counts as acted on; others never do."""
+    thresholds: Annotated[dict[str, float], Field(min_length=1)]
+    """By share kept ("0.99"): what scores below this logit is cleared."""
+
+    def covers(self, acting: Mapping[str, float]) -> bool:
+        """Tell whether whatever reaches these limits reaches the point's own."""
+        return all(self.limits.get(category, 2.0) <= limit for category, limit in acting.items())
+
+
+class GateEntry(BaseModel):
+    """The bundle's ``gate`` entry."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Annotated[int, Field(ge=1, le=1)] = 1
+    scale: Annotated[float, Field(gt=0)]
+    """What one step of the stored n-gram weights is worth."""
+    points: tuple[Point, ...]
+    """The mildest limits first."""
+    measured: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class Gate(NamedTuple):
+    """A bundle's gate: its network, its operating points and a digest of the network."""
+
+    net: Net
+    entry: GateEntry
+    digest: str
+
+
+def load_gate(bundle: Bundle) -> Gate | None:
+    """Load the bundle's gate, if it has one.  Blocks on the disk.
+
+    Raises:
+        BundleError: the entry or the weights cannot be used.
+    """
+    if bundle.manifest.gate is None:
+        return None
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    place = bundle.path / WEIGHTS_FILE
+    raw = bundle.read(WEIGHTS_FILE)
+    try:
+        entry = GateEntry.model_validate(bundle.manifest.gate)
+        stored = load(raw)
+        weights = Weights(scale=entry.scale, **{name: stored[name] for name in Weights._fields if name != "scale"})
+        net = Net(weights)
+        net(["warm up"])
+    except ValidationError as exc:
+        fault = exc.errors(include_url=False, include_context=False, include_input=False)[0]
+        raise BundleError(f"{bundle.path}: gate.{'.'.join(map(str, fault['loc']))}: {fault['msg']}") from exc
+    except (SafetensorError, KeyError, ValueError, IndexError) as exc:
+        raise BundleError(f"{place}: not a gate ({exc}); run `python -m model.training.gate` again") from exc
+    return Gate(net, entry, hashlib.blake2b(raw, digest_size=16).hexdigest())
+
+
+def acting_limits(policy: Policy, pack: str, by_game: Mapping[str, str], outputs: Iterable[str]) -> Acting:
+    """Return the strictest limits that any message with this rule pack can meet, for what the classifier puts out."""
+    tables: list[Mapping[str, Limits]] = [policy.thresholds]
+    tables.extend(override.thresholds for override in policy.overrides if _may_meet(override, pack, by_game))
+    acting: Acting = {}
+    for table in tables:
+        for category, limits in table.items():
+            reached = [limit for limit in (limits.flag, limits.block) if limit is not None]
+            if reached and category != NON_TOXIC:
+                acting[category] = min([acting.get(category, 1.0), *reached])
+    known = set(outputs)
+    return {category: limit for category, limit in acting.items() if category in known}
+
+
+def _may_meet(override: Override, pack: str, by_game: Mapping[str, str]) -> bool:
+    return override.game is None or by_game.get(override.game, "") == pack
+
+
+def gate_thresholds(
+    entry: GateEntry, kept: float, policy: Policy, by_game: Mapping[str, str], outputs: Iterable[str]
+) -> dict[str, float]:
+    """Return by rule pack what a text must score to be let past; packs that no point covers are left out.
+
+    Takes the share kept that is asked for or the next higher one that the entry has.
+    """
+    found: dict[str, float] = {}
+    outputs = list(outputs)
+    for pack in ["", *by_game.values()]:
+        acting = acting_limits(policy, pack, by_game, outputs)
+        point = next((point for point in entry.points if point.covers(acting)), None)
+        shares = sorted(float(share) for share in point.thresholds) if point else []
+        share = next((share for share in shares if share >= kept - 1e-9), None)
+        if point is not None and share is not None:
+            found[pack] = {float(key): value for key, value in point.thresholds.items()}[share]
+    return found
+
+
+class GateResolver:
+    """The gate as a resolver: ``non_toxic`` for what it clears, nothing for the rest.
+
+    ``thresholds`` has the rule packs it may clear texts of, with the score from which on a text is let past.
     """
 
-    grams: NDArray[np.int8]
-    scale: float
-    words: Floats
-    words_bias: Floats
-    hidden: Floats
-    hidden_bias: Floats
-    out: Floats
-    out_bias: Floats
+    kind: ResolvedBy = "gate"
+
+    def __init__(self, gate: Gate, thresholds: Mapping[str, float], taxonomy: Taxonomy) -> None:
+        self._net = gate.net
+        self._thresholds = dict(thresholds)
+        self._answer = lru_cache(maxsize=2_048)(_answers(taxonomy))
+        document = json.dumps([gate.digest, sorted(thresholds.items())])
+        self.digest: Final = hashlib.blake2b(document.encode(), digest_size=16).hexdigest()
+
+    def __call__(self, texts: Sequence[Text], /) -> list[Reply]:
+        """Clear what scores below its threshold in every reading.  Never blocks."""
+        if not self._thresholds:
+            return [None] * len(texts)
+        written = [text.canonical for text in texts]
+        scores = self._scores(written)
+        never = float("-inf")
+        replies: list[Reply] = []
+        for text, score in zip(texts, scores, strict=True):
+            replies.append(self._answer(round(score, 1)) if score < self._thresholds.get(text.pack, never) else None)
+        return replies
+
+    def _scores(self, written: Sequence[str]) -> list[float]:
+        """Return each text's highest score over its readings."""
+        others = [(number, view.text) for number in lines_with(DISGUISED, written) for view in views(written[number])]
+        scores: list[float] = self._net([*written, *(text for _, text in others)]).tolist()
+        for (number, _), score in zip(others, scores[len(written) :], strict=True):
+            scores[number] = max(scores[number], score)
+        return scores[: len(written)]
 
 
-def tokens(text: str) -> list[str]:
-    """Split a canonical text into words, numbers by their length, and signs."""
-    return _TOKEN.findall(text.translate(_DIGITS))
+def _answers(taxonomy: Taxonomy) -> Callable[[float], Answer]:
+    """Return what turns a logit into an answer; the share that is not ``non_toxic`` has no category."""
+    names = taxonomy.names
+    harmless = names.index(NON_TOXIC)
 
+    def answer(logit: float) -> Answer:
+        share = round(1 / (1 + 2.718281828459045**logit), 3)
+        return Answer(tuple(share if place == harmless else 0.0 for place in range(len(names))), "gate")
 
-def gram_buckets(words: Sequence[str], buckets: int) -> tuple[Ints, Ints]:
-    """Hash each word and its character n-grams (two to five, its borders marked).
-
-    Returns the buckets, word by word, and how many each word has.  ``buckets`` is a power of two.
-    """
-    marked = "".join(f"<{word}>" for word in words)
-    codes = np.frombuffer(marked.encode("utf-32-le"), dtype="<u4").astype(np.uint32)
-    owners = np.repeat(np.arange(len(words)), [len(word) + 2 for word in words])
-    whole = np.array([zlib.crc32(word.encode()) * 2654435761 >> 7 & (buckets - 1) for word in words], dtype=np.int64)
-    found, of = [whole], [np.arange(len(words))]
-    state = codes
-    for length in range(2, LONGEST_GRAM + 1):
-        state = state[:-1] * np.uint32(16777619) ^ codes[length - 1 :] * np.uint32(0x9E3779B1)
-        inside = owners[: len(state)] == owners[length - 1 :]
-        found.append((_mixed(state[inside] + np.uint32(length * 0x85EBCA6B & 0xFFFFFFFF)) & np.uint32(buckets - 1)).astype(np.int64))
-        of.append(owners[: len(state)][inside])
-    owner = np.concatenate(of)
-    order = np.argsort(owner, kind="stable")
-    return np.concatenate(found)[order], np.bincount(owner, minlength=len(words))
-
-
-def _mixed(state: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    state = state ^ state >> np.uint32(15)
-    state = state * np.uint32(0x2C1B3C6D)
-    return state ^ state >> np.uint32(12)
-
-
-def _highest(features: Floats, starts: Ints, lengths: Ints) -> Floats:
-    """Return each text's highest value of every feature, at least 0; five times as quick as ``maximum.reduceat``."""
-    order = np.argsort(-lengths, kind="stable")
-    firsts, falling = starts[order], -lengths[order]
-    best = np.zeros((len(starts), features.shape[1]), dtype=np.float32)
-    for place in range(1, min(int(lengths.max()), MAX_TOKENS) + 1):
-        reach = int(np.searchsorted(falling, -place, side="right"))
-        np.maximum(best[:reach], features[firsts[:reach] + place], out=best[:reach])
-    highest = np.empty_like(best)
-    highest[order] = best
-    return highest
-
-
-class Net:
-    """The network, in whole numbers."""
-
-    def __init__(self, weights: Weights) -> None:
-        self._grams = weights.grams.astype(np.float64)
-        self._words = np.rint(weights.words.astype(np.float64).T * weights.scale * _FEATURE_GRID)
-        self._features = len(weights.words) // 3
-        grid = _WORD_GRID * _FEATURE_GRID
-        self._bias = np.rint(weights.words_bias * _FEATURE_GRID).astype(np.float32)
-        self._hidden = np.rint(weights.hidden.astype(np.float64).T * _HEAD_GRID)
-        self._hidden_bias = np.rint(weights.hidden_bias.astype(np.float64) * _HEAD_GRID * _FEATURE_GRID)
-        self._out = np.rint(weights.out.astype(np.float64) * _HEAD_GRID)
-        self._out_bias = float(weights.out_bias.item())
-        self._unit = grid
-        self._rows: dict[str, int] = {}
-        self._kept: Floats = np.zeros((1, 3 * self._features), dtype=np.float32)
-        self._forget()
-
-    def __call__(self, texts: Sequence[str]) -> Doubles:
-        """Return each canonical text's score, a logit: how likely the classifier's verdict needs an action.
-
-        What has more than ``MAX_TOKENS`` tokens scores infinity.  A text's score does not depend on the others.
-        """
-        if not texts:
-            return np.zeros(0)
-        found = tokens("\n" + "\n".join(texts))
-        rows = self._rows_of(found)
-        starts = np.flatnonzero(rows == 0)
-        lengths = np.diff(starts, append=len(rows)) - 1
-        kept = self._kept[rows]
-        width = self._features
-        features = kept[:, width : 2 * width] + self._bias
-        features[1:] += kept[:-1, :width]
-        features[:-1] += kept[1:, 2 * width :]
-        np.maximum(features, 0, out=features)
-        features[starts] = 0
-        highest = _highest(features, starts, lengths)
-        mean = np.rint(np.add.reduceat(features, starts, axis=0) / np.maximum(lengths, 1)[:, None])
-        pooled = np.concatenate([highest, mean], axis=1).astype(np.float64)
-        hidden = np.rint(np.maximum(pooled @ self._hidden + self._hidden_bias, 0) / _HEAD_GRID)
-        logits: Doubles = hidden @ self._out / (_FEATURE_GRID * _HEAD_GRID) + self._out_bias
-        logits[lengths > MAX_TOKENS] = np.inf
-        return logits
-
-    def _rows_of(self, found: list[str]) -> Ints:
-        """Return the kept row of each token, a new one for a word seen first."""
-        known = self._rows
-        if new := [word for word in dict.fromkeys(found) if word not in known]:
-            if len(known) + len(new) > KEPT_WORDS:
-                self._forget()
-                known, new = self._rows, list(dict.fromkeys(found))
-                new.remove("\n")
-            self._learn(new)
-        return np.fromiter(map(known.__getitem__, found), dtype=np.int64, count=len(found))
-
-    def _learn(self, words: list[str]) -> None:
-        buckets, counts = gram_buckets(words, len(self._grams))
-        sums = np.add.reduceat(self._grams[buckets], np.concatenate([[0], np.cumsum(counts)[:-1]]), axis=0)
-        means = np.rint(sums * (_WORD_GRID / counts)[:, None])
-        first = len(self._rows)
-        self._rows.update(zip(words, range(first, first + len(words)), strict=True))
-        if len(self._rows) > len(self._kept):
-            grown = np.zeros((max(2 * len(self._kept), len(self._rows)), self._kept.shape[1]), dtype=np.float32)
-            grown[:first] = self._kept[:first]
-            self._kept = grown
-        self._kept[first : first + len(words)] = np.rint(means @ self._words / _WORD_GRID)
-
-    def _forget(self) -> None:
-        self._rows = {"\n": 0}
-        self._kept = np.zeros((1_024, self._kept.shape[1]), dtype=np.float32)
+    return answer

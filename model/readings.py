@@ -7,10 +7,13 @@ beside the text, never in place of it, and whoever judges takes the worst.
 
 import re
 import unicodedata
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import accumulate
 from typing import Final
 
+from model.covered import COVERED_WORDS
 from model.lookalikes import LOOKALIKES
 from model.normalise import View, as_view
 
@@ -19,23 +22,26 @@ MAX_READINGS: Final = 3
 
 
 _LEET: Final = str.maketrans("0134578@$!|+€", "oieastbasiite")
-# A sign or digit reads as a letter between letters, before three letters, or after three.
-_LEET_SIGN: Final = r"[01345789@$!|+€]"
+# A sign or digit reads as a letter between letters, before two letters, or after three.
 _LEET_WORD: Final = re.compile(
-    rf"(?<=[a-z]){_LEET_SIGN}{{1,2}}(?=[a-z])"
-    rf"|(?<![a-z0-9@$]){_LEET_SIGN}{{1,2}}(?=[a-z]{{2}})"
-    rf"|(?<=[a-z]{{3}})[01345789@$€]{{1,2}}(?![a-z0-9])"
+    r"(?<=[a-z])[01345789@$!|+€]{1,2}(?=[a-z])"
+    r"|(?<![a-z0-9@$!|+])(?:[01345789@$€]{1,2}|[!|+])(?=[a-z]{2})"
+    r"|(?<=[a-z]{3})[01345789@$€]{1,2}(?![a-z0-9])"
 )
 _MIXED: Final = re.compile(r"[a-z0-9@$!|+€]*[a-z][a-z0-9@$!|+€]*")
 _GAP: Final = r"[ ._*\-,|/~'\"+=:;]"
 _SPACED: Final = re.compile(rf"(?<![a-z0-9@$])[a-z0-9@$!](?:{_GAP}{{1,3}}[a-z0-9@$!](?![a-z0-9@$])){{2,}}")
 _GAPS: Final = re.compile(rf"{_GAP}+")
-_INSIDE: Final = re.compile(r"(?<=[a-z])[._*\-,|/~\"+=:;^`]+(?=[a-z])")
+_BRACKETED: Final = re.compile(r"\([a-z]\)(?:\([a-z]\))+")
+_SIGNS: Final = r"[._*\-,|/~\"+=:;^`]"
+_SIGN_INSIDE: Final = re.compile(rf"(?<=[a-z]){_SIGNS}(?=[a-z])")
+_SIGNS_INSIDE: Final = re.compile(rf"(?<=[a-z]){_SIGNS}{{2,}}(?=[a-z])")
+_COVERED: Final = re.compile(r"(?<![a-z])[a-z]+[*#][a-z*#]*")
 _RUN: Final = re.compile(r"([^\W\d_])\1{2,}")
 # A sign of each of the above.  A search over many texts joined by line breaks finds it just where it would alone.
 DISGUISED: Final = re.compile(
-    r"[^\x00-\x7f]|(?<=[a-z])(?:[0-9@$!|+]{1,2}|[._*\-,|/~\"+=:;^`]+)(?=[a-z])|(?<![a-z0-9])[0-9@$!|+]{1,2}(?=[a-z]{2})"
-    r"|(?<=[a-z]{3})[0-9@$](?![a-z])|([a-z])\1\1"
+    rf"[^\x00-\x7f]|(?<=[a-z])(?:[0-9@$!|+]{{1,2}}|{_SIGNS}+)(?=[a-z])|(?<![a-z0-9])[0-9@$!|+]{{1,2}}(?=[a-z]{{2}})"
+    r"|(?<=[a-z]{3})[0-9@$](?![a-z])|(?<=[a-z])[*#]|\([a-z]\)\(|([a-z])\1\1"
     r"|(?<![a-z0-9@$])[a-z0-9@$!][ ._*\-,|/~'\"+=:;]{1,3}[a-z0-9@$!](?![a-z0-9@$])"
 )
 _BETWEEN: Final = re.compile(r"(?<=\w)[^\w\s'@#$&]+ [^\w\n@#$&]*(?=\w)|(?<=\w) [^\w\s'@#$&]+ ?(?=\w)")
@@ -44,14 +50,30 @@ PUNCTUATED: Final = re.compile(f"{_BETWEEN.pattern}|{_APOSTROPHE.pattern}")
 """Finds the texts that ``without_punctuation`` changes, with the same freedom."""
 
 
+def lines_with(pattern: re.Pattern[str], lines: Sequence[str]) -> list[int]:
+    """Return the numbers of the lines in which ``pattern`` (one of the two above) is found, in one search over all."""
+    found: dict[int, None] = {}
+    starts = line_starts(lines)
+    for match in pattern.finditer("\n".join(lines)):
+        found[bisect_right(starts, match.start()) - 1] = None
+    return list(found)
+
+
+def line_starts(lines: Sequence[str] | Sequence[bytes]) -> list[int]:
+    """Return where each line starts once they are joined by one character."""
+    return [0, *accumulate(len(line) + 1 for line in lines)][: len(lines)]
+
+
+@lru_cache(maxsize=8_192)
 def views(canonical: str) -> tuple[View, ...]:
     """Return the further readings of a canonical text, with maps into it; at most two, none equal to another.
 
-    The first undoes everything and cuts drawn-out letters to one ("fuuuck"), the second cuts them to two
-    ("noooob").
+    The first leaves out a sign inside a word and cuts drawn-out letters to one ("fu_ck", "fuuuck"), the second takes
+    the sign as a blank and cuts to two ("noob.report", "noooob").
     """
     plain = _undo(as_view(canonical))
-    found = (_sub(plain, _RUN, _first), _sub(plain, _RUN, _first_two))
+    closed, parted = _sub(plain, _SIGN_INSIDE, _nothing), _sub(plain, _SIGN_INSIDE, _blank)
+    found = (_sub(closed, _RUN, _first), _sub(parted, _RUN, _first_two))
     unique = {view.text: view for view in found if view.text not in ("", canonical)}
     return tuple(unique.values())
 
@@ -71,9 +93,9 @@ def readings(canonical: str) -> tuple[str, ...]:
 def _undo(view: View) -> View:
     if not view.text.isascii():
         view = _translate(view)
-    view = _sub(view, _SPACED, _joined)
-    view = _sub(view, _MIXED, _decoded)
-    return _sub(view, _INSIDE, _nothing)
+    for pattern, keep in _STEPS:
+        view = _sub(view, pattern, keep)
+    return view
 
 
 Kept = list[tuple[int, str]]
@@ -133,11 +155,18 @@ _TOKEN: Final = re.compile(r"\s+|\S+")
 _ASCII_LETTER: Final = re.compile(r"[a-z]")
 
 
+_LETTERS_IN_SHAPES: Final = (0x1F150, 0x1F170, 0x1F1E6)
+"""Where the alphabets of white letters in circles and squares, and of regional indicators, begin."""
+
+
 @lru_cache(maxsize=4_096)
 def _reads_as(letter: str) -> str:
     """Return the ASCII letters that ``letter`` looks like, nothing for a mark on another, or itself."""
     if letter.isascii():
         return letter
+    for first in _LETTERS_IN_SHAPES:
+        if first <= ord(letter) < first + 26:
+            return chr(ord("a") + ord(letter) - first)
     if unicodedata.category(letter) in {"Mn", "Me"}:
         return "" if letter != "\ufe0f" else letter
     base = unicodedata.normalize("NFD", letter)[0]
@@ -161,8 +190,20 @@ def _blank(_: str) -> Kept:
 
 
 def _joined(run: str) -> Kept:
-    """Close the gaps of a spaced word; digits are read as letters in the next step."""
-    return [(place, letter) for place, letter in enumerate(run) if not _GAPS.fullmatch(letter)]
+    """Close the gaps of a spaced word; where it is spaced by signs, blanks part words."""
+    gaps = [match.group() for match in _GAPS.finditer(run)]
+    parting = any(gap.isspace() for gap in gaps) and not all(" " in gap for gap in gaps)
+    kept: Kept = []
+    for place, letter in enumerate(run):
+        if parting and letter == " " and run[place - 1].isalnum() and run[place + 1].isalnum():
+            kept.append((place, " "))
+        elif not _GAPS.fullmatch(letter):
+            kept.append((place, letter))
+    return kept
+
+
+def _unbracketed(run: str) -> Kept:
+    return [(place, letter) for place, letter in enumerate(run) if letter not in "()"]
 
 
 def _decoded(word: str) -> Kept:
@@ -174,3 +215,20 @@ def _decoded(word: str) -> Kept:
 
 def _letters(signs: re.Match[str]) -> str:
     return signs.group().translate(_LEET)
+
+
+def _uncovered(word: str) -> Kept:
+    """Write the word that players mean where letters are covered: the first of ours that fits."""
+    for meant in COVERED_WORDS.get((len(word), word[0]), ()):
+        if all(sign in ("*", "#", letter) for sign, letter in zip(word, meant, strict=True)):
+            return list(enumerate(meant))
+    return list(enumerate(word))
+
+
+_STEPS: Final[tuple[tuple[re.Pattern[str], Callable[[str], Kept]], ...]] = (
+    (_BRACKETED, _unbracketed),
+    (_SPACED, _joined),
+    (_MIXED, _decoded),
+    (_COVERED, _uncovered),
+    (_SIGNS_INSIDE, _blank),
+)

@@ -7,14 +7,13 @@ pass; only what hits costs Python.
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate
 from typing import Final, NamedTuple
 
 import ahocorasick_rs
 import re2
 
 from model.normalise import View, as_view, canonical
-from model.readings import DISGUISED, PUNCTUATED, views, without_punctuation
+from model.readings import DISGUISED, PUNCTUATED, line_starts, lines_with, views, without_punctuation
 from model.rules_detect import PATTERNS, check_of, flood
 from model.rules_pack import PackError, PackSource, Rule, Sourced
 
@@ -39,17 +38,15 @@ class _Lines:
     def __init__(self, written: Sequence[str]) -> None:
         self.written = written
         self._views: list[tuple[int, View]] = []
-        joined = "\n".join(written)
-        starts = _starts(written)
-        for number in _lines_with(DISGUISED, joined, starts):
+        for number in lines_with(DISGUISED, written):
             self._views.extend((number, view) for view in views(written[number]))
-        phrased = [(number, as_view(written[number])) for number in _lines_with(PUNCTUATED, joined, starts)]
+        phrased = [(number, as_view(written[number])) for number in lines_with(PUNCTUATED, written)]
         for number, view in [*phrased, *self._views]:
             other = without_punctuation(view)
             if other is not view:
                 self._views.append((number, other))
         self.texts = [*written, *(view.text for _, view in self._views)]
-        self.starts = _starts(self.texts)
+        self.starts = line_starts(self.texts)
         self.joined = "\n".join(self.texts)
 
     def owner(self, number: int) -> int:
@@ -62,16 +59,6 @@ class _Lines:
             return hit
         _, view = self._views[number - len(self.written)]
         return Hit(hit.rule, *view.span(hit.start, hit.end))
-
-
-def _starts(lines: Sequence[str] | Sequence[bytes]) -> list[int]:
-    """Return where each line starts once they are joined."""
-    return [0, *accumulate(len(line) + 1 for line in lines)][: len(lines)]
-
-
-def _lines_with(pattern: re.Pattern[str], joined: str, starts: list[int]) -> list[int]:
-    """Return the numbers of the lines in which a pattern is found, each once, in order."""
-    return list(dict.fromkeys(bisect_right(starts, match.start()) - 1 for match in pattern.finditer(joined)))
 
 
 class _Entry(NamedTuple):
@@ -165,7 +152,7 @@ class Matcher:
         encoded = lines.joined.encode()
         starts = lines.starts
         if len(encoded) > len(lines.joined):
-            starts = _starts([text.encode() for text in lines.texts])
+            starts = line_starts([text.encode() for text in lines.texts])
         at = 0
         while match := self._union.search(encoded, at):
             number = bisect_right(starts, match.start()) - 1

@@ -15,7 +15,7 @@ chat = st.text(st.sampled_from("abcosx0134@$!.*_-' ,аіоfкc\u0301"), max_size
 INVISIBLE = ["\u200b", "\u2060", "\u00ad", "\u200e", "\ufeff", "\U000e0061"]
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(texts)
 @example("ΐ\u0345 ŉ")
 @example("\ufdfa" * 1_000)
@@ -28,7 +28,7 @@ def test_canonical_text_is_its_own_canonical_form(text: str) -> None:
     assert unicodedata.is_normalized("NFKC", folded)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(texts)
 def test_alignment_gives_the_canonical_text_with_ordered_places(text: str) -> None:
     view = align(text)
@@ -39,7 +39,7 @@ def test_alignment_gives_the_canonical_text_with_ordered_places(text: str) -> No
     assert list(view.ends) == sorted(view.ends)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(texts, texts)
 def test_a_word_between_blanks_is_found_where_it_was_written(before: str, after: str) -> None:
     text = f"{before} \u200bTuRn\u200bIp\u00ad {after}"
@@ -51,7 +51,7 @@ def test_a_word_between_blanks_is_found_where_it_was_written(before: str, after:
         assert text[start:end] == "TuRn\u200bIp"
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.text(st.characters(codec="ascii", categories=["L", "N", "P", "Zs"]), max_size=30), st.data())
 def test_what_nobody_sees_changes_nothing(text: str, data: st.DataObject) -> None:
     place = data.draw(st.integers(0, len(text)))
@@ -59,12 +59,13 @@ def test_what_nobody_sees_changes_nothing(text: str, data: st.DataObject) -> Non
     assert canonical(hidden) == canonical(text)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(["👩🏽‍💻", "❤️‍🔥", "🏳️‍🌈", "1️⃣", "👨‍👩‍👧‍👦", "🇩🇪"]))
 def test_emoji_sequences_survive(emoji: str) -> None:
     assert canonical(f"gg {emoji} wp") == f"gg {unicodedata.normalize('NFKC', emoji)} wp"
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.one_of(chat, texts))
 def test_readings_are_few_distinct_and_found_by_the_quick_search(text: str) -> None:
     folded = canonical(text)
@@ -74,7 +75,7 @@ def test_readings_are_few_distinct_and_found_by_the_quick_search(text: str) -> N
     assert found[1:] == tuple(view.text for view in views(folded)), "the quick search overlooked something"
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(st.one_of(chat, texts), max_size=6))
 def test_the_quick_searches_find_the_same_lines_when_joined(lines: list[str]) -> None:
     lines = [canonical(line) for line in lines]
@@ -85,7 +86,7 @@ def test_the_quick_searches_find_the_same_lines_when_joined(lines: list[str]) ->
         assert all("\n" not in match.group() for match in pattern.finditer(joined))
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.one_of(chat, texts))
 def test_a_reading_keeps_the_places_of_the_text_it_reads(text: str) -> None:
     folded = canonical(text)

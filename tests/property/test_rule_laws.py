@@ -62,7 +62,7 @@ DISGUISES: list[Callable[[str], str]] = [
 FILLERS = ["push mid now", "e50 at b4!", "что это", "💻 gg", "well...", "ok, then", ""]
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.sampled_from(WORDS), st.sampled_from(DISGUISES), st.sampled_from(FILLERS), st.sampled_from(FILLERS))
 def test_a_planted_word_is_pointed_at_exactly(
     word: str, disguise: Callable[[str], str], before: str, after: str
@@ -84,7 +84,7 @@ chat = st.one_of(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(chat, max_size=8))
 def test_hits_do_not_depend_on_the_neighbours(texts: list[str]) -> None:
     folded = [canonical(text) for text in texts]
@@ -114,14 +114,14 @@ def refusal(rules: bytes) -> str | None:
     return None
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.one_of(st.lists(scraps, max_size=14).map("".join).map(str.encode), st.binary(max_size=60)))
 def test_the_loader_takes_a_pack_or_says_where_it_fails(rules: bytes) -> None:
     reason = refusal(rules)
     assert reason is None or all("FOLDER/rules.toml" in line for line in reason.splitlines()[:1])
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12))
 def test_any_pattern_is_compiled_or_refused(pattern: str) -> None:
     quoted = "".join(f"\\U{ord(letter):08x}" for letter in pattern)

@@ -1,0 +1,171 @@
+"""The gate: a tiny network that clears what the classifier would not act on, for microseconds a text.
+
+It is distilled from the classifier (``model.training.gate``) and travels in the bundle.  A word is the mean of hashed
+character n-grams, three neighbouring words make a feature, the highest and the mean of each feature make the verdict.
+What depends on a word alone is kept, so a text costs look-ups and additions.  All arithmetic is on whole numbers that
+floats hold exactly: a text's score depends on nothing but the text.
+
+Sources: sub-word embeddings after Bojanowski et al. 2017; convolution over words with pooling after Kim 2014.
+"""
+
+import re
+import zlib
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+
+MAX_TOKENS: Final = 64
+"""A longer text is never cleared."""
+KEPT_WORDS: Final = 1 << 14
+"""Words whose features are kept; at 64 features that is 12 MB."""
+LONGEST_GRAM: Final = 5
+
+_TOKEN: Final = re.compile(r"[^\x00-`{-\x7f]+|0+|\S|\n")
+_DIGITS: Final = str.maketrans("123456789", "000000000")
+_WORD_GRID: Final = 64.0
+_FEATURE_GRID: Final = 1_024.0
+_HEAD_GRID: Final = 64.0
+
+
+class Weights(NamedTuple):
+    """The network as trained.
+
+    ``grams`` is [buckets, width] and int8, times ``scale``; ``words`` is [3 * features, width]: what a word means to
+    its right neighbour, itself and its left neighbour.
+    """
+
+    grams: NDArray[np.int8]
+    scale: float
+    words: Floats
+    words_bias: Floats
+    hidden: Floats
+    hidden_bias: Floats
+    out: Floats
+    out_bias: Floats
+
+
+def tokens(text: str) -> list[str]:
+    """Split a canonical text into words, numbers by their length, and signs."""
+    return _TOKEN.findall(text.translate(_DIGITS))
+
+
+def gram_buckets(words: Sequence[str], buckets: int) -> tuple[Ints, Ints]:
+    """Hash each word and its character n-grams (two to five, its borders marked).
+
+    Returns the buckets, word by word, and how many each word has.  ``buckets`` is a power of two.
+    """
+    marked = "".join(f"<{word}>" for word in words)
+    codes = np.frombuffer(marked.encode("utf-32-le"), dtype="<u4").astype(np.uint32)
+    owners = np.repeat(np.arange(len(words)), [len(word) + 2 for word in words])
+    whole = np.array([zlib.crc32(word.encode()) * 2654435761 >> 7 & (buckets - 1) for word in words], dtype=np.int64)
+    found, of = [whole], [np.arange(len(words))]
+    state = codes
+    for length in range(2, LONGEST_GRAM + 1):
+        state = state[:-1] * np.uint32(16777619) ^ codes[length - 1 :] * np.uint32(0x9E3779B1)
+        inside = owners[: len(state)] == owners[length - 1 :]
+        found.append(
+            (_mixed(state[inside] + np.uint32(length * 0x85EBCA6B & 0xFFFFFFFF)) & np.uint32(buckets - 1)).astype(
+                np.int64
+            )
+        )
+        of.append(owners[: len(state)][inside])
+    owner = np.concatenate(of)
+    order = np.argsort(owner, kind="stable")
+    return np.concatenate(found)[order], np.bincount(owner, minlength=len(words))
+
+
+def _mixed(state: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    state = state ^ state >> np.uint32(15)
+    state = state * np.uint32(0x2C1B3C6D)
+    return state ^ state >> np.uint32(12)
+
+
+def _highest(features: Floats, starts: Ints, lengths: Ints) -> Floats:
+    """Return each text's highest value of every feature, at least 0; five times as quick as ``maximum.reduceat``."""
+    order = np.argsort(-lengths, kind="stable")
+    firsts, falling = starts[order], -lengths[order]
+    best = np.zeros((len(starts), features.shape[1]), dtype=np.float32)
+    for place in range(1, min(int(lengths.max()), MAX_TOKENS) + 1):
+        reach = int(np.searchsorted(falling, -place, side="right"))
+        np.maximum(best[:reach], features[firsts[:reach] + place], out=best[:reach])
+    highest = np.empty_like(best)
+    highest[order] = best
+    return highest
+
+
+class Net:
+    """The network, in whole numbers."""
+
+    def __init__(self, weights: Weights) -> None:
+        self._grams = weights.grams.astype(np.float64)
+        self._words = np.rint(weights.words.astype(np.float64).T * weights.scale * _FEATURE_GRID)
+        self._features = len(weights.words) // 3
+        grid = _WORD_GRID * _FEATURE_GRID
+        self._bias = np.rint(weights.words_bias * _FEATURE_GRID).astype(np.float32)
+        self._hidden = np.rint(weights.hidden.astype(np.float64).T * _HEAD_GRID)
+        self._hidden_bias = np.rint(weights.hidden_bias.astype(np.float64) * _HEAD_GRID * _FEATURE_GRID)
+        self._out = np.rint(weights.out.astype(np.float64) * _HEAD_GRID)
+        self._out_bias = float(weights.out_bias.item())
+        self._unit = grid
+        self._rows: dict[str, int] = {}
+        self._kept: Floats = np.zeros((1, 3 * self._features), dtype=np.float32)
+        self._forget()
+
+    def __call__(self, texts: Sequence[str]) -> Doubles:
+        """Return each canonical text's score, a logit: how likely the classifier's verdict needs an action.
+
+        What has more than ``MAX_TOKENS`` tokens scores infinity.  A text's score does not depend on the others.
+        """
+        if not texts:
+            return np.zeros(0)
+        found = tokens("\n" + "\n".join(texts))
+        rows = self._rows_of(found)
+        starts = np.flatnonzero(rows == 0)
+        lengths = np.diff(starts, append=len(rows)) - 1
+        kept = self._kept[rows]
+        width = self._features
+        features = kept[:, width : 2 * width] + self._bias
+        features[1:] += kept[:-1, :width]
+        features[:-1] += kept[1:, 2 * width :]
+        np.maximum(features, 0, out=features)
+        features[starts] = 0
+        highest = _highest(features, starts, lengths)
+        mean = np.rint(np.add.reduceat(features, starts, axis=0) / np.maximum(lengths, 1)[:, None])
+        pooled = np.concatenate([highest, mean], axis=1).astype(np.float64)
+        hidden = np.rint(np.maximum(pooled @ self._hidden + self._hidden_bias, 0) / _HEAD_GRID)
+        logits: Doubles = hidden @ self._out / (_FEATURE_GRID * _HEAD_GRID) + self._out_bias
+        logits[lengths > MAX_TOKENS] = np.inf
+        return logits
+
+    def _rows_of(self, found: list[str]) -> Ints:
+        """Return the kept row of each token, a new one for a word seen first."""
+        known = self._rows
+        if new := [word for word in dict.fromkeys(found) if word not in known]:
+            if len(known) + len(new) > KEPT_WORDS:
+                self._forget()
+                known, new = self._rows, list(dict.fromkeys(found))
+                new.remove("\n")
+            self._learn(new)
+        return np.fromiter(map(known.__getitem__, found), dtype=np.int64, count=len(found))
+
+    def _learn(self, words: list[str]) -> None:
+        buckets, counts = gram_buckets(words, len(self._grams))
+        sums = np.add.reduceat(self._grams[buckets], np.concatenate([[0], np.cumsum(counts)[:-1]]), axis=0)
+        means = np.rint(sums * (_WORD_GRID / counts)[:, None])
+        first = len(self._rows)
+        self._rows.update(zip(words, range(first, first + len(words)), strict=True))
+        if len(self._rows) > len(self._kept):
+            grown = np.zeros((max(2 * len(self._kept), len(self._rows)), self._kept.shape[1]), dtype=np.float32)
+            grown[:first] = self._kept[:first]
+            self._kept = grown
+        self._kept[first : first + len(words)] = np.rint(means @ self._words / _WORD_GRID)
+
+    def _forget(self) -> None:
+        self._rows = {"\n": 0}
+        self._kept = np.zeros((1_024, self._kept.shape[1]), dtype=np.float32)

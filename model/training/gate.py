@@ -1,0 +1,200 @@
+"""The gate's recipe: distil the bundle's classifier on raw chat, choose operating points, write them into the bundle.
+
+    python -m model.training.gate --bundle DIR --data DIR
+
+What counts as acted on follows from the bundle's suggested thresholds, the default policy's.  Points for stricter
+limits are chosen as well, so that a stricter policy finds one instead of losing the gate.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from model.bundle import Bundle, Description, load_bundle, write_bundle
+from model.errors import WorkshopError
+from model.gate import WEIGHTS_FILE, GateEntry, Point
+from model.gate_net import Net, Weights
+from model.readings import readings
+from model.training.gate_chat import SEED, Chat, read_chat, recombined
+from model.training.gate_fit import Shape, fit
+from schemas.taxonomy import NON_TOXIC
+
+Floats = NDArray[np.float64]
+Ask = Callable[[Sequence[str]], Floats]
+"""Canonical texts to the classifier's scores, (texts, categories), each text as it stands."""
+
+KEPT: Final = (0.99, 0.995, 0.999)
+STRICTER: Final = (1.0, 0.6, 0.3, 0.1)
+"""Operating points, as shares of the suggested thresholds."""
+CAUTION: Final = 0.7
+"""How much of the misses that a share allows is used on the texts that thresholds are chosen on."""
+
+
+def limits_of(bundle: Bundle) -> dict[str, float]:
+    """Return from which score on the default policy acts, by category that the classifier puts out.
+
+    Raises:
+        WorkshopError: the bundle suggests no thresholds.
+    """
+    out = {bundle.taxonomy.names[place] for place in bundle.outputs if place is not None} - {NON_TOXIC}
+    limits = {name: limit for name, limit in bundle.manifest.thresholds.items() if name in out}
+    if not limits:
+        raise WorkshopError(f"{bundle.path}: no suggested thresholds; a gate is chosen for some policy: add them")
+    return limits
+
+
+def margins(scores: Floats, limits: Mapping[str, float], names: Sequence[str]) -> Floats:
+    """Return how far each text is from being acted on: the highest log-odds above a category's limit, (texts,)."""
+    places = [names.index(name) for name in limits]
+    floor = 1e-3
+    clipped = np.clip(scores[:, places], floor, 1 - floor)
+    bounds = np.clip(np.array(list(limits.values())), floor, 1 - floor)
+    distance: Floats = (np.log(clipped / (1 - clipped)) - np.log(bounds / (1 - bounds))).max(axis=1)
+    return distance
+
+
+def threshold(scores: Floats, positive: NDArray[np.bool_], kept: float) -> float:
+    """Return the score from which on texts are let past so that ``kept`` of the positives are, with some caution."""
+    ranked = np.sort(scores[positive])
+    missed = int((1 - kept) * len(ranked) * CAUTION)
+    return float(ranked[missed]) if len(ranked) else float("-inf")
+
+
+def share_passed(scores: Floats, positive: NDArray[np.bool_], at: float) -> dict[str, JsonValue]:
+    """Return what letting past from ``at`` on comes to: shares kept, passed, positive, and passed over positive."""
+    passed, share = float((scores >= at).mean()), float(positive.mean())
+    return {
+        "texts": len(scores),
+        "kept": round(float((scores[positive] >= at).mean()), 4),
+        "passed": round(passed, 4),
+        "positives": round(share, 4),
+        "ratio": round(passed / share, 3),
+    }
+
+
+def in_every_reading(score: Callable[[Sequence[str]], Floats], texts: Sequence[str]) -> Floats:
+    """Return each text's highest score over its readings."""
+    ways = [readings(text) for text in texts]
+    flat = [way for each in ways for way in each]
+    starts = np.concatenate([[0], np.cumsum([len(each) for each in ways])[:-1]])
+    highest: Floats = np.maximum.reduceat(score(flat), starts)
+    return highest
+
+
+class Order(NamedTuple):
+    """What is asked for: the network's shape, how many recombined lines to add, how long to train."""
+
+    shape: Shape = Shape()
+    made: int = 120_000
+    epochs: int = 6
+
+
+def make_gate(
+    chat: Chat, ask: Ask, limits: Mapping[str, float], names: Sequence[str], order: Order
+) -> tuple[Weights, GateEntry]:
+    """Distil a gate and choose its points; blocks for minutes."""
+    rng = np.random.default_rng(SEED)
+    texts = list(dict.fromkeys([*chat.train, *recombined(chat.train, order.made, rng)]))
+    _say(f"asking the classifier about {len(texts):,} texts")
+    wanted = 1 / (1 + np.exp(-margins(ask(texts), limits, names)))
+    learner = fit(texts, wanted, order.shape, epochs=order.epochs, seed=SEED)
+    weights = learner.weights()
+    net = Net(weights)
+    held = [text for side in chat.chosen_on.values() for text in side]
+    scores, said = in_every_reading(net, held), _worst(ask, held)
+    points = tuple(_point(scores, said, limits, factor, names) for factor in STRICTER)
+    entry = GateEntry(scale=weights.scale, points=points)
+    return weights, entry.model_copy(update={"measured": measured(net, entry.points[0], chat, ask, names)})
+
+
+def _worst(ask: Ask, texts: Sequence[str]) -> Floats:
+    """Return the classifier's highest score of each category over each text's readings."""
+    ways = [readings(text) for text in texts]
+    starts = np.concatenate([[0], np.cumsum([len(each) for each in ways])[:-1]])
+    worst: Floats = np.maximum.reduceat(ask([way for each in ways for way in each]), starts, axis=0)
+    return worst
+
+
+def _point(scores: Floats, said: Floats, limits: Mapping[str, float], factor: float, names: Sequence[str]) -> Point:
+    stricter = {name: round(limit * factor, 4) for name, limit in limits.items()}
+    positive = margins(said, stricter, names) >= 0
+    return Point(
+        limits=stricter, thresholds={f"{kept:g}": round(threshold(scores, positive, kept), 4) for kept in KEPT}
+    )
+
+
+def measured(net: Net, point: Point, chat: Chat, ask: Ask, names: Sequence[str]) -> dict[str, JsonValue]:
+    """Return what the point comes to on chat that neither classifier nor gate has seen, by game and share kept.
+
+    ``best`` is the ratio where exactly that share would be kept, which only hindsight can choose.
+    """
+    found: dict[str, JsonValue] = {}
+    for game, texts in chat.measured_on.items():
+        scores = in_every_reading(net, texts)
+        positive = margins(_worst(ask, texts), point.limits, names) >= 0
+        for kept, at in point.thresholds.items():
+            ranked = np.sort(scores[positive])
+            hindsight = share_passed(scores, positive, float(ranked[int((1 - float(kept)) * len(ranked))]))
+            found[f"{game} {kept}"] = {**share_passed(scores, positive, at), "best": hindsight["ratio"]}
+    return found
+
+
+def write_gate(bundle: Bundle, weights: Weights, entry: GateEntry) -> Bundle:
+    """Put a gate into the bundle's folder and vouch for it; what was there of an older one goes."""
+    from safetensors.numpy import save_file
+
+    stored = {name: np.ascontiguousarray(value) for name, value in weights._asdict().items() if name != "scale"}
+    save_file(stored, bundle.path / WEIGHTS_FILE)
+    described = bundle.manifest.model_dump(exclude={"files", "format"})
+    description = Description.model_validate({**described, "gate": entry.model_dump(mode="json")})
+    return write_bundle(bundle.path, description)
+
+
+def main() -> None:
+    """Read the arguments and run the recipe."""
+    parser = argparse.ArgumentParser(prog="python -m model.training.gate", description=__doc__.splitlines()[0])
+    parser.add_argument("--bundle", type=Path, required=True, help="the bundle; the gate is written into it")
+    parser.add_argument("--data", type=Path, required=True, help="folder with the public chat")
+    parser.add_argument("--made", type=int, default=Order().made, help="recombined lines to add (default 120,000)")
+    parser.add_argument("--epochs", type=int, default=Order().epochs, help="passes over the texts (default 6)")
+    parser.add_argument("--buckets", type=int, default=Shape().buckets, help="n-gram buckets, a power of two")
+    given = parser.parse_args()
+    bundle = load_bundle(given.bundle)
+    chat = read_chat(given.data)
+    order = Order(Shape(buckets=given.buckets), given.made, given.epochs)
+    weights, entry = make_gate(chat, _asking(bundle), limits_of(bundle), bundle.taxonomy.names, order)
+    write_gate(bundle, weights, entry)
+    for name, figures in entry.measured.items():
+        _say(f"{name}: {figures}")
+
+
+def _asking(bundle: Bundle) -> Ask:
+    from model.torch_classifier import TorchClassifier
+
+    classifier = TorchClassifier(bundle, threads=2)
+
+    def ask(texts: Sequence[str]) -> Floats:
+        began, found = time.monotonic(), []
+        for start in range(0, len(texts), 4_096):
+            found.extend(classifier(texts[start : start + 4_096]))
+            if time.monotonic() - began > 10:
+                began = time.monotonic()
+                _say(f"classifier: {len(found):,} of {len(texts):,}")
+        return np.array(found)
+
+    return ask
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""Fitting a gate's network to what the classifier said.  The forward pass here is ``model.gate_net``'s in floats."""
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from model.gate_net import MAX_TOKENS, Ints, Weights, gram_buckets, tokens
+
+BATCH: Final = 256
+STEEPEST: Final = 127
+
+
+class Shape(NamedTuple):
+    """How large a network is: n-gram buckets (a power of two), word width, features, hidden units."""
+
+    buckets: int = 1 << 14
+    width: int = 24
+    features: int = 64
+    hidden: int = 32
+
+
+class Lesson(NamedTuple):
+    """Texts as word numbers, and of each word the buckets its n-grams fall in."""
+
+    rows: list[list[int]]
+    grams: Ints
+    counts: Ints
+    starts: Ints
+
+
+class Batch(NamedTuple):
+    """Distinct words as bags of buckets, and texts as words; 0 is padding, word ``i`` is ``i + 1``."""
+
+    grams: Tensor
+    starts: Tensor
+    words: Tensor
+
+
+def lesson(texts: Sequence[str], buckets: int) -> Lesson:
+    """Split texts and hash their words."""
+    numbers: dict[str, int] = {}
+    rows = []
+    for text in texts:
+        row = [numbers.setdefault(word, len(numbers)) for word in tokens(text)[:MAX_TOKENS]]
+        rows.append(row or [numbers.setdefault(".", len(numbers))])
+    grams, counts = gram_buckets(list(numbers), buckets)
+    return Lesson(rows, grams, counts, np.concatenate([[0], np.cumsum(counts)[:-1]]))
+
+
+class Learner(nn.Module):
+    """The gate's network, trainable."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.grams = nn.EmbeddingBag(shape.buckets, shape.width, mode="mean")
+        nn.init.normal_(self.grams.weight, 0, 0.3)
+        self.words = nn.Linear(shape.width, 3 * shape.features, bias=False)
+        self.words_bias = nn.Parameter(torch.zeros(shape.features))
+        self.hidden = nn.Linear(2 * shape.features, shape.hidden)
+        self.out = nn.Linear(shape.hidden, 1)
+        self.dropout = nn.Dropout(0.1)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return logits, (texts,)."""
+        width = self.shape.features
+        meaning = self.words(self.dropout(self.grams(batch.grams, batch.starts)))
+        said = torch.cat([torch.zeros(1, 3 * width), meaning])[batch.words]
+        there = batch.words > 0
+        features = said[:, :, width : 2 * width].clone()
+        features[:, 1:] += said[:, :-1, :width]
+        features[:, :-1] += said[:, 1:, 2 * width :]
+        features = torch.relu(features + self.words_bias) * there[:, :, None]
+        mean = features.sum(1) / there.sum(1, keepdim=True)
+        pooled = torch.cat([features.amax(1), mean], 1)
+        logits: Tensor = self.out(torch.relu(self.hidden(self.dropout(pooled)))).squeeze(1)
+        return logits
+
+    def weights(self) -> Weights:
+        """Return the weights as they are stored, the n-grams rounded to eight bits."""
+        grams = self.grams.weight.detach().numpy()
+        scale = float(np.quantile(np.abs(grams), 0.9999)) / STEEPEST
+        return Weights(
+            grams=np.clip(np.rint(grams / scale), -STEEPEST, STEEPEST).astype(np.int8),
+            scale=scale,
+            words=self.words.weight.detach().numpy(),
+            words_bias=self.words_bias.detach().numpy(),
+            hidden=self.hidden.weight.detach().numpy(),
+            hidden_bias=self.hidden.bias.detach().numpy(),
+            out=self.out.weight.detach().numpy()[0],
+            out_bias=self.out.bias.detach().numpy(),
+        )
+
+
+def fit(
+    texts: Sequence[str], wanted: NDArray[np.float64], shape: Shape, *, epochs: int, seed: int, rate: float = 3e-3
+) -> Learner:
+    """Fit a network to the probabilities ``wanted``; blocks for minutes, prints each epoch to standard error."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    taught = lesson(texts, shape.buckets)
+    learner = Learner(shape)
+    optimizer = torch.optim.Adam(learner.parameters(), lr=rate, betas=(0.9, 0.99))
+    steps = epochs * -(-len(texts) // BATCH)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _slope(step, steps))
+    targets = torch.from_numpy(wanted.astype(np.float32))
+    began = time.monotonic()
+    for epoch in range(epochs):
+        learner.train()
+        losses = []
+        for places in _by_length(taught.rows, rng):
+            logits = learner(_batch(taught, places))
+            loss = functional.binary_cross_entropy_with_logits(logits, targets[torch.from_numpy(places)])
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            optimizer.step()
+            schedule.step()
+            losses.append(loss.item())
+        gone = time.monotonic() - began
+        print(
+            f"gate: epoch {epoch + 1}/{epochs}, loss {np.mean(losses):.4f}, {gone:.0f} s", file=sys.stderr, flush=True
+        )
+    return learner.eval()
+
+
+def _slope(step: int, steps: int) -> float:
+    return min(1.0, (step + 1) / 200) * max(0.01, 1 - step / steps)
+
+
+def _by_length(rows: Sequence[Sequence[int]], rng: np.random.Generator) -> list[Ints]:
+    """Return batches in random order, each of texts of about one length."""
+    shuffled = rng.permutation(len(rows))
+    lengths = np.array([len(row) for row in rows])
+    batches: list[Ints] = []
+    for start in range(0, len(rows), 32 * BATCH):
+        part = shuffled[start : start + 32 * BATCH]
+        part = part[np.argsort(lengths[part], kind="stable")]
+        batches.extend(part[first : first + BATCH] for first in range(0, len(part), BATCH))
+    return [batches[place] for place in rng.permutation(len(batches))]
+
+
+def _batch(taught: Lesson, places: Ints) -> Batch:
+    rows = [taught.rows[place] for place in places]
+    used: dict[int, int] = {}
+    words = np.zeros((len(rows), max(map(len, rows))), dtype=np.int64)
+    for number, row in enumerate(rows):
+        words[number, : len(row)] = [used.setdefault(word, len(used) + 1) for word in row]
+    counts = taught.counts[list(used)]
+    grams = np.concatenate([taught.grams[taught.starts[word] :][: taught.counts[word]] for word in used])
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    return Batch(torch.from_numpy(grams), torch.from_numpy(starts), torch.from_numpy(words))
