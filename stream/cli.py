@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from stream.commands import bundle, chatter, demo, moderate, policy, run, schema, strikes
+from stream.commands import bundle, chatter, demo, doctor, moderate, policy, run, schema, strikes, topics
 from stream.errors import ChatwardenError
 from stream.interrupts import Interrupted
 
@@ -26,9 +26,11 @@ app = typer.Typer(
 app.add_typer(bundle.app, name="bundle")
 app.command()(chatter.chatter)
 app.command()(demo.demo)
+app.command()(doctor.doctor)
 app.command()(moderate.moderate)
 app.command()(run.run)
 app.command()(schema.schema)
+app.command()(topics.topics)
 app.add_typer(policy.app, name="policy")
 app.command()(strikes.strikes)
 

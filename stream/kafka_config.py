@@ -134,3 +134,8 @@ def _passed_through(kafka: KafkaSettings, others: tuple[str, ...]) -> Properties
     if refused:
         raise ConfigError("\n".join(refused))
     return {name: value for name, value in kafka.properties.items() if not name.startswith(others)}
+
+
+def admin_properties(kafka: KafkaSettings) -> Properties:
+    """Return the properties of a client that only asks and creates; raises as ``consumer_properties``."""
+    return _common(kafka) | _passed_through(kafka, (*_CONSUMER_ONLY, *_PRODUCER_ONLY))

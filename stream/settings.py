@@ -7,14 +7,14 @@ errors, in the file and in the environment.  Secrets never show in a representat
 import os
 import tomllib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from stream.environment import read_environment, variable
 from stream.errors import ConfigError
-
-ENV_PREFIX: Final = "CHATWARDEN__"
 
 ResolverName = Literal["rules", "gate", "classifier"]
 Positive = Annotated[int, Field(gt=0)]
@@ -32,8 +32,8 @@ class KafkaSettings(_Section):
     group_id: str = "chatwarden"
     group_protocol: Literal["classic", "consumer"] = "classic"
     transactional_id_prefix: str = "chatwarden"
-    properties: dict[str, str | int | float | bool] = Field(default_factory=dict)
-    """Passed to librdkafka; what would break a promise is refused."""
+    properties: dict[str, str | int | float | bool] = Field(default_factory=dict, repr=False)
+    """Passed to librdkafka; what would break a promise is refused.  Never shown, as it may hold a password."""
 
 
 class TopicSettings(_Section):
@@ -159,7 +159,7 @@ def load_settings(config: Path | None = None, overrides: Overrides | None = None
         ConfigError: a file is unreadable, or a key is unknown or has a wrong value; names each one and its source.
     """
     document: dict[str, Any] = _read(config) if config else {}
-    for path, value in _environment(os.environ):
+    for path, value in read_environment(os.environ):
         _place(document, path, value)
     for key, given in (overrides or {}).items():
         if given is not None:
@@ -177,35 +177,13 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: {exc}") from exc
 
 
-def _environment(environ: Mapping[str, str]) -> list[tuple[list[str], object]]:
-    """Find our variables; lists are comma separated, tables are TOML inline tables."""
-    found: list[tuple[list[str], object]] = []
-    for name in sorted(environ):
-        if name.startswith(ENV_PREFIX):
-            path = name.removeprefix(ENV_PREFIX).lower().split("__")
-            found.append((path, _parse(path, environ[name])))
-    return found
-
-
-def _parse(path: list[str], value: str) -> object:
-    """Read a variable as its key wants it; pydantic converts numbers."""
-    if path == ["pipeline", "resolvers"]:
-        return [part.strip() for part in value.split(",") if part.strip()]
-    if path in (["kafka", "properties"], ["policy", "packs"]):
-        try:
-            return tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError as exc:
-            name = ENV_PREFIX + "__".join(path).upper()
-            raise ConfigError(f"{name}: not a TOML inline table: {exc}") from exc
-    return value
-
-
 def _place(document: dict[str, Any], path: list[str], value: object) -> None:
     for part in path[:-1]:
         document = document.setdefault(part, {})
         if not isinstance(document, dict):
             raise ConfigError(f"{'.'.join(path)}: {part} is not a table")
-    document[path[-1]] = value
+    known = document.get(path[-1])
+    document[path[-1]] = {**known, **value} if isinstance(known, dict) and isinstance(value, dict) else value
 
 
 def _faults(exc: ValidationError, config: Path | None) -> str:
@@ -214,7 +192,18 @@ def _faults(exc: ValidationError, config: Path | None) -> str:
     lines = []
     for error in exc.errors(include_url=False, include_context=False, include_input=False):
         parts = [str(part) for part in error["loc"]]
-        variable = ENV_PREFIX + "__".join(parts).upper()
-        message = "unknown key" if error["type"] == "extra_forbidden" else error["msg"]
-        lines.append(f"{'.'.join(parts)}: {message} (from {source}{variable} or the command line)")
+        message = error["msg"]
+        if error["type"] == "extra_forbidden":
+            near = get_close_matches(".".join(parts), _keys(), 1)
+            message = f"unknown key; did you mean {near[0]}?" if near else "unknown key"
+        lines.append(f"{'.'.join(parts)}: {message} (from {source}{variable(parts)} or the command line)")
     return "\n".join(lines)
+
+
+def _keys() -> list[str]:
+    return [
+        f"{section}.{key}"
+        for section, field in Settings.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+        for key in field.annotation.model_fields
+    ]

@@ -1,0 +1,40 @@
+"""``chatwarden doctor``: is everything there that a worker needs?"""
+
+from typing import Annotated
+
+import typer
+
+from stream.commands.options import Config
+from stream.errors import ConfigError
+
+
+def doctor(
+    only: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST", help="Of kafka, topics, transactions, redis, model, device, clock; comma separated."
+        ),
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Check Kafka, its topics and transactions, Redis, the model, the device and the clock; say how to mend each.
+
+    Exit codes: 0 all well, warnings included · 1 something failed · 2 usage or configuration.
+    """
+    from stream.checks import CHECKS
+    from stream.settings import load_settings
+
+    settings = load_settings(config)
+    names = list(CHECKS) if only is None else [name.strip() for name in only.split(",") if name.strip()]
+    if unknown := [name for name in names if name not in CHECKS]:
+        raise ConfigError(f"--only {', '.join(unknown)}: there is {', '.join(CHECKS)}")
+    failed = 0
+    for name in names:
+        status, found, mend = CHECKS[name](settings)
+        failed += status == "failed"
+        color = {"ok": typer.colors.GREEN, "warning": typer.colors.YELLOW, "failed": typer.colors.RED}[status]
+        typer.echo(f"{typer.style(f'{status:<8}', fg=color)} {name:<13} {found}")
+        if mend:
+            typer.echo(f"{'':<22} → {mend}")
+    if failed:
+        raise typer.Exit(1)

@@ -1,0 +1,61 @@
+"""``chatwarden topics``: create the topics, with partitions and retention."""
+
+from typing import Annotated
+
+import typer
+
+from stream.commands.options import Config
+from stream.errors import ConfigError
+
+
+def topics(
+    partitions: Annotated[int, typer.Option(min=1, help="Of each topic; verdicts and strikes need equally many.")] = 6,
+    replication_factor: Annotated[int, typer.Option(min=-1, help="-1 is the broker's default.")] = -1,
+    retention: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ROLE=DAYS", help="As in events=3; roles: events verdicts flagged dead_letters strikes."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,  # noqa: FBT002 - a flag
+    config: Config = None,
+) -> None:
+    """Create the topics that do not exist yet.  Run it as often as you like: what exists is compared, never changed.
+
+    Exit codes: 0 all are there (or would be) · 2 usage or configuration, or the broker refuses · 75 Kafka is away.
+    """
+    from stream.settings import load_settings
+    from stream.topics import connect, create_topics, differences, find_topics, wanted_topics
+
+    settings = load_settings(config)
+    wanted = wanted_topics(settings, partitions, _days(retention or []))
+    admin = connect(settings)
+    found = find_topics(admin, wanted)
+    missing = [topic for topic in wanted if topic.name not in found]
+    if not dry_run:
+        create_topics(admin, missing, replication_factor)
+    verb = "would create" if dry_run else "created"
+    for topic in wanted:
+        if topic.name not in found:
+            days = int(topic.config["retention.ms"]) / 86_400_000
+            typer.echo(f"{verb:<13} {topic.name}: {topic.partitions} partitions, kept {days:g} days")
+        elif differing := differences(topic, found[topic.name]):
+            typer.echo(f"{'differs':<13} {topic.name}: {'; '.join(differing)} (left as it is)")
+        else:
+            typer.echo(f"{'there already':<13} {topic.name}")
+
+
+def _days(given: list[str]) -> dict[str, float]:
+    from typing import get_args
+
+    from schemas.topics import TopicRole
+
+    roles = get_args(TopicRole)
+    days: dict[str, float] = {}
+    for text in given:
+        role, _, number = text.partition("=")
+        try:
+            days[role] = float(number)
+        except ValueError as exc:
+            raise ConfigError(f"--retention {text}: write ROLE=DAYS, as in events=3") from exc
+        if role not in roles or not 0 < days[role] < 36_500:
+            raise ConfigError(f"--retention {text}: roles are {', '.join(roles)}; days are above 0")
+    return days

@@ -1,0 +1,128 @@
+"""Settings: precedence, unknown keys, secrets from files, secrets never shown."""
+
+from pathlib import Path
+
+import pytest
+
+from stream.errors import ConfigError
+from stream.settings import Settings, load_settings
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_around(monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    for name in os.environ:
+        if name.startswith("CHATWARDEN__"):
+            monkeypatch.delenv(name)
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "chatwarden.toml"
+    path.write_text(text)
+    return path
+
+
+def test_defaults_need_nothing() -> None:
+    assert load_settings() == Settings()
+
+
+def test_the_command_line_beats_the_environment_beats_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = write(
+        tmp_path, '[kafka]\ngroup_id = "file"\nbootstrap_servers = "file:1"\ntransactional_id_prefix = "file"\n'
+    )
+    monkeypatch.setenv("CHATWARDEN__KAFKA__GROUP_ID", "environment")
+    monkeypatch.setenv("CHATWARDEN__KAFKA__BOOTSTRAP_SERVERS", "environment:1")
+    kafka = load_settings(config, {"kafka.group_id": "line", "kafka.group_protocol": None}).kafka
+    assert (kafka.group_id, kafka.bootstrap_servers, kafka.transactional_id_prefix) == ("line", "environment:1", "file")
+    assert kafka.group_protocol == "classic"
+
+
+def test_variables_take_numbers_lists_and_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHATWARDEN__PIPELINE__CHUNK_SIZE", "64")
+    monkeypatch.setenv("CHATWARDEN__PIPELINE__RESOLVERS", "rules, classifier")
+    monkeypatch.setenv("CHATWARDEN__POLICY__PACKS", '{ arena = "shooter" }')
+    monkeypatch.setenv("CHATWARDEN__KAFKA__PROPERTIES", '{ "linger.ms" = 7, "client.rack" = "a" }')
+    monkeypatch.setenv("CHATWARDEN__KAFKA__PROPERTIES__SASL_PASSWORD", "hush")
+    settings = load_settings()
+    assert settings.pipeline.chunk_size == 64
+    assert settings.pipeline.resolvers == ("rules", "classifier")
+    assert settings.policy.packs == {"arena": "shooter"}
+    assert settings.kafka.properties == {"linger.ms": 7, "client.rack": "a", "sasl.password": "hush"}
+
+
+def test_tables_of_file_and_environment_are_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = write(tmp_path, '[kafka.properties]\n"linger.ms" = 1\n"client.rack" = "a"\n')
+    monkeypatch.setenv("CHATWARDEN__KAFKA__PROPERTIES", '{ "linger.ms" = 2 }')
+    assert load_settings(config).kafka.properties == {"linger.ms": 2, "client.rack": "a"}
+
+
+def test_a_secret_may_stand_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = tmp_path / "redis"
+    secret.write_text("redis://:pass word@host/0\n")
+    monkeypatch.setenv("CHATWARDEN__REDIS__URL_FILE", str(secret))
+    monkeypatch.setenv("CHATWARDEN__KAFKA__PROPERTIES__SASL_PASSWORD_FILE", str(secret))
+    settings = load_settings()
+    assert settings.redis.url.get_secret_value() == "redis://:pass word@host/0"
+    assert settings.kafka.properties["sasl.password"] == "redis://:pass word@host/0"
+
+
+def test_a_secret_given_twice_or_missing_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHATWARDEN__REDIS__URL_FILE", str(tmp_path / "nowhere"))
+    with pytest.raises(ConfigError, match="REDIS__URL_FILE: cannot read"):
+        load_settings()
+    (tmp_path / "nowhere").write_text("redis://host")
+    monkeypatch.setenv("CHATWARDEN__REDIS__URL", "redis://other")
+    with pytest.raises(ConfigError, match=r"redis\.url is set by another variable"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("CHATWARDEN__KAFKA__GRUOP_ID", "x", r"kafka\.gruop_id: unknown key; did you mean kafka\.group_id\?"),
+        ("CHATWARDEN__KAFAK__GROUP_ID", "x", "kafak: unknown key"),
+        ("CHATWARDEN__KAFKA", "x", "kafka: "),
+        ("CHATWARDEN__KAFKA__GROUP_ID__X", "x", r"kafka\.group_id: Input should be a valid string"),
+        ("CHATWARDEN__PIPELINE__CHUNK_SIZE", "many", r"pipeline\.chunk_size: .*CHATWARDEN__PIPELINE__CHUNK_SIZE"),
+        ("CHATWARDEN__PIPELINE__RESOLVERS", "rules,oracle", r"pipeline\.resolvers\.1"),
+        ("CHATWARDEN__KAFKA__PROPERTIES", "linger=5", "KAFKA__PROPERTIES: not a TOML inline table"),
+    ],
+)
+def test_what_is_wrong_in_the_environment_is_named(
+    name: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=message):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[kafka\n", r"chatwarden\.toml: "),
+        ('[kafka]\ngroup = "x"\n', r"kafka\.group: unknown key; did you mean kafka\.group_id\?"),
+        ("[admin]\nport = 70000\n", r"admin\.port: .*chatwarden\.toml"),
+    ],
+)
+def test_what_is_wrong_in_the_file_is_named(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_settings(write(tmp_path, text))
+
+
+def test_a_missing_file_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"nowhere\.toml"):
+        load_settings(Path("nowhere.toml"))
+
+
+def test_secrets_never_show() -> None:
+    settings = Settings.model_validate(
+        {
+            "redis": {"url": "redis://:hush@host"},
+            "pipeline": {"fingerprint_key": "hush"},
+            "kafka": {"properties": {"sasl.password": "hush"}},
+        }
+    )
+    assert "hush" not in repr(settings)
+    assert "hush" not in str(settings)
+    assert "hush" not in settings.model_dump_json(exclude={"kafka": {"properties"}})
