@@ -18,7 +18,7 @@ from stream.errors import ChatwardenError
 from stream.metrics import Metrics
 from stream.settings import Settings
 from stream.strikes.logs import FAUST_LOG
-from stream.strikes.outbox import Outbox
+from stream.strikes.outbox import Sender
 from stream.strikes.steps import Steps, Tables
 from stream.strikes.table import KeptTable, KeptTables
 from stream.strikes.topics import TABLES, Shape
@@ -34,7 +34,7 @@ class Connections:
 
     bootstrap_servers: str
     security: dict[str, Any]
-    outbox: Outbox
+    outbox: Sender
     metrics: Metrics
 
 
@@ -56,6 +56,11 @@ class StrikesApp(faust.App):
     def _new_producer_transport(self) -> VerdictTransport:
         return VerdictTransport(self.conf.broker_producer, self)
 
+    @property
+    def settled(self) -> bool:
+        """Whether partitions are assigned and read back."""
+        return not self.rebalancing and self.tables.actives_ready
+
     def on_loss(self, count: int) -> None:
         """Count verdicts that were deleted before they were read."""
         self._metrics.count("verdicts_lost_total", count)
@@ -67,6 +72,26 @@ class StrikesApp(faust.App):
             "tables read back",
             extra={"partitions": partitions, "records": records, "seconds": round(seconds, 3)},
         )
+
+
+@dataclass(frozen=True, slots=True)
+class FaustWhereabouts:
+    """Where standings are, as Faust's assignor has it."""
+
+    app: StrikesApp
+    tables: Tables
+
+    def partitions(self) -> list[int] | None:
+        """Return the partitions that are here; None while they are on the move."""
+        if not self.app.settled:
+            return None
+        changelog = self.tables.standings.changelog_topic_name
+        return sorted(tp.partition for tp in self.app.assignor.assigned_actives() if tp.topic == changelog)
+
+    def peers(self) -> list[str]:
+        """Return the addresses of the other workers' endpoints."""
+        here = str(self.app.conf.canonical_url)
+        return sorted({str(url) for url in self.app.assignor.tables_metadata()} - {here})
 
 
 def build(settings: Settings, shape: Shape, connections: Connections) -> tuple[StrikesApp, Tables]:

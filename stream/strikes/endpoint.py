@@ -1,6 +1,7 @@
 """A player's standing over HTTP, with the verdicts behind it, and the erasure of one player.
 
-``GET /v1/players/{player_id}``     200 with the standings by game, 404 when no worker knows the player
+``GET /v1/players/{player_id}``     200 with the standings by game, 404 when no worker knows the player, 503 while
+                                    partitions are on the move or a worker cannot be reached: ask again
 ``DELETE /v1/players/{player_id}``  202 with a request id; the audit topic says when it is done
 
 Both want ``Authorization: Bearer <token>``.  Whichever worker is asked finds the one that knows.
@@ -9,18 +10,17 @@ Both want ``Authorization: Bearer <token>``.  Whichever worker is asked finds th
 import hmac
 import logging
 import secrets
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import aiohttp
 import msgspec
 from aiohttp import web
+from yarl import URL
 
 from schemas.event import MAX_NAME
 from stream.errors import ConfigError
 from stream.settings import StrikesSettings
-from stream.strikes.app import StrikesApp
 from stream.strikes.issue import instant
 from stream.strikes.ladder import Ladders
 from stream.strikes.standing import Standing, points
@@ -37,11 +37,23 @@ _PEER_TIMEOUT_S: Final = 3.0
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
+class Whereabouts(Protocol):
+    """Where standings are."""
+
+    def partitions(self) -> list[int] | None:
+        """Return the partitions that are here; None while they are on the move."""
+        ...
+
+    def peers(self) -> list[str]:
+        """Return the addresses of the other workers' endpoints."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """Answers for one worker."""
 
-    app: StrikesApp
+    whereabouts: Whereabouts
     steps: Steps
     ladders: Ladders
     shape: Shape
@@ -67,13 +79,18 @@ class Endpoint:
     async def standing(self, request: web.Request) -> web.Response:
         """Answer with a player's standings: from here, else from whoever has them."""
         player_id = _player(request)
-        games = self._here(player_id.encode())
+        here = self.whereabouts.partitions()
+        games = self._told_games(player_id.encode(), here or [])
         if games:
             return web.json_response({"player_id": player_id, "games": games})
+        unsure = here is None
         if _ASKED not in request.headers:
-            found = await self._elsewhere(request)
+            found, unreached = await self._elsewhere(request)
             if found is not None:
                 return web.json_response(found)
+            unsure = unsure or unreached
+        if unsure:
+            return web.json_response({"error": "partitions are on the move; ask again"}, status=503)
         return web.json_response({"error": "no standing of this player"}, status=404)
 
     async def erase(self, request: web.Request) -> web.Response:
@@ -85,18 +102,13 @@ class Endpoint:
         await self.steps.outbox.settle()
         return web.json_response({"request_id": erasure.request_id}, status=202)
 
-    def _here(self, key: bytes) -> dict[str, object]:
+    def _told_games(self, key: bytes, partitions: list[int]) -> dict[str, object]:
         store = self.steps.tables.standings.store
         found: dict[str, object] = {}
-        for partition in self._partitions():
-            stored = store.load(partition, key)
-            entry = read_entry(stored)
+        for partition in partitions:
+            entry = read_entry(store.load(partition, key))
             found |= {game: self._told(game, standing) for game, standing in entry.games.items()}
         return found
-
-    def _partitions(self) -> Iterable[int]:
-        changelog = self.steps.tables.standings.changelog_topic_name
-        return sorted(tp.partition for tp in self.app.assignor.assigned_actives() if tp.topic == changelog)
 
     def _told(self, game_id: str, standing: Standing) -> dict[str, object]:
         ladder = self.ladders.of(game_id).ladder
@@ -110,27 +122,28 @@ class Endpoint:
             "strikes": [msgspec.json.decode(strike.body) for strike in standing.issued],
         }
 
-    async def _elsewhere(self, request: web.Request) -> Mapping[str, object] | None:
-        """Ask the other workers, which Faust's assignor knows by their address."""
-        here = str(self.app.conf.canonical_url)
-        peers = sorted({str(url) for url in self.app.assignor.tables_metadata()} - {here})
+    async def _elsewhere(self, request: web.Request) -> tuple[object, bool]:
+        """Ask the other workers; also say whether one of them could not tell."""
         headers = {"Authorization": request.headers["Authorization"], _ASKED: "1"}
+        unreached = False
         timeout = aiohttp.ClientTimeout(total=_PEER_TIMEOUT_S)
         async with aiohttp.ClientSession(timeout=timeout, headers=headers) as session:
-            for peer in peers:
-                found = await _ask(session, peer.rstrip("/") + request.raw_path)
-                if found is not None:
-                    return found
-        return None
+            for peer in self.whereabouts.peers():
+                status, found = await _ask(session, peer.rstrip("/") + request.raw_path)
+                if status == 200:
+                    return found, False
+                unreached = unreached or status != 404
+        return None, unreached
 
 
-async def _ask(session: aiohttp.ClientSession, url: str) -> Mapping[str, object] | None:
+async def _ask(session: aiohttp.ClientSession, url: str) -> tuple[int, object]:
     try:
-        async with session.get(url, allow_redirects=False) as answer:
-            return await answer.json() if answer.status == 200 else None
-    except (aiohttp.ClientError, TimeoutError) as exc:
+        # Encoded already: a player id may contain what would be decoded here.
+        async with session.get(URL(url, encoded=True), allow_redirects=False) as answer:
+            return answer.status, await answer.json() if answer.status == 200 else None
+    except (aiohttp.ClientError, TimeoutError, ValueError) as exc:
         log.warning("another worker's endpoint cannot be reached", extra={"cause": type(exc).__name__})
-        return None
+        return 0, None
 
 
 async def serve(endpoint: Endpoint) -> web.AppRunner | None:

@@ -7,7 +7,7 @@ which keeps the order of each partition and leaves no hole in it, and with an ac
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -15,6 +15,25 @@ from aiokafka.errors import KafkaError
 from stream.errors import TransportError
 
 Header = tuple[str, bytes]
+
+
+class Sender(Protocol):
+    """Where steps send what they have to say."""
+
+    async def put(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        partition: int | None = None,
+        headers: Sequence[Header] = (),
+    ) -> None:
+        """Hand over one record; records of one partition keep their order."""
+        ...
+
+    async def settle(self) -> None:
+        """Wait until everything handed over so far has arrived."""
+        ...
 
 
 class Outbox:

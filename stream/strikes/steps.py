@@ -19,7 +19,7 @@ from stream.metrics import Metrics
 from stream.settings import Settings
 from stream.strikes.channel import Remark
 from stream.strikes.ladder import Ladders
-from stream.strikes.outbox import Outbox
+from stream.strikes.outbox import Sender
 from stream.strikes.table import KeptTable
 from stream.strikes.tally import Tallied, channel_key, remark_of, tally_remark, tally_verdict
 from stream.strikes.transport import VerdictConsumer
@@ -50,7 +50,7 @@ class Steps:
     settings: Settings
     ladders: Ladders
     pseudonym: Callable[[str], str]
-    outbox: Outbox
+    outbox: Sender
     tables: Tables
     metrics: Metrics
     now: Callable[[], datetime]
@@ -63,9 +63,8 @@ class Steps:
         else:
             table, key = self.tables.standings, verdict.player_id.encode()
             stored = table.store.load(message.partition, key)
-            await self._apply(
-                table, key, message.partition, tally_verdict(stored, message.offset, verdict, self.ladders)
-            )
+            tallied = tally_verdict(stored, message.offset, verdict, self.ladders)
+            await self._apply(table, key, message.partition, tallied)
             remark = remark_of(verdict, message.partition, message.offset, self.ladders)
             channel = channel_key(verdict.game_id, verdict.channel_id)
             await self.outbox.put(self.settings.strikes.channels, channel, msgspec.json.encode(remark))
@@ -73,13 +72,15 @@ class Steps:
 
     async def remark(self, consumer: VerdictConsumer, message: Any) -> None:
         """Add a remark to its channel."""
-        remark = msgspec.json.decode(message.value, type=Remark)
-        table, key = self.tables.channels, channel_key(remark.game_id, remark.channel_id)
-        stored = table.store.load(message.partition, key)
-        who = self.pseudonym(remark.player_id)
-        await self._apply(
-            table, key, message.partition, tally_remark(stored, message.offset, remark, who, self.ladders)
-        )
+        remark = _read(message, Remark)
+        if isinstance(remark, Rejection):
+            await self._set_aside(message, remark)
+        else:
+            table, key = self.tables.channels, channel_key(remark.game_id, remark.channel_id)
+            stored = table.store.load(message.partition, key)
+            who = self.pseudonym(remark.player_id)
+            tallied = tally_remark(stored, message.offset, remark, who, self.ladders)
+            await self._apply(table, key, message.partition, tallied)
         consumer.finish(message)
 
     async def erasure(self, consumer: VerdictConsumer, message: Any) -> None:

@@ -13,8 +13,8 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, cast
 
 import aiokafka
 import faust
@@ -203,10 +203,40 @@ class KeptRecovery(Recovery):
         }
 
 
+class Reader(Protocol):
+    """What reading back needs of aiokafka's consumer."""
+
+    def assign(self, partitions: list[aiokafka.TopicPartition]) -> None:
+        """Read these partitions."""
+        ...
+
+    async def beginning_offsets(self, partitions: list[aiokafka.TopicPartition]) -> dict[aiokafka.TopicPartition, int]:
+        """Return the first offset there is."""
+        ...
+
+    async def end_offsets(self, partitions: list[aiokafka.TopicPartition]) -> dict[aiokafka.TopicPartition, int]:
+        """Return the offset after the last record."""
+        ...
+
+    def seek(self, partition: aiokafka.TopicPartition, offset: int) -> None:
+        """Read on from an offset."""
+        ...
+
+    async def position(self, partition: aiokafka.TopicPartition) -> int:
+        """Return where the next record will be."""
+        ...
+
+    async def getmany(
+        self, *partitions: aiokafka.TopicPartition, timeout_ms: int, max_records: int
+    ) -> Mapping[aiokafka.TopicPartition, Sequence[Any]]:
+        """Return the next records."""
+        ...
+
+
 class Restore:
     """Reads changelog partitions to their ends, each into its store."""
 
-    def __init__(self, reader: aiokafka.AIOKafkaConsumer, stores: dict[aiokafka.TopicPartition, KeptStore]) -> None:
+    def __init__(self, reader: Reader, stores: dict[aiokafka.TopicPartition, KeptStore]) -> None:
         self._reader = reader
         self._stores = stores
 

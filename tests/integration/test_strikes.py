@@ -14,23 +14,29 @@ from confluent_kafka import Producer
 
 from stream.strikes.ladder import Ladders
 from stream.strikes.tally import stored_offset
+from tests.support.broker import Broker
 from tests.support.processes import Child, free_port, wait_until
-from tests.support.servers import kafka_server
-from tests.support.strikes_trial import TOKEN, Trial, actual, ends, expected, feed, is_done, read, verdicts_of
+from tests.support.servers import has_local_kafka, unavailable
+from tests.support.strikes_trial import (
+    TOKEN,
+    Trial,
+    actual,
+    committed,
+    ends,
+    expected,
+    feed,
+    is_done,
+    read,
+    verdicts_of,
+)
 from tests.support.verdicts import a_history, a_verdict
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 
-@pytest.fixture(scope="module")
-def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with kafka_server(tmp_path_factory.mktemp("kafka")) as address:
-        yield address
-
-
 @pytest.fixture
-def trial(bootstrap: str, tmp_path: Path) -> Iterator[Trial]:
-    trial = Trial(bootstrap, tmp_path)
+def trial(kafka: str, tmp_path: Path) -> Iterator[Trial]:
+    trial = Trial(kafka, tmp_path)
     trial.prepare()
     yield trial
     trial.close()
@@ -46,13 +52,13 @@ def stop(*workers: Child) -> None:
 
 def test_killed_and_rebalanced_workers_come_to_the_pure_fold(trial: Trial) -> None:
     history = a_history(6_000, 300)
-    feed(trial, history[:3_000])
+    feed(trial, history[:2_000])
     chance, number = random.Random(5), 2
     workers = [trial.start("worker-0"), trial.start("worker-1")]
-    time.sleep(4)
-    feed(trial, history[3_000:], per_transaction=7)
-    for _ in range(4):
-        time.sleep(chance.uniform(0.5, 2.5))
+    wait_until(lambda: committed(trial) > 0, 30, "the first verdicts are tallied")
+    for start in range(2_000, 6_000, 1_000):
+        feed(trial, history[start : start + 1_000], per_transaction=chance.choice((10, 200)))
+        time.sleep(chance.uniform(0, 1.5))
         victim = chance.randrange(2)
         workers[victim].kill()
         # Half of them come back to their disk, half begin with none.
@@ -151,12 +157,12 @@ def actual_standings(trial: Trial) -> dict[tuple[int, bytes], bytes]:
     return found
 
 
-def test_a_frozen_worker_is_replaced_and_a_wedged_one_still_ends(trial: Trial) -> None:
-    """SIGTERM ends a worker whose Kafka is away, too: the process keeps time itself."""
+def test_a_frozen_worker_is_replaced_and_does_no_harm_when_it_wakes(trial: Trial) -> None:
     history = a_history(600, 40)
     feed(trial, history[:300])
     frozen, other = trial.start("worker-0"), trial.start("worker-1")
-    time.sleep(5)
+    half = ends(trial)
+    wait_until(lambda: is_done(trial, half), 40, "the first half is tallied")
     frozen.signal(signal.SIGSTOP)
     feed(trial, history[300:])
     goal = ends(trial)
@@ -165,3 +171,35 @@ def test_a_frozen_worker_is_replaced_and_a_wedged_one_still_ends(trial: Trial) -
     time.sleep(1)
     stop(frozen, other)
     assert actual(trial).standings == expected(trial, Ladders()).standings
+
+
+def test_sigterm_ends_a_worker_whose_kafka_is_away(tmp_path: Path) -> None:
+    if not has_local_kafka():
+        unavailable("Kafka that can be killed", "make kafka (Java 17+ and Maven)")
+    broker = Broker(tmp_path / "kafka")
+    trial = Trial(broker.bootstrap, tmp_path)
+    try:
+        broker.start()
+        trial.prepare()
+        feed(trial, a_history(300, 20))
+        goal, worker = ends(trial), trial.start("worker-0", strikes__shutdown_s=3)
+        wait_until(lambda: is_done(trial, goal), 40, "all is tallied")
+        broker.kill()
+        worker.signal(signal.SIGTERM)
+        assert worker.process.wait(8) in (0, 70, 75)
+        homeless = trial.start("worker-1")
+        assert homeless.process.wait(30) == 75
+        assert "kafka.bootstrap_servers" in homeless.output()
+    finally:
+        trial.close()
+        broker.stop()
+
+
+def test_a_data_directory_has_one_worker(trial: Trial) -> None:
+    one = trial.start("worker-0")
+    wait_until(lambda: (trial.folder / "worker-0" / "lock").exists(), 20, "the first worker is there")
+    time.sleep(0.2)
+    other = trial.start("worker-0")
+    assert other.process.wait(20) == 2
+    assert "strikes.data_dir" in other.output()
+    one.kill()

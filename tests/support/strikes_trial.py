@@ -230,6 +230,16 @@ def ends(trial: Trial) -> dict[int, int]:
     return found
 
 
+def committed(trial: Trial) -> int:
+    """Return how far the workers have committed, all partitions together."""
+    reader = Consumer({"bootstrap.servers": trial.bootstrap, "group.id": trial.name, "log_level": 0})
+    try:
+        places = reader.committed([TopicPartition(trial.topic("verdicts"), number) for number in range(PARTITIONS)], 10)
+        return sum(max(place.offset, 0) for place in places)
+    finally:
+        reader.close()
+
+
 def is_done(trial: Trial, verdicts: dict[int, int]) -> bool:
     """Say whether the workers have committed every verdict, and every remark that came of them."""
     reader = Consumer({"bootstrap.servers": trial.bootstrap, "group.id": trial.name, "log_level": 0})

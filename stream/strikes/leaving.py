@@ -1,0 +1,64 @@
+"""Leaving: SIGTERM and SIGINT always end the process, whatever its other threads do.
+
+Faust waits for whatever it started, some of which may never return, and an event loop that is stuck runs no signal
+handlers.  So the signals are taken by a thread of their own, which passes the wish on, keeps time, and leaves when
+time is up.  What was not committed by then is done again by whoever takes over.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Final, NoReturn
+
+LATE: Final = 70
+"""Exit code of a process that had to leave before it was done."""
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+class Leaving:
+    """Waits for a signal, in a thread.  To be made before any other thread, which inherit that they get none."""
+
+    def __init__(self, within_s: float) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        self._within_s = within_s
+        self._asked = threading.Event()
+        self._tell: Callable[[], object] = self._asked.set
+        self._watch = threading.Thread(target=self._wait, name="leaving", daemon=True)
+        self._watch.start()
+
+    @property
+    def asked(self) -> bool:
+        """Whether somebody asked us to stop."""
+        return self._asked.is_set()
+
+    def tell(self, wish: Callable[[], object]) -> None:
+        """Call ``wish``, from the thread, when somebody asks; at once, if they have."""
+        self._tell = wish
+        if self.asked:
+            wish()
+
+    def begin(self) -> None:
+        """Leave within the time set, whether or not somebody asks."""
+        threading.Thread(target=self._keep_time, name="time", daemon=True).start()
+
+    def _wait(self) -> None:
+        signal.sigwait(_SIGNALS)
+        self._asked.set()
+        self._tell()
+        self._keep_time()
+
+    def _keep_time(self) -> None:
+        time.sleep(self._within_s)
+        leave(LATE)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process at once; standard output and error are flushed."""
+    with contextlib.suppress(OSError, ValueError, RuntimeError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)

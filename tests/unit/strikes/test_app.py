@@ -1,0 +1,191 @@
+"""The application: what is on, what is off, and what a step does with a record."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+from faust.serializers import codecs
+from faust.types import TP
+
+from stream.metrics import NoMetrics
+from stream.settings import Settings
+from stream.strikes.app import StrikesApp
+from stream.strikes.channel import Remark
+from stream.strikes.ladder import Ladders
+from stream.strikes.ledger import Ledger
+from stream.strikes.steps import Erasure, Steps, Tables
+from stream.strikes.tally import pseudonyms, read_entry
+from stream.strikes.transport import VerdictConsumer
+from tests.support.processes import ROOT
+from tests.support.strikes_app import ListOutbox, an_app
+from tests.support.verdicts import START, a_verdict
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A worker without a broker."""
+
+    app: StrikesApp
+    tables: Tables
+    outbox: ListOutbox
+    settings: Settings
+    steps: Steps
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    app, tables, outbox, settings = an_app(tmp_path)
+    steps = Steps(settings, Ladders(), pseudonyms(b"k"), outbox, tables, NoMetrics(), lambda: NOW)
+    yield Desk(app, tables, outbox, settings, steps)
+    asyncio.run(tables.standings.store.stop())
+    asyncio.run(tables.channels.store.stop())
+
+
+@dataclass(frozen=True)
+class Message:
+    """A record as Faust hands it over."""
+
+    value: bytes | None
+    offset: int = 0
+    topic: str = "moderation.verdicts"
+    partition: int = 1
+    key: bytes | None = b"key"
+    headers: tuple[tuple[str, bytes | None], ...] = ()
+    timestamp: float = 1.5
+    generation_id: int = 1
+
+    @property
+    def tp(self) -> TP:
+        return TP(self.topic, self.partition)
+
+
+class Consumer(VerdictConsumer):
+    """As much of a consumer as a step touches."""
+
+    def __init__(self) -> None:
+        self.ledger: Ledger[TP] = Ledger()
+        self.ledger.open(1, {TP(topic, 1): 0 for topic in ("moderation.verdicts", "channels", "erasures")})
+        self.commits = 0
+
+    async def commit_all(self) -> None:
+        self.commits += 1
+
+
+def test_a_verdict_is_kept_said_and_sent_on(desk: Desk) -> None:
+    consumer, raw = Consumer(), a_verdict(severity=3).model_dump_json().encode()
+    asyncio.run(desk.steps.verdict(consumer, Message(raw, 7)))
+    kept = desk.tables.standings.store.load(1, b"player")
+    assert list(read_entry(kept).games) == ["default"]
+    assert desk.outbox.to("unit-standings-changelog") == [("unit-standings-changelog", b"player", kept, 1)]
+    (strike,) = desk.outbox.to("moderation.strikes")
+    assert strike[1] == b"player"
+    (remark,) = desk.outbox.to("moderation.channels")
+    assert msgspec.json.decode(remark[2] or b"", type=Remark).offset == 7
+    assert consumer.ledger.due() == {TP("moderation.verdicts", 1): 8}
+
+
+def test_a_verdict_delivered_again_changes_nothing_and_is_said_again(desk: Desk) -> None:
+    consumer, raw = Consumer(), a_verdict(severity=3).model_dump_json().encode()
+    asyncio.run(desk.steps.verdict(consumer, Message(raw, 7)))
+    once, kept = list(desk.outbox.sent), desk.tables.standings.store.load(1, b"player")
+    asyncio.run(desk.steps.verdict(consumer, Message(raw, 7)))
+    assert desk.outbox.sent == [*once, *once]
+    assert desk.tables.standings.store.load(1, b"player") == kept
+
+
+def test_what_is_no_verdict_is_set_aside_as_it_came(desk: Desk) -> None:
+    consumer = Consumer()
+    asyncio.run(desk.steps.verdict(consumer, Message(b"\xff", 3, headers=(("mine", b"1"), ("none", None)))))
+    assert desk.outbox.sent == [("moderation.verdicts.dlq", b"key", b"\xff", None)]
+    (headers,) = desk.outbox.headers
+    assert headers == {
+        "mine": b"1",
+        "dlq.cause": b"not_utf8",
+        "dlq.detail": b"byte 0: invalid start byte",
+        "dlq.topic": b"moderation.verdicts",
+        "dlq.partition": b"1",
+        "dlq.offset": b"3",
+        "dlq.timestamp": b"1500",
+        "dlq.group": b"unit",
+    }
+    assert consumer.ledger.due() == {TP("moderation.verdicts", 1): 4}
+
+
+@pytest.mark.parametrize("raw", [None, b"{}", b"\xff", b"nonsense", b"[]"])
+def test_strangers_on_our_own_topics_are_set_aside_too(desk: Desk, raw: bytes | None) -> None:
+    consumer = Consumer()
+    asyncio.run(desk.steps.remark(consumer, Message(raw, topic="channels")))
+    asyncio.run(desk.steps.erasure(consumer, Message(raw, topic="erasures")))
+    assert [record[:3] for record in desk.outbox.sent] == [("moderation.verdicts.dlq", b"key", raw)] * 2
+    assert sorted(tp.topic for tp in consumer.ledger.due()) == ["channels", "erasures"]
+
+
+def test_an_erasure_commits_forgets_and_is_audited_without_the_id(desk: Desk) -> None:
+    consumer, raw = Consumer(), a_verdict(player_id="Mallory").model_dump_json().encode()
+    asyncio.run(desk.steps.verdict(consumer, Message(raw)))
+    request = msgspec.json.encode(Erasure("r1", "Mallory", START))
+    for offset in (0, 1):
+        asyncio.run(desk.steps.erasure(consumer, Message(request, offset, topic="erasures")))
+    assert consumer.commits == 2
+    assert desk.tables.standings.store.load(1, b"Mallory") is None
+    assert desk.outbox.to("unit-standings-changelog")[-1] == ("unit-standings-changelog", b"Mallory", None, 1)
+    assert desk.outbox.to("moderation.strikes")[-1] == ("moderation.strikes", b"Mallory", None, None)
+    first, second = (json.loads(record[2] or b"") for record in desk.outbox.to("moderation.erasures.audit"))
+    assert first == {
+        "request_id": "r1",
+        "player": pseudonyms(b"k")("Mallory"),
+        "partition": 1,
+        "found": True,
+        "requested_at": "2026-01-01T12:00:00+00:00",
+        "erased_at": "2026-01-02T00:00:00+00:00",
+    }
+    assert second == {**first, "found": False}
+
+
+def test_only_committed_records_are_read_and_nothing_is_served_or_discovered(desk: Desk) -> None:
+    async def isolation() -> object:
+        consumer = desk.app.consumer
+        assert isinstance(consumer, VerdictConsumer)
+        thread = consumer._thread  # noqa: SLF001 - the promise itself
+        client = thread._create_worker_consumer(desk.app.transport)  # noqa: SLF001
+        promises = client._isolation_level, client._enable_auto_commit, client._auto_offset_reset  # noqa: SLF001
+        await client.stop()
+        thread.thread_loop.close()
+        return promises
+
+    assert asyncio.run(isolation()) == ("read_committed", False, "earliest")
+    assert desk.app.conf.autodiscover is False
+    assert desk.app.conf.web_enabled is False
+    assert [name for name in codecs.codecs if "pickle" in name] == []
+    changelog = desk.tables.standings.changelog_topic
+    assert changelog.compacting
+    assert not changelog.deleting
+
+
+def test_the_worker_starts_without_torch_librdkafka_and_redis() -> None:
+    """A fresh interpreter that cannot import them builds the application."""
+    script = """
+import sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {"torch", "transformers", "confluent_kafka", "redis", "numpy"}:
+            raise ImportError(f"{name} is not there")
+sys.meta_path.insert(0, Refuse())
+import pathlib, tempfile
+import stream.strikes.worker, stream.commands.strikes
+from tests.support.strikes_app import an_app
+with tempfile.TemporaryDirectory() as folder:
+    an_app(pathlib.Path(folder))
+print(sorted({"torch", "transformers", "confluent_kafka", "redis"} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr[-2_000:]

@@ -1,0 +1,44 @@
+"""Leaving: signals end the process in time, even one that is stuck."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.support.processes import ROOT
+
+STUCK = """
+import time
+from stream.strikes.leaving import Leaving
+leaving = Leaving({within})
+leaving.tell(lambda: print("asked", flush=True))
+print("ready", flush=True)
+{work}
+"""
+LOOP = "while True: pass"
+SLEEP = "time.sleep(60)"
+LOCK = "import threading; lock = threading.Lock(); lock.acquire(); lock.acquire()"
+ASYNCIO = "import asyncio\nasync def main(): time.sleep(60)\nasyncio.run(main())"
+CRASHING = "leaving.begin(); time.sleep(60)"
+
+
+@pytest.mark.parametrize("work", [LOOP, SLEEP, LOCK, ASYNCIO])
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_stuck_process_leaves_in_time(work: str, name: str) -> None:
+    script = STUCK.format(within=0.3, work=work)
+    process = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        began = time.monotonic()
+        process.send_signal(getattr(__import__("signal"), name))
+        assert process.stdout.readline() == "asked\n"
+        assert process.wait(10) == 70
+        assert time.monotonic() - began >= 0.3
+
+
+def test_a_process_that_leaves_by_itself_is_given_the_same_time() -> None:
+    script = STUCK.format(within=0.2, work=CRASHING)
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, timeout=20, check=False)
+    assert done.returncode == 70

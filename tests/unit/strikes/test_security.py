@@ -1,0 +1,48 @@
+"""Kafka's security settings in aiokafka's words."""
+
+import ssl
+
+import pytest
+
+from stream.errors import ConfigError
+from stream.strikes.security import security
+
+
+def test_without_security_the_connection_is_plain() -> None:
+    assert security({"linger.ms": 5}) == {"security_protocol": "PLAINTEXT"}
+
+
+def test_scram_over_tls_is_translated() -> None:
+    options = security(
+        {
+            "security.protocol": "sasl_ssl",
+            "sasl.mechanism": "SCRAM-SHA-512",
+            "sasl.username": "strikes",
+            "sasl.password": "p",
+        }
+    )
+    context = options.pop("ssl_context")
+    assert isinstance(context, ssl.SSLContext)
+    assert context.check_hostname
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert options == {
+        "security_protocol": "SASL_SSL",
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": "strikes",
+        "sasl_plain_password": "p",
+    }
+
+
+@pytest.mark.parametrize(
+    ("properties", "place"),
+    [
+        ({"sasl.oauthbearer.config": "x"}, "sasl.oauthbearer.config"),
+        ({"security.protocol": "sasl_plaintext", "sasl.mechanism": "GSSAPI"}, "sasl.mechanism"),
+        ({"security.protocol": "ssl", "ssl.endpoint.identification.algorithm": "none"}, "identification"),
+        ({"security.protocol": "ssl", "enable.ssl.certificate.verification": "false"}, "verification"),
+        ({"security.protocol": "ssl", "ssl.ca.location": "/nowhere.pem"}, "ssl"),
+    ],
+)
+def test_what_cannot_be_honoured_is_refused(properties: dict[str, object], place: str) -> None:
+    with pytest.raises(ConfigError, match=place):
+        security(properties)
