@@ -50,15 +50,13 @@ def on_grid(probabilities: Sequence[float]) -> Scores:
 class ClassifierResolver:
     """The classifier as the last resolver: it answers everything.
 
-    Texts that differ only in language or pack are put to the network once.  Categories that rule packs added to the
-    taxonomy after the network's own score 0: ``categories`` is how many there are in all.
+    Texts that differ only in language or pack are put to the network once.
     """
 
     kind: ResolvedBy = "classifier"
 
-    def __init__(self, classifier: Classifier, categories: int = 0) -> None:
+    def __init__(self, classifier: Classifier) -> None:
         self._classifier = classifier
-        self._categories = categories
 
     def __call__(self, texts: Sequence[Text], /) -> Sequence[Answer | Poison]:
         """Answer every text; what poisons the classifier is set aside and the rest asked again.
@@ -74,11 +72,8 @@ class ClassifierResolver:
                 scores = self._classifier(waiting)
             except PoisonedText as exc:
                 poisons[waiting.pop(exc.index)] = Poison(exc.reason)
-        found = {text: self._completed(each) for text, each in zip(waiting, scores, strict=True)}
+        found = dict(zip(waiting, scores, strict=True))
         return [poisons.get(text.canonical) or Answer(found[text.canonical], "classifier") for text in texts]
-
-    def _completed(self, scores: Scores) -> Scores:
-        return scores + (0.0,) * (self._categories - len(scores))
 
 
 class Widened:

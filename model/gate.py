@@ -92,6 +92,12 @@ def load_gate(bundle: Bundle) -> Gate | None:
     return Gate(net, entry, hashlib.blake2b(raw, digest_size=16).hexdigest())
 
 
+def categories_out(bundle: Bundle) -> frozenset[str]:
+    """Return the categories that the bundle's network has an output for, ``non_toxic`` apart."""
+    names = bundle.taxonomy.names
+    return frozenset(names[place] for place in bundle.outputs if place is not None) - {NON_TOXIC}
+
+
 def acting_limits(policy: Policy, pack: str, by_game: Mapping[str, str], outputs: Iterable[str]) -> Acting:
     """Return the strictest limits that any message with this rule pack can meet, for what the classifier puts out."""
     tables: list[Mapping[str, Limits]] = [policy.thresholds]

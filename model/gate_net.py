@@ -102,7 +102,8 @@ def _highest(features: Floats, starts: Ints, lengths: Ints) -> Floats:
 class Net:
     """The network, in whole numbers."""
 
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, weights: Weights, kept_words: int = KEPT_WORDS) -> None:
+        self._most = kept_words
         self._grams = weights.grams.astype(np.float64)
         self._words = np.rint(weights.words.astype(np.float64).T * weights.scale * _FEATURE_GRID)
         self._features = len(weights.words) // 3
@@ -147,7 +148,7 @@ class Net:
         """Return the kept row of each token, a new one for a word seen first."""
         known = self._rows
         if new := [word for word in dict.fromkeys(found) if word not in known]:
-            if len(known) + len(new) > KEPT_WORDS:
+            if len(known) + len(new) > self._most:
                 self._forget()
                 known, new = self._rows, list(dict.fromkeys(found))
                 new.remove("\n")

@@ -78,6 +78,8 @@ class PipelineSettings(_Section):
     """Keys fingerprints and cache keys.  Set your own, the same on every worker."""
     classifier_down: Literal["hold", "pass"] = "hold"
     """When the classifier is down: hold the stream, or let messages pass unscored."""
+    gate_keeps: Share = 0.99
+    """Share of what the policy acts on that the gate must let past to the classifier."""
 
 
 class PolicySettings(_Section):

@@ -13,6 +13,7 @@ from typing import Final
 from model.bundle import Bundle, bundle_digest, load_bundle
 from model.classifier import Classifier, ClassifierResolver, PassWhenDown, Widened
 from model.errors import ModelError
+from model.gate import GateResolver, categories_out, gate_thresholds, load_gate
 from model.memory import MemoryResolver
 from model.policy import Decider, Limits, Policy, PolicyError
 from model.resolver import Resolver
@@ -103,15 +104,37 @@ def _scorer(settings: Settings, parts: Parts, metrics: Metrics) -> Scorer:
         rules = RulesResolver(parts.packs, parts.taxonomy)
         digests["rules"] = rules.digest
         resolvers.append(rules)
-    if "gate" in wanted and parts.bundle.manifest.gate is None:
-        log.warning("bundle %s has no gate; the others take part without it", parts.bundle.manifest.name)
+    if "gate" in wanted and (gate := _gate(settings, parts)):
+        digests["gate"] = gate.digest
+        resolvers.append(gate)
     digest = scorer_digest(parts.taxonomy, digests)
     if "classifier" in wanted:
         if caches and settings.redis.url.get_secret_value():
             resolvers.append(_redis(settings, digest, len(parts.taxonomy.names), metrics))
         resolvers.append(_classifier(settings, parts))
-    games = {game: pack for game, pack in settings.policy.packs.items() if game != OTHER_GAMES}
-    return Scorer(parts.taxonomy, resolvers, digest, games)
+    return Scorer(parts.taxonomy, resolvers, digest, _games(settings))
+
+
+def _games(settings: Settings) -> dict[str, str]:
+    """Return the rule pack of each game that has its own."""
+    return {game: pack for game, pack in settings.policy.packs.items() if game != OTHER_GAMES}
+
+
+def _gate(settings: Settings, parts: Parts) -> GateResolver | None:
+    """Return the bundle's gate where it holds what it promises under this policy; a stricter one turns it off."""
+    name = parts.bundle.manifest.name
+    try:
+        gate = load_gate(parts.bundle)
+    except ModelError as exc:
+        raise ConfigError(f"model.bundle: {exc}") from exc
+    if gate is None:
+        log.warning("bundle %s has no gate; the others take part without it", name)
+        return None
+    games, outputs = _games(settings), categories_out(parts.bundle)
+    thresholds = gate_thresholds(gate.entry, settings.pipeline.gate_keeps, _policy(settings, parts), games, outputs)
+    for pack in sorted({"", *games.values()} - set(thresholds)):
+        log.warning("the gate of %s is off for rule pack %r: the policy is stricter than it was made for", name, pack)
+    return GateResolver(gate, thresholds, parts.taxonomy) if thresholds else None
 
 
 def _redis(settings: Settings, digest: str, width: int, metrics: Metrics) -> Resolver:
@@ -145,12 +168,20 @@ def _classifier(settings: Settings, parts: Parts) -> Resolver:
 
 
 def _decider(settings: Settings, parts: Parts, taxonomy: Taxonomy) -> Decider:
+    try:
+        return Decider(_policy(settings, parts), taxonomy)
+    except PolicyError as exc:
+        raise ConfigError(f"policy.path: {exc}") from exc
+
+
+def _policy(settings: Settings, parts: Parts) -> Policy:
+    """Read the policy and put the thresholds of the rule packs under it."""
     path = settings.policy.path
     try:
         policy = Policy.from_toml(path) if path else default_policy(parts.bundle)
-        return Decider(with_packs(policy, parts.packs, settings.policy.packs), taxonomy)
     except PolicyError as exc:
         raise ConfigError(f"policy.path: {exc}") from exc
+    return with_packs(policy, parts.packs, settings.policy.packs)
 
 
 def default_policy(bundle: Bundle) -> Policy:

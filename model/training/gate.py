@@ -18,18 +18,18 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from model.bundle import Bundle, Description, load_bundle, write_bundle
-from model.errors import WorkshopError
-from model.gate import WEIGHTS_FILE, GateEntry, Point
+from model.gate import WEIGHTS_FILE, GateEntry, Point, categories_out
 from model.gate_net import Net, Weights
 from model.readings import readings
 from model.training.gate_chat import SEED, Chat, read_chat, recombined
 from model.training.gate_fit import Shape, fit
-from schemas.taxonomy import NON_TOXIC
 
 Floats = NDArray[np.float64]
 Ask = Callable[[Sequence[str]], Floats]
 """Canonical texts to the classifier's scores, (texts, categories), each text as it stands."""
 
+UNSUGGESTED: Final = 0.5
+"""Where the default policy acts on a category that the bundle suggests nothing for."""
 KEPT: Final = (0.99, 0.995, 0.999)
 STRICTER: Final = (1.0, 0.6, 0.3, 0.1)
 """Operating points, as shares of the suggested thresholds."""
@@ -38,16 +38,8 @@ CAUTION: Final = 0.7
 
 
 def limits_of(bundle: Bundle) -> dict[str, float]:
-    """Return from which score on the default policy acts, by category that the classifier puts out.
-
-    Raises:
-        WorkshopError: the bundle suggests no thresholds.
-    """
-    out = {bundle.taxonomy.names[place] for place in bundle.outputs if place is not None} - {NON_TOXIC}
-    limits = {name: limit for name, limit in bundle.manifest.thresholds.items() if name in out}
-    if not limits:
-        raise WorkshopError(f"{bundle.path}: no suggested thresholds; a gate is chosen for some policy: add them")
-    return limits
+    """Return from which score on the default policy acts, by category that the classifier puts out."""
+    return {name: bundle.manifest.thresholds.get(name, UNSUGGESTED) for name in sorted(categories_out(bundle))}
 
 
 def margins(scores: Floats, limits: Mapping[str, float], names: Sequence[str]) -> Floats:
