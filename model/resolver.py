@@ -129,14 +129,16 @@ def _ask(resolver: Resolver, texts: list[Text], answers: dict[Text, Outcome], hi
     """Put the open texts to one resolver; return those that stay open."""
     still_open: list[Text] = []
     for text, reply in zip(texts, resolver(texts), strict=True):
-        if isinstance(reply, Answer):
-            answers[text] = _merge(reply, hints.get(text))
-        elif isinstance(reply, Poison):
-            answers[text] = reply
-        else:
-            still_open.append(text)
-            if reply is not None:
+        match reply:
+            case Answer():
+                answers[text] = _merge(reply, hints.get(text))
+            case Poison():
+                answers[text] = reply
+            case Hint():
                 hints[text] = reply
+                still_open.append(text)
+            case None:
+                still_open.append(text)
     return still_open
 
 

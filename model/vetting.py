@@ -116,14 +116,15 @@ def _vet_values(path: Path, config: dict[str, Any]) -> None:
     waiting: list[tuple[str, object]] = list(config.items())
     while waiting:
         key, value = waiting.pop()
-        if isinstance(value, dict):
-            waiting.extend((f"{key}.{name}", inner) for name, inner in value.items())
-        elif isinstance(value, list):
-            waiting.extend((key, inner) for inner in value)
-        elif isinstance(value, str) and "--" in value and key != "_name_or_path":
-            raise BundleError(f"{path}: {key} is {value!r}, which names remote code; remove it")
-        elif isinstance(value, int | float) and not abs(value) <= _MAX_INTEGER:
-            raise BundleError(f"{path}: {key} is {value}, which is beyond {_MAX_INTEGER:,}; mend it")
+        match value:
+            case dict():
+                waiting.extend((f"{key}.{name}", inner) for name, inner in value.items())
+            case list():
+                waiting.extend((key, inner) for inner in value)
+            case str() if "--" in value and key != "_name_or_path":
+                raise BundleError(f"{path}: {key} is {value!r}, which names remote code; remove it")
+            case int() | float() if not abs(value) <= _MAX_INTEGER:
+                raise BundleError(f"{path}: {key} is {value}, which is beyond {_MAX_INTEGER:,}; mend it")
 
 
 def vet_weights(path: Path, raw: bytes) -> None:

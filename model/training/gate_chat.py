@@ -67,17 +67,17 @@ def recombined(texts: Sequence[str], number: int, rng: np.random.Generator) -> l
     words = [word for text in texts for word in text.split()]
     while len(made) < number:
         first, second = (texts[place].split() for place in rng.integers(len(texts), size=2))
-        manner = rng.integers(6)
-        if manner == 0:
-            line = [*first, *second]
-        elif manner == 1:
-            line = [*first[: 1 + len(first) // 2], *second[len(second) // 2 :]]
-        elif manner in (2, 3):
-            line = [str(words[rng.integers(len(words))]) if rng.random() < 0.35 else word for word in first]
-        elif manner == 4:
-            line = [str(words[place]) for place in rng.integers(len(words), size=rng.integers(1, 4))]
-        else:
-            line = disguise(" ".join(first), rng).split()
+        match int(rng.integers(6)):
+            case 0:
+                line = [*first, *second]
+            case 1:
+                line = [*first[: 1 + len(first) // 2], *second[len(second) // 2 :]]
+            case 2 | 3:
+                line = [str(words[rng.integers(len(words))]) if rng.random() < 0.35 else word for word in first]
+            case 4:
+                line = [str(words[place]) for place in rng.integers(len(words), size=rng.integers(1, 4))]
+            case _:
+                line = disguise(" ".join(first), rng).split()
         text = canonical(" ".join(line))
         if 0 < len(text) <= LONGEST:
             made.append(text)

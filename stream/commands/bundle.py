@@ -4,10 +4,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from pydantic import ValidationError
 
-from schemas.taxonomy import Taxonomy
-from stream.commands.workshop import OutputMap, translated
 from stream.errors import ConfigError
 
 app = typer.Typer(no_args_is_help=True, help="Make a bundle out of a checkpoint, or verify one.")
@@ -32,8 +29,12 @@ def make(
 
     Exit codes: 0 done · 2 the checkpoint, taxonomy or label map cannot be used.
     """
+    from pydantic import ValidationError
+
     from model.bundle import Description
     from model.checkpoint import make_bundle
+    from schemas.taxonomy import Taxonomy
+    from stream.commands.workshop import OutputMap, translated
 
     with translated():
         try:
@@ -62,6 +63,7 @@ def verify(
     Exit codes: 0 sound · 2 refused, with the file and the mend.
     """
     from model.bundle import bundle_digest, load_bundle
+    from stream.commands.workshop import translated
 
     with translated():
         loaded = load_bundle(bundle)

@@ -9,6 +9,7 @@ import typer
 from stream.commands.options import Config
 
 if TYPE_CHECKING:
+    from stream.chatter.generate import Chatter
     from stream.settings import Settings
 
 Send = Callable[[list[bytes]], None]
@@ -38,29 +39,37 @@ def chatter(
     Exit codes: 0 done · 2 usage or configuration · 75 Kafka is away · 130 interrupted · 141 the reader is gone.
     """
     import os
-    import time
-    from datetime import UTC, datetime
 
     from stream.chatter.generate import Chatter
-    from stream.interrupts import Interrupted, Interrupts
+    from stream.interrupts import Interrupted
     from stream.settings import load_settings
 
     send = _stdout() if to is Destination.STDOUT else _kafka(load_settings(config))
-    talk, sent, started = Chatter(seed), 0, time.monotonic()
+    try:
+        _talk(Chatter(seed), send, count, rate)
+    except Interrupted as exc:
+        raise typer.Exit(exc.exit_code) from exc
+    except BrokenPipeError as exc:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        raise typer.Exit(_SIGPIPE) from exc
+
+
+def _talk(talk: "Chatter", send: Send, count: int | None, rate: float | None) -> None:
+    """Send events, at most a thousand at a time, until there are enough of them or somebody interrupts."""
+    import time
+    from datetime import UTC, datetime
+
+    from stream.interrupts import Interrupts
+
+    sent, started = 0, time.monotonic()
     with Interrupts() as interrupts:
-        try:
-            while count is None or sent < count:
-                due = sent + 1_000 if rate is None else int((time.monotonic() - started) * rate)
-                due = min(due, sent + 1_000, count or due)
-                if due > sent:
-                    send([talk.say(datetime.now(UTC)) for _ in range(due - sent)])
-                    sent = due
-                interrupts.wait(lambda: time.sleep(0 if rate is None else 0.02))
-        except Interrupted as exc:
-            raise typer.Exit(exc.exit_code) from exc
-        except BrokenPipeError as exc:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            raise typer.Exit(_SIGPIPE) from exc
+        while count is None or sent < count:
+            due = sent + 1_000 if rate is None else int((time.monotonic() - started) * rate)
+            due = min(due, sent + 1_000, count or due)
+            if due > sent:
+                send([talk.say(datetime.now(UTC)) for _ in range(due - sent)])
+                sent = due
+            interrupts.wait(lambda: time.sleep(0 if rate is None else 0.02))
 
 
 def _stdout() -> Send:

@@ -1,6 +1,5 @@
 """``chatwarden demo``: the whole pipeline on generated chat, no servers, live in the terminal."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +10,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from stream.demo import Demo
+    from stream.settings import Settings
 
 
 def demo(
@@ -29,50 +29,54 @@ def demo(
 
     Exit codes: 0 done · 2 usage or configuration · 75 the classifier is down · 130 interrupted.
     """
-    import time
-    from datetime import UTC, datetime
-
     from rich.console import Console
 
-    from model.classifier import ClassifierDown
-    from stream import wiring
-    from stream.chatter.generate import Chatter, Pace
-    from stream.demo import Demo
     from stream.demo_view import closing
-    from stream.errors import TransportError
-    from stream.interrupts import Interrupted, Interrupts
     from stream.settings import load_settings
 
     overrides = {"model.bundle": model, "policy.path": policy, "pipeline.resolvers": resolver_names(resolvers)}
     settings = load_settings(config, overrides)
     console = Console()
     console.print("loading the rules and the model …", style="dim")
-    judge = wiring.judge(settings, lambda: datetime.now(UTC))
-    run = Demo(judge, Chatter(seed), Pace(rate, duration), time.monotonic, settings.pipeline.chunk_size)
-    exit_code = 0
-    with Interrupts() as interrupts:
-        try:
-            _show(run, console, lambda seconds: interrupts.wait(lambda: time.sleep(seconds)))
-        except ClassifierDown as exc:
-            raise TransportError(f"the classifier is down: {exc}") from exc
-        except Interrupted as exc:
-            exit_code = exc.exit_code
+    run = _build(settings, seed, rate, duration)
+    exit_code = _show(run, console)
     console.print(closing(run.progress), highlight=False, soft_wrap=True)
     raise typer.Exit(exit_code)
 
 
-def _show(run: "Demo", console: "Console", rest: Callable[[float], None]) -> None:
-    """Run the demo with the view that fits the output."""
+def _build(settings: "Settings", seed: int, rate: float, duration: float) -> "Demo":
+    import time
+    from datetime import UTC, datetime
+
+    from stream import wiring
+    from stream.chatter.generate import Chatter, Pace
+    from stream.demo import Demo
+
+    judge = wiring.judge(settings, lambda: datetime.now(UTC))
+    return Demo(judge, Chatter(seed), Pace(rate, duration), time.monotonic, settings.pipeline.chunk_size)
+
+
+def _show(run: "Demo", console: "Console") -> int:
+    """Run the demo with the view that fits the output; return the exit code."""
     import sys
     import time
+    from contextlib import nullcontext
     from datetime import UTC, datetime
 
     from rich.live import Live
 
+    from model.classifier import ClassifierDown
     from stream.demo_view import LiveView, PlainView
+    from stream.errors import TransportError
+    from stream.interrupts import Interrupted, Interrupts
 
-    if not console.is_terminal:
-        run.run(PlainView(sys.stdout, time.monotonic), datetime.now(UTC), rest)
-        return
-    with Live(console=console, refresh_per_second=12) as live:
-        run.run(LiveView(console, live), datetime.now(UTC), rest)
+    live = Live(console=console, refresh_per_second=12) if console.is_terminal else None
+    view = LiveView(console, live) if live else PlainView(sys.stdout, time.monotonic)
+    try:
+        with Interrupts() as interrupts, live or nullcontext():
+            run.run(view, datetime.now(UTC), lambda seconds: interrupts.wait(lambda: time.sleep(seconds)))
+    except ClassifierDown as exc:
+        raise TransportError(f"the classifier is down: {exc}") from exc
+    except Interrupted as exc:
+        return exc.exit_code
+    return 0

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from stream.interrupts import Interrupts
     from stream.lines import LineSource, Output
     from stream.records import Chunk, Judged
+    from stream.settings import Settings
     from stream.summary import Summary
 
 STANDARD: Final = Path("-")
@@ -51,15 +52,20 @@ def moderate(
     Exit codes: 0 done · 2 usage or configuration · 74 a file cannot be read or written · 75 the classifier is down ·
     130 interrupted (what is written is whole lines) · 141 the reader of the output is gone.
     """
-    from stream import wiring
-    from stream.interrupts import Interrupted, Interrupts
-    from stream.lines import LineSource
     from stream.settings import load_settings
-    from stream.summary import Summary
 
     overrides = {"model.bundle": model, "policy.path": policy, "pipeline.resolvers": resolver_names(resolvers)}
     settings = load_settings(config, overrides)
     _refuse_clashes(source, output, dead_letters)
+    _moderate(settings, source, output, dead_letters)
+
+
+def _moderate(settings: "Settings", source: Path, output: Path, dead_letters: Path | None) -> None:
+    from stream import wiring
+    from stream.interrupts import Interrupted, Interrupts
+    from stream.lines import LineSource
+    from stream.summary import Summary
+
     with ExitStack() as stack:
         reader = stack.enter_context(_reading(source))
         judge = wiring.judge(settings, lambda: datetime.now(UTC))

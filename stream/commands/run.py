@@ -1,11 +1,14 @@
 """``chatwarden run``: the Kafka worker."""
 
-from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stream.commands.options import Config, Model, PolicyFile, Resolvers, resolver_names
+
+if TYPE_CHECKING:
+    from stream.settings import Settings
+    from stream.start import Start
 
 
 def run(
@@ -29,22 +32,13 @@ def run(
     """Read chat events from Kafka and write exactly one verdict or dead letter for each, until SIGTERM.
 
     Verdicts, flagged messages, dead letters and input offsets go into one transaction per chunk. SIGTERM finishes the
-    chunk in hand and leaves within 5 seconds. Logs are JSON lines on standard error; health and metrics are served on
-    admin.host and admin.port.
+    chunk in hand and leaves within 5 seconds. Logs are JSON lines on standard error.
 
     Exit codes: 0 stopped by a signal · 2 usage or configuration · 75 Kafka failed for good, or no time was left ·
     76 another worker uses this slot · 77 records were lost before they were read · 78 too many dead letters.
     """
-    import socket
-    import tempfile
-    from contextlib import nullcontext
-    from pathlib import Path
-
-    from stream import wiring
     from stream.logs import configure_logs
-    from stream.service import serve
     from stream.settings import load_settings
-    from stream.slot import leased_slot
     from stream.start import parse_start
 
     overrides = {
@@ -54,9 +48,23 @@ def run(
         "policy.path": policy,
         "pipeline.resolvers": resolver_names(resolvers),
     }
-    settings = load_settings(config, overrides)
-    beginning = parse_start(start)
+    settings, beginning = load_settings(config, overrides), parse_start(start)
     configure_logs()
+    _serve(settings, slot, beginning)
+
+
+def _serve(settings: "Settings", slot: str | None, beginning: "Start") -> None:
+    """Serve under the slot given, or under the first free one of this host."""
+    import socket
+    import tempfile
+    from contextlib import nullcontext
+    from datetime import UTC, datetime
+    from pathlib import Path
+
+    from stream import wiring
+    from stream.service import serve
+    from stream.slot import leased_slot
+
     purpose = f"{settings.kafka.transactional_id_prefix}-{settings.kafka.group_id}"
     leases = Path(tempfile.gettempdir(), "chatwarden")
     with nullcontext(slot) if slot else leased_slot(socket.gethostname(), purpose, leases) as held:

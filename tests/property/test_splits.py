@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from model.errors import LeakError
 from model.training.sources import Example
 from model.training.splits import (
     HEAD,
-    LeakError,
     head_of,
     normal_form,
     refuse_leaks,

@@ -28,18 +28,20 @@ def kafka_server(folder: Path) -> Iterator[str]:
     if given := os.environ.get("CHATWARDEN_TEST_KAFKA"):
         wait_until(lambda: kafka_answers(given), 20, f"CHATWARDEN_TEST_KAFKA={given} answers")
         yield given
-    elif has_local_kafka():
+        return
+    if has_local_kafka():
         broker = Broker(folder)
         try:
             broker.start()
             yield broker.bootstrap
         finally:
             broker.stop()
-    elif _has_docker():
+        return
+    if _has_docker():
         with _kafka_container() as bootstrap:
             yield bootstrap
-    else:
-        unavailable("Kafka", "make kafka (Java 17+ and Maven), CHATWARDEN_TEST_KAFKA=host:port, or start Docker")
+        return
+    unavailable("Kafka", "make kafka (Java 17+ and Maven), CHATWARDEN_TEST_KAFKA=host:port, or start Docker")
 
 
 @contextmanager
@@ -47,18 +49,20 @@ def redis_server(folder: Path) -> Iterator[str]:
     """Yield the URL of a real Redis."""
     if given := os.environ.get("CHATWARDEN_TEST_REDIS"):
         yield given
-    elif shutil.which("redis-server"):
+        return
+    if shutil.which("redis-server"):
         server = RedisProcess(folder)
         try:
             server.start()
             yield server.url
         finally:
             server.stop()
-    elif _has_docker():
+        return
+    if _has_docker():
         with _redis_container() as url:
             yield url
-    else:
-        unavailable("Redis", "make redis, CHATWARDEN_TEST_REDIS=redis://host:6379/0, or start Docker")
+        return
+    unavailable("Redis", "make redis, CHATWARDEN_TEST_REDIS=redis://host:6379/0, or start Docker")
 
 
 def has_local_kafka() -> bool:

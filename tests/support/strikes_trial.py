@@ -208,17 +208,20 @@ def actual(trial: Trial) -> Outcome:
     for table, states in (("standings", outcome.standings), ("channels", outcome.channels)):
         for message in read(trial.bootstrap, trial.changelog(table)):
             place = (_place(message)[0], message.key() or b"")
-            value = message.value()
-            if value is None:
-                states.pop(place, None)
-            elif newer(states.get(place), value):
-                states[place] = value
+            _apply(states, place, message.value())
     for message in read(trial.bootstrap, trial.topic("strikes")):
         body = (message.value() or b"").decode()
         outcome.published += 1
         assert outcome.strikes.setdefault(_id(body), body) == body
         assert message.key() == Strike.model_validate_json(body).player_id.encode()
     return outcome
+
+
+def _apply(states: dict[tuple[int, bytes], bytes], place: tuple[int, bytes], value: bytes | None) -> None:
+    if value is None:
+        states.pop(place, None)
+    elif newer(states.get(place), value):
+        states[place] = value
 
 
 def ends(trial: Trial) -> dict[int, int]:

@@ -60,6 +60,15 @@ class _Flow(threading.Thread):
             self.enough.wait(0.1)
 
 
+def _read_again(topics: StreamTopics, count: int) -> list[Message]:
+    """Read everything that came out, from the beginning, as one who comes later does."""
+    reader = Reader(topics)
+    records = list(reader.read(lambda found: len(found) >= count, 30))
+    reader.take(1.0)
+    reader.close()
+    return records
+
+
 def run_trial(topics: StreamTopics, plan: Plan, folder: Path, say: Progress = lambda _: None) -> Trial:
     """Stream events through workers that are killed and started again, then read everything that came out."""
     draw = random.Random(plan.seed)
@@ -90,10 +99,7 @@ def run_trial(topics: StreamTopics, plan: Plan, folder: Path, say: Progress = la
         for worker in workers:
             worker.kill()
         reader.close()
-    final = Reader(topics)
-    records = list(final.read(lambda found: len(found) >= len(reader.records), 30))
-    final.take(1.0)
-    final.close()
+    records = _read_again(topics, len(reader.records))
     return Trial(
         outcome=examine(topics, records, plan.events),
         readers_agree=sorted(_identity(m) for m in records) == sorted(_identity(m) for m in reader.records),
