@@ -31,14 +31,14 @@ Now = Callable[[], datetime]
 """A clock: the current time, with its zone."""
 
 
-def lang_of(event: Event) -> str:
-    """Return the primary language subtag in lower case; empty where it is unknown."""
-    return event.lang.split("-", 1)[0].lower() if event.lang else ""
+def primary_language(tag: str | None) -> str:
+    """Return the primary subtag of a BCP 47 tag in lower case; empty where the language is unknown."""
+    return tag.split("-", 1)[0].lower() if tag else ""
 
 
 def text_of(event: Event, packs: Mapping[str, str]) -> Text:
     """Reduce an event to what a scorer with these rule packs sees of it."""
-    return Text(canonical(event.text), lang_of(event), packs.get(event.game_id, ""))
+    return Text(canonical(event.text), primary_language(event.lang), packs.get(event.game_id, ""))
 
 
 class Judge:

@@ -110,13 +110,13 @@ def rows_table(compared: Comparison, chosen: Codes, with_text: bool) -> Any:  # 
     events, baseline, candidate = compared.events, compared.baseline, compared.candidate
     places = chosen.tolist()
     where = [events.circumstances[place] for place in events.where[chosen].tolist()]
-    texts = [events.events[place].text for place in places] if with_text and events.events else [None] * len(places)
+    details = events.details(places)
     columns: dict[str, Any] = {
         "topic": pa.array([events.topic] * len(places), pa.string()),
         "partition": pa.array(events.partitions[chosen], pa.int32()),
         "offset": pa.array(events.positions[chosen], pa.int64()),
-        "event_id": pa.array([events.event_ids[place] for place in places], pa.string()),
-        "player_id": pa.array([events.player_ids[place] for place in places], pa.string()),
+        "event_id": pa.array([each.event_id for each in details], pa.string()),
+        "player_id": pa.array([each.player_id for each in details], pa.string()),
         "game_id": pa.array([each.game for each in where], pa.string()),
         "channel_kind": pa.array([each.channel_kind for each in where], pa.string()),
         "lang": pa.array([each.lang or None for each in where], pa.string()),
@@ -125,9 +125,9 @@ def rows_table(compared: Comparison, chosen: Codes, with_text: bool) -> Any:  # 
         "candidate_action": _named(ACTIONS, candidate.actions[chosen]),
         "candidate_category": _named(candidate.names, candidate.categories[chosen]),
         "resolved_by": _named(RESOLVERS, candidate.resolved_by[chosen]),
-        "label": pa.array([events.labels[place] for place in places], pa.string()),
+        "label": pa.array([events.labels[place] if events.labels else None for place in places], pa.string()),
         "scores": _score_maps(candidate, chosen),
-        "text": pa.array(texts, pa.string()),
+        "text": pa.array([each.text if with_text else None for each in details], pa.string()),
     }
     return pa.table(columns)
 
@@ -159,7 +159,7 @@ def players_table(compared: Comparison) -> Any:
 
     acted = compared.both & ((compared.baseline.actions > 0) | (compared.candidate.actions > 0))
     chosen = np.flatnonzero(acted)
-    players = [compared.events.player_ids[place] for place in chosen.tolist()]
+    players = [each.player_id for each in compared.events.details(chosen.tolist())]
     table = pa.table(
         {
             "player_id": pa.array(players, pa.string()),

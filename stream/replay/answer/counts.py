@@ -113,7 +113,8 @@ def count(events: Events, baseline: Opinions, candidate: Opinions, truth: Truth)
         circumstance = events.circumstances[where]
         cell = Cell(circumstance.game, circumstance.channel_kind or "", circumstance.lang, *both.read(pair))
         counts.cells[cell] += amount
-    _count_labels(counts, events.labels, both)
+    if events.labels:
+        _count_labels(counts, events.labels, both)
     for name, side in zip(SIDES, (baseline, candidate), strict=True):
         for place, amount in _tally(side.resolved_by[side.resolved_by >= 0]):
             counts.resolved_by[name, RESOLVERS[place]] += amount

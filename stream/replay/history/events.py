@@ -1,8 +1,9 @@
 """The events of a stretch as columns: what a comparison and a policy look at."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +12,23 @@ from model.policy import Circumstances
 from schemas.codec import Event, decode_event
 from schemas.dead_letter import Rejection
 from schemas.taxonomy import NON_TOXIC
-from stream.judge import lang_of
-from stream.replay.history.recorded import Recorded, RecordedColumns, Seen, decode_verdict, decode_verdicts
+from stream.judge import primary_language
+from stream.replay.history.recorded import Recorded, RecordedColumns, Seen, VerdictReader
 from stream.replay.history.stretch import RawBatch
 
 Codes = NDArray[np.int64]
+
+
+class Detail(NamedTuple):
+    """What is looked at of a few events only.  ``text`` is None where history is verdicts alone."""
+
+    event_id: str
+    player_id: str
+    text: str | None
+
+
+Details = Callable[[Sequence[int]], list[Detail]]
+"""Returns the details of events by their places."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,52 +39,50 @@ class Labelling:
     """
 
     name: str | None = None
-    reviews: Mapping[str, str] = field(default_factory=dict)
+    reviews: Mapping[str, str] | None = None
 
-    def labels(self, events: Sequence[Event]) -> list[str | None]:
-        """Return each event's label; None where it has none."""
-        name = self.name
-        found: list[str | None] = [None] * len(events)
-        if name is not None:
-            found = [_category(event.metadata.get(name)) for event in events]
-        return self.reviewed([event.event_id for event in events], found) if self.reviews else found
+    @property
+    def wanted(self) -> bool:
+        """Whether there are labels at all."""
+        return self.name is not None or self.reviews is not None
 
-    def reviewed(self, event_ids: Sequence[str], labels: list[str | None]) -> list[str | None]:
-        """Let reviews win."""
-        get = self.reviews.get
-        return [_category(get(event_id, label)) for event_id, label in zip(event_ids, labels, strict=True)]
-
-
-def _category(label: str | None) -> str | None:
-    return NON_TOXIC if label == "allow" else label
+    def label(self, event_id: str, metadata: Mapping[str, str]) -> str | None:
+        """Return an event's label; None where it has none."""
+        found = metadata.get(self.name) if self.name is not None else None
+        if self.reviews is not None:
+            found = self.reviews.get(event_id, found)
+        return NON_TOXIC if found == "allow" else found
 
 
 @dataclass(frozen=True, slots=True)
 class Events:
     """The well-formed events of a stretch, in order, as columns of one length.
 
-    ``where`` holds places in ``circumstances``.  ``events`` is empty where history is verdicts alone; their texts,
-    channel kinds and languages are then unknown.  ``dead_letters`` counts, by cause, the records that were no events.
+    ``where`` holds places in ``circumstances``.  ``labels`` is empty where nobody asked for them, ``events`` where
+    nothing is to be scored.  ``dead_letters`` counts, by cause, the records that were no events.
     """
 
     topic: str | None
     partitions: Codes
     positions: Codes
-    event_ids: list[str]
-    player_ids: list[str]
-    labels: list[str | None]
     where: Codes
     circumstances: list[Circumstances]
+    details: Details
+    labels: list[str | None]
     events: list[Event]
     dead_letters: Counter[str]
 
     def __len__(self) -> int:
-        return len(self.event_ids)
+        return len(self.positions)
+
+
+_NO_METADATA: Final[Mapping[str, str]] = {}
+read_seen: Final = VerdictReader(Seen)
 
 
 def read_events(batches: Iterable[RawBatch], labelling: Labelling) -> Events:
-    """Decode a stretch of events."""
-    places = _Places()
+    """Decode a stretch of events, whole."""
+    places = Places()
     events: list[Event] = []
     dead_letters = Counter[str]()
     for batch in batches:
@@ -80,56 +91,50 @@ def read_events(batches: Iterable[RawBatch], labelling: Labelling) -> Events:
         dead_letters.update(each.cause for each in decoded if isinstance(each, Rejection))
         places.add(batch, None if len(found) == len(decoded) else [isinstance(each, Event) for each in decoded])
         events += found
-    known: dict[tuple[str, str | None, str | None], int] = {}
-    keys = [(event.game_id, event.channel_kind, event.lang) for event in events]
-    where = [known.setdefault(key, len(known)) for key in keys]
-    first = dict(zip(reversed(where), reversed(events), strict=True))
-    distinct = [first[place] for place in range(len(known))]
-    return Events(
-        *places.columns(),
-        event_ids=[event.event_id for event in events],
-        player_ids=[event.player_id for event in events],
-        labels=labelling.labels(events),
-        where=np.array(where, np.int64),
-        circumstances=[Circumstances(each.game_id, each.channel_kind, lang_of(each)) for each in distinct],
-        events=events,
-        dead_letters=dead_letters,
-    )
+    known: dict[Circumstances, int] = {}
+    where = [
+        known.setdefault(Circumstances(event.game_id, event.channel_kind, primary_language(event.lang)), len(known))
+        for event in events
+    ]
+    labels = [labelling.label(event.event_id, event.metadata) for event in events] if labelling.wanted else []
+
+    def details(chosen: Sequence[int]) -> list[Detail]:
+        return [Detail(events[i].event_id, events[i].player_id, events[i].text) for i in chosen]
+
+    return Events(*places.columns(), np.array(where, np.int64), list(known), details, labels, events, dead_letters)
 
 
 def read_verdicts(batches: Iterable[RawBatch], labelling: Labelling) -> tuple[Events, Recorded]:
     """Decode a stretch of verdicts that are history by themselves."""
-    places = _Places()
+    places = Places()
     columns = RecordedColumns()
     verdicts: list[Seen] = []
     dead_letters = Counter[str]()
     for batch in batches:
-        seen = decode_verdicts(batch.values)
+        seen = read_seen(batch.values)
         missing = len(batch.values) - len(seen)
         dead_letters.update(["no_verdict"] * missing)
-        places.add(batch, [_is_verdict(value) for value in batch.values] if missing else None)
+        places.add(batch, [is_verdict(value) for value in batch.values] if missing else None)
         columns.add(seen)
         verdicts += seen
     games: dict[str, int] = {}
-    event_ids = [verdict.event_id for verdict in verdicts]
-    events = Events(
-        *places.columns(),
-        event_ids=event_ids,
-        player_ids=[verdict.player_id for verdict in verdicts],
-        labels=labelling.reviewed(event_ids, [None] * len(verdicts)),
-        where=np.array([games.setdefault(verdict.game_id, len(games)) for verdict in verdicts], np.int64),
-        circumstances=[Circumstances(game, None, "") for game in games],
-        events=[],
-        dead_letters=dead_letters,
-    )
+    where = np.array([games.setdefault(verdict.game_id, len(games)) for verdict in verdicts], np.int64)
+    labels = [labelling.label(verdict.event_id, _NO_METADATA) for verdict in verdicts] if labelling.wanted else []
+
+    def details(chosen: Sequence[int]) -> list[Detail]:
+        return [Detail(verdicts[i].event_id, verdicts[i].player_id, None) for i in chosen]
+
+    circumstances = [Circumstances(game, None, "") for game in games]
+    events = Events(*places.columns(), where, circumstances, details, labels, [], dead_letters)
     return events, columns.columns()
 
 
-def _is_verdict(value: bytes | None) -> bool:
-    return value is not None and decode_verdict(value) is not None
+def is_verdict(value: bytes | None) -> bool:
+    """Whether a record is a verdict."""
+    return value is not None and read_seen.one(value) is not None
 
 
-class _Places:
+class Places:
     """Gathers where records were found."""
 
     def __init__(self) -> None:

@@ -5,7 +5,7 @@ at a time: each stretch's columns go into files of its own, and each verdict's p
 are looked up in.  All of it takes disk, not memory.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from model.policy_columns import ScoreMatrix
 from stream.replay.history.events import Events
-from stream.replay.history.recorded import Fact, Recorded, RecordedColumns, decode_verdicts
+from stream.replay.history.recorded import Fact, Recorded, RecordedColumns, Said
 from stream.replay.history.stretch import RawBatch
 from stream.replay.history.tables import ENTRY, Entries, Table
 
@@ -46,14 +46,17 @@ class RecordedStore:
         columns = RecordedColumns()
         kept = unreadable = 0
         self.table.begin(number)
-        for batch in batches:
-            seen = decode_verdicts(batch.values)
-            entries = np.empty(len(seen), ENTRY)
+
+        def enter(verdicts: Sequence[Said]) -> Entries:
+            entries = np.empty(len(verdicts), ENTRY)
             entries["source"] = number + 1
-            entries["fact"], entries["score"] = columns.add(seen)
-            self.table.keep(number, seen, entries)
-            kept += len(seen)
-            unreadable += len(batch.values) - len(seen)
+            entries["fact"], entries["score"] = columns.add(verdicts)
+            return entries
+
+        for batch in batches:
+            found = self.table.keep(number, batch.values, enter)
+            kept += found
+            unreadable += len(batch.values) - found
         recorded = columns.columns()
         np.save(self._path(number, "npy"), recorded.scores)
         about = _About(recorded.facts, recorded.names, recorded.scored.tolist(), kept, unreadable)
@@ -64,7 +67,10 @@ class RecordedStore:
 
     def find(self, events: Events) -> Recorded:
         """Return the recorded verdicts of events, as columns."""
-        entries = self.table.find(events)
+        return self.gather(self.table.find(events))
+
+    def gather(self, entries: Entries) -> Recorded:
+        """Return the verdicts that entries lead to, as columns."""
         numbers = [int(source) - 1 for source in np.unique(entries["source"]) if source]
         return _gather(entries, {number + 1: self._load(number) for number in numbers})
 

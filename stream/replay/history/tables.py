@@ -1,8 +1,9 @@
 """Tables that lead from an event to its recorded verdict, on disk and mapped into memory."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
@@ -10,11 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.replay.history.events import Events
-from stream.replay.history.recorded import Seen
+from stream.replay.history.recorded import Said, Seen, Traced, VerdictReader
 
 ENTRY: Final = np.dtype([("source", "<u4"), ("fact", "<u4"), ("score", "<u4")])
 """Where a verdict is: its stretch, counted from 1 (0: there is none), and its places in that stretch's columns."""
 Entries = NDArray[np.void]
+Enter = Callable[[Sequence[Said]], Entries]
+"""Takes verdicts into columns and returns where each now is."""
+
+
+_read_traced: Final = VerdictReader(Traced)
+_read_seen: Final = VerdictReader(Seen)
+_partition: Final = attrgetter("partition")
+_offset: Final = attrgetter("offset")
 
 
 class Table(Protocol):
@@ -24,8 +33,8 @@ class Table(Protocol):
         """Make room; what is there already stays."""
         ...
 
-    def keep(self, number: int, seen: Sequence[Seen], entries: Entries, /) -> None:
-        """Note where verdicts of stretch ``number`` are."""
+    def keep(self, number: int, values: Sequence[bytes | None], enter: Enter, /) -> int:
+        """Read verdicts of stretch ``number``, ``enter`` them and note where they are.  Returns how many there were."""
         ...
 
     def begin(self, number: int, /) -> None:
@@ -70,17 +79,24 @@ class ByOrigin:
     def begin(self, number: int) -> None:
         """Do nothing: a place is written over by the same."""
 
-    def keep(self, number: int, seen: Sequence[Seen], entries: Entries) -> None:
+    def keep(self, number: int, values: Sequence[bytes | None], enter: Enter) -> int:
         """Note where verdicts are; those about other events are passed over."""
+        seen = _read_traced(values)
+        entries = enter(seen)
         origins = [verdict.origin for verdict in seen]
-        known = [(o.partition, o.offset) if o is not None and o.topic == self.topic else (-1, -1) for o in origins]
-        places = np.array(known, np.int64).reshape(-1, 2)
+        ours = [origin for origin in origins if origin is not None]
+        if {origin.topic for origin in ours} - {self.topic} or len(ours) < len(origins):
+            mine = [origin is not None and origin.topic == self.topic for origin in origins]
+            entries = entries[np.array(mine, np.bool_)]
+            ours = [origin for origin in ours if origin.topic == self.topic]
+        partitions = np.fromiter(map(_partition, ours), np.int64, len(ours))
+        offsets = np.fromiter(map(_offset, ours), np.int64, len(ours))
         for partition, span in self.spans.items():
-            chosen = places[:, 0] == partition
-            chosen &= (places[:, 1] >= span.start) & (places[:, 1] < span.end)
+            chosen = (partitions == partition) & (offsets >= span.start) & (offsets < span.end)
             if chosen.any():
                 table = np.memmap(self._path(partition), ENTRY, "r+")
-                table[places[chosen, 1] - span.start] = entries[chosen]
+                table[offsets[chosen] - span.start] = entries[chosen]
+        return len(seen)
 
     def seal(self) -> None:
         """Do nothing: places are in order already."""
@@ -90,9 +106,14 @@ class ByOrigin:
         entries = np.zeros(len(events), ENTRY)
         for partition in np.unique(events.partitions).tolist():
             chosen = events.partitions == partition
-            table = np.memmap(self._path(partition), ENTRY, "r")
-            entries[chosen] = table[events.positions[chosen] - self.spans[partition].start]
+            entries[chosen] = self.look_up(partition, events.positions[chosen])
         return entries
+
+    def look_up(self, partition: int, offsets: NDArray[np.int64]) -> Entries:
+        """Return where the verdicts about some offsets are."""
+        table = np.memmap(self._path(partition), ENTRY, "r")
+        found: Entries = table[offsets - self.spans[partition].start]
+        return found
 
     def _path(self, partition: int) -> Path:
         return self.folder / f"partition-{partition}.table"
@@ -115,13 +136,15 @@ class ByEventId:
         """Forget the rows of an unfinished try."""
         self._path(number).unlink(missing_ok=True)
 
-    def keep(self, number: int, seen: Sequence[Seen], entries: Entries) -> None:
+    def keep(self, number: int, values: Sequence[bytes | None], enter: Enter) -> int:
         """Note where verdicts are."""
+        seen = _read_seen(values)
         rows = np.empty(len(seen), _KEYED)
         rows["key"] = _keys((verdict.event_id for verdict in seen), len(seen))
-        rows["entry"] = entries
+        rows["entry"] = enter(seen)
         with self._path(number).open("ab") as file:
             file.write(rows.tobytes())
+        return len(seen)
 
     def seal(self) -> None:
         """Sort by key.  Takes 40 bytes of memory per verdict."""
@@ -139,7 +162,7 @@ class ByEventId:
         if not path.stat().st_size:
             return entries
         table = np.memmap(path, _KEYED, "r")
-        keys = _keys(events.event_ids, len(events))
+        keys = _keys((detail.event_id for detail in events.details(range(len(events)))), len(events))
         places = np.minimum(np.searchsorted(table["key"], keys), len(table) - 1)
         found = table["key"][places] == keys
         entries[found] = table["entry"][places[found]]

@@ -20,7 +20,8 @@ _TIMEOUT_S: Final = 20.0
 PATIENCE_S: Final = 60.0
 """Longest wait for the next record of a span that ought to have one."""
 _BATCH: Final = 10_000
-_LOOKUP: Final = 1.0
+_WAIT_S: Final = 0.1
+"""Longest wait for a batch to fill."""
 _IDLE_GROUP: Final = "chatwarden-replay-never-joined"
 """librdkafka wants a name; without a subscription or a commit no broker ever hears it used."""
 
@@ -90,7 +91,7 @@ class TopicReader:
             TransportError: Kafka is away, or an open transaction holds the span's end for ``PATIENCE_S``.
         """
         for messages in self.messages(stretch):
-            positions = np.array([message.offset() for message in messages], np.int64)
+            positions = np.fromiter((message.offset() for message in messages), np.int64, len(messages))
             yield RawBatch(self._address.topic, stretch.partition, positions, [message.value() for message in messages])
 
     def messages(self, stretch: Stretch) -> "Iterator[list[Message]]":
@@ -98,8 +99,10 @@ class TopicReader:
         self._seek(stretch.partition, stretch.start)
         reached, heard = stretch.start, self._clock()
         while reached < stretch.end:
-            batch, at_end = self._fetch(stretch)
-            wanted = [message for message in batch if (message.offset() or 0) < stretch.end]
+            batch, at_end = self._fetch(stretch, reached)
+            wanted = batch
+            if batch and (batch[-1].offset() or 0) >= stretch.end:
+                wanted = [message for message in batch if (message.offset() or 0) < stretch.end]
             self._ahead = batch[len(wanted) :]
             if wanted:
                 heard = self._clock()
@@ -128,7 +131,7 @@ class TopicReader:
         except KafkaException as exc:
             raise _translated(self._address, exc) from exc
 
-    def _fetch(self, stretch: Stretch) -> "tuple[list[Message], int | None]":
+    def _fetch(self, stretch: Stretch, reached: int) -> "tuple[list[Message], int | None]":
         """Return records, and the end of the partition where it was reached."""
         from confluent_kafka import KafkaError, KafkaException
 
@@ -138,7 +141,7 @@ class TopicReader:
         batch: list[Message] = []
         at_end: int | None = None
         try:
-            fetched = self._consumer.consume(_BATCH, _LOOKUP)
+            fetched = self._consumer.consume(min(_BATCH, stretch.end - reached), _WAIT_S)
         except KafkaException as exc:
             raise _translated(self._address, exc) from exc
         for message in fetched:

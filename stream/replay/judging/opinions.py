@@ -6,10 +6,10 @@ from typing import Final, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from model.policy import Circumstances
 from model.policy_columns import GRID, Asked, ColumnDecider, ScoreMatrix
 from model.resolver import Floor
 from schemas.verdict import ACTIONS, ResolvedBy
+from stream.replay.history.events import Events
 
 Codes = NDArray[np.int64]
 RESOLVERS: Final[tuple[ResolvedBy, ...]] = get_args(ResolvedBy)
@@ -48,18 +48,22 @@ class Answers:
 
 
 def decide(
-    answers: Answers, where: Codes, circumstances: list[Circumstances], decider: ColumnDecider, names: tuple[str, ...]
+    answers: Answers,
+    events: Events,
+    decider: ColumnDecider,
+    names: tuple[str, ...],
+    digests: frozenset[tuple[str, str]],
 ) -> Opinions:
     """Decide each distinct combination of scores, floor and circumstances once."""
     given = answers.row >= 0
-    shape = (len(answers.scores), len(answers.floors), len(circumstances))
-    keys = np.ravel_multi_index((answers.row[given], answers.floor[given], where[given]), _not_empty(shape))
+    shape = (len(answers.scores), len(answers.floors), len(events.circumstances))
+    keys = np.ravel_multi_index((answers.row[given], answers.floor[given], events.where[given]), _not_empty(shape))
     distinct, at = np.unique(keys, return_inverse=True)
     score, floor, circumstance = (part.astype(np.int64) for part in np.unravel_index(distinct, _not_empty(shape)))
     ranks = np.array([ACTIONS.index(each.action) for each in answers.floors], np.int64)[floor]
     places = np.array([each.category for each in answers.floors], np.int64)[floor]
     asked = Asked(answers.scores[score], answers.scored[score], ranks, places, circumstance)
-    decisions = decider(asked, circumstances)
+    decisions = decider(asked, events.circumstances)
     hit = np.flatnonzero(ranks > 0)
     asked.scores[hit, places[hit]] = GRID
     return Opinions(
@@ -70,6 +74,7 @@ def decide(
         rows=_spread(np.arange(len(distinct), dtype=np.int64), at, given),
         scores=asked.scores,
         score_names=names,
+        digests=digests,
     )
 
 

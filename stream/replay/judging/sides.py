@@ -11,38 +11,38 @@ side                  takes                                    stands for
 ====================  =======================================  ==========================================
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
 import numpy as np
 
+from model.classifier import ClassifierDown
 from model.policy_columns import GRID, ColumnDecider
 from model.resolver import Answer, Floor, Outcome, Text
 from model.scorer import Scorer
 from schemas.taxonomy import NON_TOXIC, Taxonomy
 from schemas.verdict import ACTIONS
-from stream.errors import ConfigError
+from stream.errors import ConfigError, TransportError
 from stream.judge import Judge, text_of
 from stream.records import Chunk, Outgoing, Record
 from stream.replay.history.events import Events
 from stream.replay.history.recorded import Recorded as RecordedVerdicts
-from stream.replay.history.recorded import RecordedColumns, decode_verdicts
+from stream.replay.history.recorded import RecordedColumns, Said, VerdictReader
 from stream.replay.judging.floors import Floors
 from stream.replay.judging.opinions import NO_FLOOR, RESOLVERS, Answers, Codes, Opinions, decide
 
+_read_said: Final = VerdictReader(Said)
 REPLAYED_AT: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """The time at which replayed verdicts say they were decided: none that matters, and always the same."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Material:
-    """What sides draw on.  ``scored`` keeps what a scorer said, so that two policies over it ask once."""
+    """What sides draw on."""
 
     events: Events
     recorded: RecordedVerdicts | None = None
-    scored: dict[str, list[Outcome]] = field(default_factory=dict)
 
     def verdicts(self) -> RecordedVerdicts:
         """Return the recorded verdicts.
@@ -137,26 +137,59 @@ class Redecided:
         resolvers = np.array([*(RESOLVERS.index(fact.resolved_by) for fact in recorded.facts), -1], np.int64)
         floors, floor = self._floors.of(recorded, material.events)
         answers = Answers(scores, recorded.scored, recorded.score, floors, floor, resolvers[recorded.fact])
-        return decide(answers, material.events.where, material.events.circumstances, self._decider, self._names)
+        digests = frozenset((fact.scorer, self._decider.digest) for fact in recorded.facts)
+        return decide(answers, material.events, self._decider, self._names, digests)
+
+
+class Scored:
+    """A scorer over the texts of stretch after stretch: the live resolvers on large chunks, equal texts once.
+
+    Answers are remembered as they were given, up to ``remembered`` texts, so that what was remembered shows nowhere.
+    """
+
+    def __init__(self, scorer: Scorer, remembered: int) -> None:
+        self.scorer: Final = scorer
+        self._remembered = remembered
+        self._known: dict[Text, Outcome] = {}
+        self._last: tuple[Events, Answers] | None = None
+
+    def __call__(self, events: Events) -> Answers:
+        """Answer every event; asked twice about the same stretch, it scores once.
+
+        Raises:
+            TransportError: the classifier is down.
+        """
+        if self._last is not None and self._last[0] is events:
+            return self._last[1]
+        texts = [text_of(event, self.scorer.packs) for event in events.events]
+        distinct = list(dict.fromkeys(texts))
+        unknown = [text for text in distinct if text not in self._known]
+        if len(self._known) + len(unknown) > self._remembered:
+            self._known, unknown = {}, distinct
+        known = self._known
+        try:
+            known |= zip(unknown, self.scorer(unknown), strict=True)
+        except ClassifierDown as exc:
+            raise TransportError(f"the classifier is down: {exc}") from exc
+        answers = _columns(texts, distinct, [known[text] for text in distinct], len(self.scorer.taxonomy.names))
+        self._last = events, answers
+        return answers
 
 
 class Rescored:
-    """A scorer and a policy over the texts: the live resolvers on large chunks, equal texts once."""
+    """A scorer and a policy over the texts."""
 
-    def __init__(self, name: str, scorer: Scorer, decider: ColumnDecider) -> None:
-        self._name = name
-        self._scorer = scorer
+    def __init__(self, scored: Scored, decider: ColumnDecider) -> None:
+        self._scored = scored
         self._decider = decider
 
     def __call__(self, material: Material) -> Opinions:
         """Score and decide."""
         events = material.events
-        texts = [text_of(event, self._scorer.packs) for event in events.events]
-        distinct = list(dict.fromkeys(texts))
-        if self._name not in material.scored:
-            material.scored[self._name] = self._scorer(distinct)
-        answers = _columns(texts, distinct, material.scored[self._name], len(self._scorer.taxonomy.names))
-        return decide(answers, events.where, events.circumstances, self._decider, self._scorer.taxonomy.names)
+        scorer = self._scored.scorer
+        answers = self._scored(events)
+        digests = frozenset({(scorer.digest, self._decider.digest)})
+        return decide(answers, events, self._decider, scorer.taxonomy.names, digests)
 
 
 def _columns(texts: list[Text], distinct: list[Text], outcomes: list[Outcome], width: int) -> Answers:
@@ -197,7 +230,7 @@ class Judged:
             results = self._judge(Chunk(records)).results
             verdicts = [result.verdict for result in results if isinstance(result, Outgoing)]
             given[start : start + len(results)] = [isinstance(result, Outgoing) for result in results]
-            columns.add(decode_verdicts(verdicts))
+            columns.add(_read_said(verdicts))
         return as_opinions(_spread(columns.columns(), given))
 
 
@@ -213,7 +246,7 @@ class Labelled:
 
     def __call__(self, material: Material) -> Opinions:
         """Repeat them."""
-        labels = material.events.labels
+        labels = material.events.labels or [None] * len(material.events)
         known: dict[str, int] = {NON_TOXIC: 0}
         places = np.array([-1 if label is None else known.setdefault(label, len(known)) for label in labels], np.int64)
         none = np.full(len(labels), -1, np.int64)
@@ -226,8 +259,3 @@ class Labelled:
             scores=np.empty((0, 0), np.uint16),
             score_names=(),
         )
-
-
-def floors_by_game(packs: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the pack of each game that has one of its own."""
-    return {game: name for game, name in packs.items() if game != "default"}

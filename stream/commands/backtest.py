@@ -1,0 +1,166 @@
+"""``chatwarden backtest``: history through a candidate model or policy, compared; limits can gate a change by it."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stream.commands import backtest_options as options
+from stream.commands.options import Config, Model, PolicyFile, Resolvers, resolver_names
+from stream.errors import LimitsExceeded
+
+if TYPE_CHECKING:
+    from stream.replay.answer.document import Document
+    from stream.replay.limits import Limits
+    from stream.replay.request import Request
+    from stream.settings import Settings
+
+app = typer.Typer(invoke_without_command=True)
+
+
+@app.callback()
+def backtest(
+    context: typer.Context,
+    *,
+    topic: options.Topic = None,
+    since: options.From = None,
+    until: options.To = None,
+    files: options.Input = None,
+    verdicts: options.Verdicts = None,
+    model: Model = None,
+    policy: PolicyFile = None,
+    baseline: options.Baseline = "recorded",
+    depth: options.Depth = None,
+    labels: options.Labels = None,
+    reviews: options.Reviews = None,
+    max_flips: options.MaxFlips = None,
+    max_newly_flagged_players: options.MaxFlaggedPlayers = None,
+    max_newly_blocked_players: options.MaxBlockedPlayers = None,
+    min_precision: options.MinPrecision = None,
+    min_recall: options.MinRecall = None,
+    min_f1: options.MinF1 = None,
+    min_auc: options.MinAuc = None,
+    report: options.Report = Path("backtest"),
+    text: options.Text = True,
+    rows: options.Rows = False,
+    resume: options.Resume = False,
+    workers: options.Workers = None,
+    shard: options.Shard = None,
+    stretch: options.StretchSize = None,
+    resolvers: Resolvers = None,
+    config: Config = None,
+) -> None:
+    """Replay history through a candidate bundle or policy, and say who would be flagged or blocked, and who no longer.
+
+    Exit codes: 0 done, limits met · 1 limits missed · 2 usage or configuration · 74 a file cannot be read or written ·
+    75 Kafka is away · 77 records were deleted before they were read · 130 interrupted (--resume goes on).
+    """
+    given = dict(locals())
+    if context.invoked_subcommand is None:
+        _backtest(given)
+
+
+@app.command()
+def merge(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="The --report folders of all shards.")],
+    *,
+    report: options.Report = Path("backtest"),
+    max_flips: options.MaxFlips = None,
+    max_newly_flagged_players: options.MaxFlaggedPlayers = None,
+    max_newly_blocked_players: options.MaxBlockedPlayers = None,
+    min_precision: options.MinPrecision = None,
+    min_recall: options.MinRecall = None,
+    min_f1: options.MinF1 = None,
+    min_auc: options.MinAuc = None,
+) -> None:
+    """Make one report of what shards did; the same, to the byte, as one run's.
+
+    Exit codes: 0 done, limits met · 1 limits missed · 2 a shard is missing or unfinished, or they do not belong
+    together · 74 a file cannot be read or written.
+    """
+    given = dict(locals())
+    from stream.replay.finish import merged, write_report
+
+    plan, where = merged(folders)
+    limits = _limits(given)
+    limits.check_labels(plan.about["truth"] == "labels")
+    _conclude(write_report(plan, where, limits, report), report)
+
+
+def _backtest(given: dict[str, Any]) -> None:
+    """Run as asked; ``given`` are the options by name."""
+    from stream.interrupts import Interrupts
+
+    with Interrupts() as interrupts:
+        # Parts are whole or not there, so a signal may end the work wherever it is.
+        document = interrupts.wait(lambda: _run(given))
+    if document is None:
+        typer.echo(f"share {given['shard']} is done; when all are: chatwarden backtest merge DIR...", err=True)
+    else:
+        _conclude(document, given["report"])
+
+
+def _run(given: dict[str, Any]) -> "Document | None":
+    """Do a share and, where it is the whole, write the report."""
+    import sys
+    import time
+
+    from stream import wiring_replay
+    from stream.replay.finish import find_parts, write_report
+    from stream.replay.run import Console, Folder, Shard, replay
+
+    settings = _settings(given)
+    request, limits, shard = _request(given), _limits(given), Shard.parse(given["shard"] or "0/1")
+    request.check_shard(shard.of)
+    job = request.job(settings)
+    limits.check_labels(job.labelled)
+    folder = Folder(given["report"])
+    asked = request.asked(job, wiring_replay.contents(job))
+    plan = folder.settle(asked, lambda: request.plan(job, asked), given["resume"] or shard.of > 1)
+    workers = given["workers"] or len(os.sched_getaffinity(0))
+    replay(job, plan, folder, shard, workers, wiring_replay.sides, Console(sys.stderr, time.monotonic))
+    if shard.of > 1:
+        return None
+    document = write_report(plan, find_parts(plan, [folder.parts]), limits, folder.path)
+    folder.clear()
+    return document
+
+
+def _conclude(document: "Document", report: Path) -> None:
+    """Say what came of it.
+
+    Raises:
+        LimitsExceeded: limits are missed.
+    """
+    from stream.replay.finish import PAGE, summary
+    from stream.replay.limits import missed
+
+    typer.echo(f"{summary(document)}\nreport: {report / PAGE}", err=True)
+    if text := missed(document["limits"]):
+        raise LimitsExceeded(text)
+
+
+def _settings(given: dict[str, Any]) -> "Settings":
+    from stream.settings import load_settings
+
+    resolvers = resolver_names(given["resolvers"])
+    overrides = {"model.bundle": given["model"], "policy.path": given["policy"], "pipeline.resolvers": resolvers}
+    return load_settings(given["config"], overrides)
+
+
+def _request(given: dict[str, Any]) -> "Request":
+    from stream.replay.request import Request
+
+    names = ("topic", "since", "until", "baseline", "depth", "labels", "reviews", "text", "rows", "stretch")
+    files, verdicts = tuple(given["files"] or ()), tuple(given["verdicts"] or ())
+    return Request(**{name: given[name] for name in names}, files=files, verdicts=verdicts)
+
+
+def _limits(given: dict[str, Any]) -> "Limits":
+    from stream.replay.limits import Flips, Limits
+
+    values = {name: given[name] for name in Limits._fields}
+    if values["max_flips"] is not None:
+        values["max_flips"] = Flips.parse(values["max_flips"])
+    return Limits(**values)

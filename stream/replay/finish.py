@@ -1,0 +1,130 @@
+"""From parts to a report: sums, one file of flips, one document, one page.  The same parts give the same bytes."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from stream.errors import ConfigError, FileError
+from stream.replay.answer.counts import Counts
+from stream.replay.answer.document import Document, build_document
+from stream.replay.answer.flips import gather_flips
+from stream.replay.answer.players import count_players
+from stream.replay.limits import Limits
+from stream.replay.parts import Parts
+from stream.replay.plan import Plan, agree, load_plan
+from stream.replay.run import Folder
+
+JSON: Final = "report.json"
+PAGE: Final = "report.html"
+FLIPS: Final = "flips.parquet"
+ROWS: Final = "rows"
+
+
+def find_parts(plan: Plan, folders: list[Parts]) -> dict[int, Parts]:
+    """Return where each part of a plan is.
+
+    Raises:
+        ConfigError: some are in none of the folders.
+    """
+    where: dict[int, Parts] = {}
+    for stretch in plan.stretches:
+        holder = next((parts for parts in folders if parts.has(stretch.number)), None)
+        if holder is not None:
+            where[stretch.number] = holder
+    missing = [str(stretch.number) for stretch in plan.stretches if stretch.number not in where]
+    if missing:
+        some = ", ".join(missing[:10])
+        raise ConfigError(
+            f"{len(missing)} of {len(plan.stretches)} parts are missing ({some} …); finish every shard first"
+        )
+    return where
+
+
+def merged(folders: list[Path]) -> tuple[Plan, dict[int, Parts]]:
+    """Return the plan that shards share, and where its parts are.
+
+    Raises:
+        ConfigError: a folder holds no plan, plans differ, or parts are missing.
+    """
+    found = [Folder(folder) for folder in folders]
+    plans = []
+    for folder in found:
+        plan = load_plan(folder.plan)
+        if plan is None:
+            raise ConfigError(f"{folder.path} holds no unfinished run with a plan")
+        plans.append(plan)
+    for folder, plan in zip(found, plans, strict=True):
+        agree(plans[0], plan.asked, folder.path)
+        if plan != plans[0]:
+            raise ConfigError(
+                f"{folder.path} saw another span of the topic than {folders[0]} (records were deleted in between); "
+                "choose --from within what is kept"
+            )
+    return plans[0], find_parts(plans[0], [folder.parts for folder in found])
+
+
+def write_report(plan: Plan, where: Mapping[int, Parts], limits: Limits, report: Path) -> Document:
+    """Write ``report.json``, ``report.html`` and ``flips.parquet``, and ``rows/`` where rows were kept.
+
+    Raises:
+        FileError: a part cannot be read, or the report not be written.
+    """
+    counts = Counts()
+    for number, parts in where.items():
+        counts.add(parts.counts(number))
+    try:
+        report.mkdir(parents=True, exist_ok=True)
+        sample = gather_flips(_paths(where, "flips.parquet"), report / FLIPS)
+        document = build_document(plan.about, counts, count_players(_paths(where, "players.parquet")), sample)
+        document["limits"] = limits.checked(document)
+        _keep_rows(where, report / ROWS)
+        _write(report / JSON, msgspec.json.format(msgspec.json.encode(document)) + b"\n")
+        _write(report / PAGE, _page(document).encode())
+    except OSError as exc:
+        raise FileError(f"cannot write {report}: {exc.strerror}") from exc
+    return document
+
+
+def _page(document: Document) -> str:
+    from stream.replay.report.page import render
+
+    return render(document)
+
+
+def _paths(where: Mapping[int, Parts], suffix: str) -> list[Path]:
+    return [parts.path(number, suffix) for number, parts in where.items()]
+
+
+def _keep_rows(where: Mapping[int, Parts], folder: Path) -> None:
+    for number, parts in where.items():
+        rows = parts.path(number, "rows.parquet")
+        if rows.exists():
+            folder.mkdir(exist_ok=True)
+            shutil.copyfile(rows, folder / f"{number:06d}.parquet")
+
+
+def _write(path: Path, data: bytes) -> None:
+    unfinished = path.with_suffix(path.suffix + ".unfinished")
+    unfinished.write_bytes(data)
+    unfinished.replace(path)
+
+
+def summary(document: Document) -> str:
+    """Return the answer in a few lines of text."""
+    totals: dict[str, Any] = document["totals"]
+    players: dict[str, Any] = document["players"]
+    share = totals["flip_share"] or 0
+    lines = [
+        f"{totals['compared']:,} of {totals['events']:,} events compared; {totals['flips']:,} flips ({share:.2%}): "
+        f"{totals['stricter']:,} stricter, {totals['milder']:,} milder",
+        f"players: {players['newly_flagged']:,} newly flagged, {players['no_longer_flagged']:,} no longer; "
+        f"{players['newly_blocked']:,} newly blocked, {players['no_longer_blocked']:,} no longer",
+    ]
+    if document["quality"]:
+        for side in ("baseline", "candidate"):
+            q = document["quality"][side]
+            lines.append(f"{side}: precision {q['precision']}, recall {q['recall']}, F1 {q['f1']}, AUC {q['auc']}")
+    return "\n".join(lines)

@@ -1,0 +1,76 @@
+"""A job: what is replayed, how deep, and compared with what.  Plain values, so that any process can do a share."""
+
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Self, get_args
+
+from stream.errors import ConfigError
+from stream.replay.history.topic import TopicAddress
+from stream.replay.parts import Kept
+from stream.settings import Settings
+
+Depth = Literal["redecide", "rescore", "full"]
+BaselineKind = Literal["recorded", "bundle", "policy", "labels"]
+
+
+class Baseline(NamedTuple):
+    """What the candidate is compared with; ``name`` is a folder, file, field or list of files, by kind."""
+
+    kind: BaselineKind = "recorded"
+    name: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``recorded[:FILES]``, ``bundle:DIR``, ``policy:FILE`` or ``labels:FIELD``.
+
+        Raises:
+            ConfigError: it is none of them.
+        """
+        kind, _, name = text.partition(":")
+        for known in get_args(BaselineKind):
+            if kind == known and bool(name or kind == "recorded"):
+                return cls(known, name)
+        raise ConfigError(f"--baseline {text}: give recorded, recorded:FILES, bundle:DIR, policy:FILE or labels:FIELD")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Everything that decides what comes out.
+
+    ``settings`` are the candidate's: its bundle, policy, packs and resolvers.  ``verdicts_alone``: history itself is
+    recorded verdicts, without the events.
+    """
+
+    settings: Settings
+    depth: Depth
+    baseline: Baseline
+    topic: TopicAddress | None = None
+    """The topic that history is in; None for files."""
+    verdict_topic: TopicAddress | None = None
+    """The topic that recorded verdicts are in; None for files, or when nobody asks for them."""
+    verdicts_alone: bool = False
+    label: str | None = None
+    reviews: str | None = None
+    kept: Kept = field(default_factory=Kept)
+
+    def check(self) -> None:
+        """Refuse what cannot be had.
+
+        Raises:
+            ConfigError: the parts of the job contradict each other; says what to change.
+        """
+        if self.verdicts_alone and self.depth != "redecide":
+            raise ConfigError(f"--depth {self.depth} needs the events; recorded verdicts carry no text to score")
+        if self.verdicts_alone and self.label is not None:
+            raise ConfigError("labels are a field of the events; recorded verdicts alone have none (--reviews has)")
+        if self.baseline.kind == "bundle" and self.depth == "redecide":
+            raise ConfigError("--baseline bundle: scores texts; ask for --depth rescore")
+
+    @property
+    def needs_recorded(self) -> bool:
+        """Whether recorded verdicts take part."""
+        return self.depth == "redecide" or self.baseline.kind == "recorded"
+
+    @property
+    def labelled(self) -> bool:
+        """Whether labels say what is true; else the baseline does."""
+        return self.label is not None or self.reviews is not None

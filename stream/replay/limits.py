@@ -1,0 +1,88 @@
+"""Limits: what a change may do at most, and must reach at least, so that history can gate it."""
+
+from typing import Any, NamedTuple, Self
+
+from stream.errors import ConfigError
+
+Document = dict[str, Any]
+
+
+class Flips(NamedTuple):
+    """Most flips: a number of events, or a share of those compared."""
+
+    number: int | None
+    share: float | None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``250`` or ``0.5%``.
+
+        Raises:
+            ConfigError: it is neither.
+        """
+        try:
+            if text.endswith("%"):
+                return cls(None, float(text[:-1]) / 100)
+            return cls(int(text.replace(",", "").replace("_", "")), None)
+        except ValueError as exc:
+            raise ConfigError(f"--max-flips {text}: give a number of events (250) or a share of them (0.5%)") from exc
+
+
+class Limits(NamedTuple):
+    """None means no limit."""
+
+    max_flips: Flips | None = None
+    max_newly_flagged_players: int | None = None
+    max_newly_blocked_players: int | None = None
+    min_precision: float | None = None
+    min_recall: float | None = None
+    min_f1: float | None = None
+    min_auc: float | None = None
+
+    def check_labels(self, labelled: bool) -> None:  # noqa: FBT001 - a fact, not a mode
+        """Refuse limits on quality where nothing says what is true.
+
+        Raises:
+            ConfigError: labels or reviews are needed.
+        """
+        quality = {name: value for name, value in self._asdict().items() if name.startswith("min_")}
+        asked = [name for name, value in quality.items() if value is not None]
+        if asked and not labelled:
+            option = asked[0].replace("_", "-")
+            raise ConfigError(f"--{option} needs to know what is true: give --labels FIELD, --reviews or labels:FIELD")
+
+    def checked(self, document: Document) -> list[Document]:
+        """Return each limit that was given, with what was found and whether it is met."""
+        found: list[Document] = []
+        players = document["players"]
+        totals = document["totals"]
+        if self.max_flips is not None:
+            by_share = self.max_flips.share is not None
+            limit, value = (
+                (self.max_flips.share, totals["flip_share"]) if by_share else (self.max_flips.number, totals["flips"])
+            )
+            found.append(_at_most("max_flips", limit or 0, value or 0))
+        for name, key in (
+            ("max_newly_flagged_players", "newly_flagged"),
+            ("max_newly_blocked_players", "newly_blocked"),
+        ):
+            limit = getattr(self, name)
+            if limit is not None:
+                found.append(_at_most(name, limit, players[key]))
+        for name in ("precision", "recall", "f1", "auc"):
+            limit = getattr(self, f"min_{name}")
+            if limit is not None:
+                value = (document["quality"] or {}).get("candidate", {}).get(name)
+                met = value is not None and value >= limit
+                found.append({"name": f"min_{name}", "limit": limit, "found": value, "met": met})
+        return found
+
+
+def _at_most(name: str, limit: float, value: float) -> Document:
+    return {"name": name, "limit": limit, "found": value, "met": value <= limit}
+
+
+def missed(checked: list[Document]) -> str | None:
+    """Describe the limits that are missed; None when all are met."""
+    lines = [f"{each['name']}: {each['found']} (limit {each['limit']})" for each in checked if not each["met"]]
+    return "limits missed: " + "; ".join(lines) if lines else None

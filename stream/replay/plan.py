@@ -1,0 +1,139 @@
+"""A plan: the stretches of a job, fixed once, so that whoever resumes or shares it does the same."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from stream.errors import ConfigError, FileError
+from stream.replay.history.files import cut_files
+from stream.replay.history.stretch import Stretch, cut
+from stream.replay.history.tables import Span
+from stream.replay.history.topic import TopicAddress, spans
+
+FORMAT: Final = 1
+MARGIN_BEFORE_MS: Final = 3_600_000
+"""Verdicts are looked for from this long before the span on: clocks of producers differ."""
+MARGIN_AFTER_MS: Final = 86_400_000
+"""… and to this long after it: a worker may have been behind."""
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """``asked`` is what the user asked for, ``about`` what a report says of it; ``verdicts`` are to be read first."""
+
+    asked: dict[str, Any]
+    about: dict[str, Any]
+    stretches: list[Stretch]
+    verdicts: list[Stretch]
+    format: int = FORMAT
+
+    @property
+    def topic_spans(self) -> dict[int, Span]:
+        """Offsets by partition, from the first stretch's start to the last one's end."""
+        return spans_of(self.stretches)
+
+
+def spans_of(stretches: Sequence[Stretch]) -> dict[int, Span]:
+    """Return, by partition, the offsets that stretches lie in."""
+    found: dict[int, Span] = {}
+    for stretch in stretches:
+        known = found.get(stretch.partition, Span(stretch.start, stretch.end))
+        found[stretch.partition] = Span(min(known.start, stretch.start), max(known.end, stretch.end))
+    return found
+
+
+class TimeRange(msgspec.Struct, frozen=True):
+    """Broker timestamps in ms; None is open."""
+
+    start_ms: int | None = None
+    end_ms: int | None = None
+
+    def widened(self) -> "TimeRange":
+        """Return the range in which the verdicts about its events are looked for."""
+        start = None if self.start_ms is None else max(0, self.start_ms - MARGIN_BEFORE_MS)
+        end = None if self.end_ms is None else self.end_ms + MARGIN_AFTER_MS
+        return TimeRange(start, end)
+
+
+def cut_topic(address: TopicAddress, times: TimeRange, size: int) -> list[Stretch]:
+    """Cut a time range of a topic into stretches, partition by partition.
+
+    Raises:
+        ConfigError: the topic does not exist.
+        TransportError: Kafka is away.
+    """
+    stretches: list[Stretch] = []
+    for partition, span in spans(address, times.start_ms, times.end_ms).items():
+        stretches += cut(address.topic, partition, span, size, len(stretches))
+    return stretches
+
+
+def cut_history(topic: TopicAddress | None, times: TimeRange, files: Sequence[str], size: int) -> list[Stretch]:
+    """Cut what history there is; raises as ``cut_topic`` and ``cut_files``."""
+    return cut_files(files, size) if topic is None else cut_topic(topic, times, size)
+
+
+def shares(stretches: Sequence[Stretch], count: int) -> list[list[Stretch]]:
+    """Part stretches into ``count`` runs of neighbours of about equal weight; some may be empty."""
+    total = sum(stretch.weight for stretch in stretches)
+    found: list[list[Stretch]] = [[] for _ in range(count)]
+    before = 0
+    for stretch in stretches:
+        middle = before + stretch.weight / 2
+        found[min(count - 1, int(middle * count / max(1, total)))].append(stretch)
+        before += stretch.weight
+    return found
+
+
+def by_partition(stretches: Sequence[Stretch], count: int) -> list[list[Stretch]]:
+    """Part stretches into ``count`` lists; a partition stays in one, in order, so that later records come later."""
+    found: list[list[Stretch]] = [[] for _ in range(count)]
+    for stretch in stretches:
+        found[stretch.partition % count].append(stretch)
+    return found
+
+
+def save_plan(path: Path, plan: Plan) -> None:
+    """Write a plan; equal plans give equal bytes.
+
+    Raises:
+        FileError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(".unfinished")
+        unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(plan, order="sorted")))
+        unfinished.replace(path)
+    except OSError as exc:
+        raise FileError(f"cannot write {path}: {exc.strerror}") from exc
+
+
+def load_plan(path: Path) -> Plan | None:
+    """Read a plan; None where there is none.
+
+    Raises:
+        FileError: it cannot be read.
+        ConfigError: it is another version's.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Plan)
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        raise FileError(f"cannot read {path}: {exc.strerror}") from exc
+    except msgspec.MsgspecError as exc:
+        raise ConfigError(f"{path} is no plan of this version ({exc}); give another --report folder") from exc
+
+
+def agree(plan: Plan, asked: dict[str, Any], where: Path) -> None:
+    """Refuse to go on with a plan that was made for something else.
+
+    Raises:
+        ConfigError: names what differs.
+    """
+    differing = sorted(key for key in plan.asked.keys() | asked.keys() if plan.asked.get(key) != asked.get(key))
+    if differing:
+        raise ConfigError(
+            f"{where} holds a run with another {', '.join(differing)}; resume it with the same, or give another folder"
+        )

@@ -1,0 +1,131 @@
+"""The page: what a trust-and-safety lead reads before a change goes live.  One file, nothing loaded from elsewhere."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from schemas.verdict import ACTIONS
+from stream.replay.report import plots
+
+Document = dict[str, Any]
+
+TEMPLATE: Final = "page.html"
+MOST_SWEEPS: Final = 12
+
+
+def render(document: Document) -> str:
+    """Return the page of an answer."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"count": _count, "percent": _percent, "figure": _figure}
+    return environment.get_template(TEMPLATE).render(
+        d=document,
+        actions=ACTIONS,
+        breakdowns=_breakdowns(document),
+        sweeps=_sweeps(document),
+        frontier=_frontier(document),
+        met=all(limit["met"] for limit in document["limits"]),
+        sources=_sources(document),
+    )
+
+
+def _breakdowns(document: Document) -> list[Document]:
+    titles = {
+        "by_category": "By category",
+        "by_game": "By game",
+        "by_channel_kind": "By channel",
+        "by_language": "By language",
+    }
+    flips = document["flips"]
+    return [
+        {"title": title, "plot": plots.flips(flips[key]), "rows": flips[key][: plots.MOST_BARS]}
+        for key, title in titles.items()
+    ]
+
+
+def _sweeps(document: Document) -> list[Document]:
+    """Return a plot per category, those that score most often first."""
+    sides: dict[str, dict[str, list[Document]]] = document["sweeps"]
+    weights: dict[str, int] = {}
+    for curves in sides.values():
+        for category, points in curves.items():
+            weights[category] = max(weights.get(category, 0), sum(point["events"] for point in points))
+    weights.pop("any", None)
+    chosen = sorted(weights, key=lambda category: (-weights[category], category))[:MOST_SWEEPS]
+    drawn = [
+        (
+            category,
+            plots.sweep(category, {side: curves[category] for side, curves in sides.items() if category in curves}),
+        )
+        for category in chosen
+    ]
+    return [{"category": category, "plot": plot} for category, plot in drawn if plot is not None]
+
+
+def _frontier(document: Document) -> str | None:
+    curves = {side: sweeps["any"] for side, sweeps in document["sweeps"].items() if "any" in sweeps}
+    points: dict[str, tuple[float, float] | None] = {}
+    if document["quality"]:
+        for side in ("baseline", "candidate"):
+            quality = document["quality"][side]
+            labelled = sum(quality[key] for key in ("hits", "false_alarms", "misses", "rest"))
+            if labelled and quality["recall"] is not None:
+                points[side] = ((quality["hits"] + quality["false_alarms"]) / labelled, quality["recall"])
+    else:
+        points["candidate"] = _against_baseline(document)
+    return plots.frontier(curves, points)
+
+
+def _against_baseline(document: Document) -> tuple[float, float] | None:
+    """Return the share that the candidate acts upon, and how much of the baseline's it catches."""
+    table = document["actions"]
+    compared = document["totals"]["compared"]
+    ought = sum(table[before][after] for before in ("flag", "block") for after in ACTIONS)
+    caught = sum(table[before][after] for before in ("flag", "block") for after in ("flag", "block"))
+    acted = sum(table[before][after] for before in ACTIONS for after in ("flag", "block"))
+    return (acted / compared, caught / ought) if compared and ought else None
+
+
+def _sources(document: Document) -> Document:
+    """Say in words where history came from and what stands against what."""
+    history = document["history"]
+    if "topic" in history:
+        span = f"from {history['from'] or 'the oldest record kept'} to {history['to'] or 'the newest then'}"
+        where = f"topic {history['topic']}, {span}, {len(history['partitions'])} partitions"
+    else:
+        files = history["files"]
+        where = files[0] if len(files) == 1 else f"{len(files)} files, {files[0]} to {files[-1]}"
+    depth = {
+        "redecide": "the candidate policy over the scores as recorded",
+        "rescore": "every message scored again by the candidate",
+        "full": "every message through the live code, whole",
+    }[document["depth"]]
+    kind, name = document["baseline"]["kind"], document["baseline"]["name"]
+    baseline = {
+        "recorded": "the verdicts as recorded",
+        "bundle": f"bundle {name}, under the candidate's policy",
+        "policy": f"policy {name}, over the same scores",
+        "labels": f"the labels in metadata.{name}",
+    }[kind]
+    candidate = f"bundle {document['candidate']['bundle']}, policy {document['candidate']['policy']}"
+    return {"where": where, "depth": depth, "baseline": baseline, "candidate": candidate}
+
+
+def _count(number: float) -> str:
+    return f"{number:,}"
+
+
+def _percent(share: float | None) -> str:
+    if share is None:
+        return "–"
+    return f"{share:.2%}" if share < 0.1 else f"{share:.1%}"
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

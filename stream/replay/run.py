@@ -1,0 +1,142 @@
+"""A run from plan to report, resumable at every stretch."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple, Self, TextIO
+
+from stream.errors import ConfigError, FileError
+from stream.replay.crew import compare_task, do, verdict_task
+from stream.replay.history.stretch import Stretch
+from stream.replay.job import Job
+from stream.replay.parts import Parts
+from stream.replay.plan import Plan, agree, by_partition, load_plan, save_plan, shares, spans_of
+from stream.replay.progress import Meter
+from stream.replay.work import Cast, Desk
+
+WORK: Final = "work"
+PLAN: Final = "plan.json"
+PARTS: Final = "parts"
+TIMING: Final = "timing.json"
+
+
+class Shard(NamedTuple):
+    """Which share of a plan a run does; ``number`` counts from 0."""
+
+    number: int = 0
+    of: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``i/N``, i from 0.
+
+        Raises:
+            ConfigError: it is not that.
+        """
+        number, _, count = text.partition("/")
+        if number.isdecimal() and count.isdecimal() and int(number) < int(count):
+            return cls(int(number), int(count))
+        raise ConfigError(f"--shard {text}: give i/N with i from 0 to N-1, as in 0/4")
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A report's folder, with the work that leads to it."""
+
+    path: Path
+
+    @property
+    def work(self) -> Path:
+        """Plan, parts and recorded verdicts; removed when the report is there."""
+        return self.path / WORK
+
+    @property
+    def plan(self) -> Path:
+        """The plan's file."""
+        return self.work / PLAN
+
+    @property
+    def parts(self) -> Parts:
+        """The parts."""
+        return Parts(self.work / PARTS)
+
+    def settle(self, asked: dict[str, object], make: Callable[[], Plan], resume: bool) -> Plan:  # noqa: FBT001 - as given on the command line
+        """Return the plan: the one that is there, to be resumed, or a new one.
+
+        Raises:
+            ConfigError: there is one and nobody asked to resume it, or it is about something else.
+        """
+        found = load_plan(self.plan)
+        if found is None:
+            made = make()
+            save_plan(self.plan, made)
+            found = load_plan(self.plan) or made
+        elif not resume:
+            raise ConfigError(
+                f"{self.path} holds an unfinished run; --resume goes on with it, or give another --report"
+            )
+        agree(found, json.loads(json.dumps(asked)), self.path)
+        return found
+
+    def clear(self) -> None:
+        """Remove the work.
+
+        Raises:
+            FileError: it cannot be removed.
+        """
+        try:
+            shutil.rmtree(self.work)
+        except OSError as exc:
+            raise FileError(f"cannot remove {self.work}: {exc.strerror}") from exc
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """Where progress goes, and a clock in seconds."""
+
+    output: TextIO
+    clock: Callable[[], float]
+
+
+def replay(job: Job, plan: Plan, folder: Folder, shard: Shard, workers: int, cast: Cast, console: Console) -> None:
+    """Do what is left of a share of the plan, in ``workers`` processes.
+
+    Raises:
+        ConfigError, FileError, TransportError, DataLost: as the work; parts that are whole stay.
+        Interrupted: likewise.
+    """
+    mine = shares(plan.stretches, shard.of)[shard.number]
+    left = [stretch for stretch in mine if not folder.parts.has(stretch.number)]
+    desk = Desk(job, folder.parts.folder, folder.work / f"recorded-{shard.number}-of-{shard.of}", spans_of(mine))
+    desk.parts.mkdir(parents=True, exist_ok=True)
+    timing: dict[str, object] = {}
+    if left and plan.verdicts:
+        timing["recorded"] = _index(desk, plan.verdicts, workers, console)
+    meter = _meter(console, "events", mine, left)
+    do(compare_task(desk, cast), shares(left, workers), meter.done)
+    timing["events"] = _finished(meter)
+    (folder.path / TIMING).write_text(json.dumps({"workers": workers, **timing}, indent=1) + "\n", encoding="utf-8")
+
+
+def _index(desk: Desk, verdicts: list[Stretch], workers: int, console: Console) -> dict[str, object]:
+    """Put the recorded verdicts where events will look for them."""
+    store = desk.store()
+    store.table.prepare()
+    left = [stretch for stretch in verdicts if not store.has(stretch.number)]
+    meter = _meter(console, "recorded verdicts", verdicts, left)
+    do(verdict_task(desk), by_partition(left, workers), meter.done)
+    store.table.seal()
+    return _finished(meter)
+
+
+def _meter(console: Console, phase: str, stretches: list[Stretch], left: list[Stretch]) -> Meter:
+    total = sum(stretch.weight for stretch in stretches)
+    return Meter(console.output, console.clock, phase, total, total - sum(stretch.weight for stretch in left))
+
+
+def _finished(meter: Meter) -> dict[str, object]:
+    """Say what a phase came to; return it for the file of timings."""
+    meter.finish()
+    return {"count": meter.events, "seconds": round(meter.seconds, 3)}

@@ -1,0 +1,102 @@
+"""One process's share: stretch after stretch, read, judged by both sides, compared, kept."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from stream.replay.answer.counts import Truth, count
+from stream.replay.history.events import Labelling, read_events, read_verdicts
+from stream.replay.history.files import FileReader
+from stream.replay.history.known_events import read_known_events
+from stream.replay.history.store import RecordedStore
+from stream.replay.history.stretch import HistoryReader, Stretch
+from stream.replay.history.tables import ByEventId, ByOrigin, Span
+from stream.replay.history.topic import TopicAddress, TopicReader
+from stream.replay.job import Job
+from stream.replay.judging.sides import Material, Side
+from stream.replay.parts import Comparison, Parts
+
+
+class Sides(NamedTuple):
+    """Who is compared, and where true categories come from."""
+
+    baseline: Side
+    candidate: Side
+    labelling: Labelling
+
+
+Cast = Callable[[Job], Sides]
+"""Builds the sides of a job; a function of a module, since processes pass it on by name."""
+Done = Callable[[Stretch, int], None]
+"""Told of each stretch that is kept, with its events."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where a share of a job is done: folders for parts and for recorded verdicts, and the spans it is about."""
+
+    job: Job
+    parts: Path
+    recorded: Path
+    spans: dict[int, Span]
+
+    def store(self) -> RecordedStore:
+        """Return the recorded verdicts of this share."""
+        topic = self.job.topic
+        table = ByEventId(self.recorded) if topic is None else ByOrigin(self.recorded, topic.topic, self.spans)
+        return RecordedStore(self.recorded, table)
+
+
+def keep_verdicts(desk: Desk, stretches: Sequence[Stretch], done: Done) -> None:
+    """Read recorded verdicts and put them where their events will look for them.
+
+    Raises:
+        FileError, TransportError, DataLost: as the reader.
+    """
+    store = desk.store()
+    with _reading(desk.job.verdict_topic) as reader:
+        for stretch in stretches:
+            done(stretch, store.keep(stretch.number, reader.read(stretch)))
+
+
+def compare(desk: Desk, cast: Cast, stretches: Sequence[Stretch], done: Done) -> None:
+    """Compare stretch by stretch, and keep a part of each.
+
+    Raises:
+        ConfigError: a model or policy cannot be used.
+        FileError, TransportError, DataLost: as the reader.
+    """
+    sides = cast(desk.job)
+    parts = Parts(desk.parts)
+    store = desk.store() if desk.job.needs_recorded and not desk.job.verdicts_alone else None
+    with _reading(desk.job.topic) as reader:
+        for stretch in stretches:
+            material = _material(desk.job, store, sides.labelling, reader, stretch)
+            candidate, baseline = sides.candidate(material), sides.baseline(material)
+            compared = Comparison(material.events, baseline, candidate)
+            truth = Truth.by_labels(material.events.labels) if desk.job.labelled else Truth.by_opinions(baseline)
+            parts.keep(stretch.number, compared, count(material.events, baseline, candidate, truth), desk.job.kept)
+            done(stretch, len(material.events))
+
+
+def _material(
+    job: Job, store: RecordedStore | None, labelling: Labelling, reader: HistoryReader, stretch: Stretch
+) -> Material:
+    batches = reader.read(stretch)
+    if job.verdicts_alone:
+        return Material(*read_verdicts(batches, labelling))
+    if store is not None and isinstance(store.table, ByOrigin) and job.depth == "redecide":
+        return Material(*read_known_events(batches, labelling, store, store.table))
+    events = read_events(batches, labelling)
+    return Material(events, store.find(events) if store is not None else None)
+
+
+@contextmanager
+def _reading(topic: TopicAddress | None) -> Iterator[HistoryReader]:
+    reader: HistoryReader = FileReader() if topic is None else TopicReader(topic)
+    try:
+        yield reader
+    finally:
+        reader.close()

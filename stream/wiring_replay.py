@@ -1,0 +1,121 @@
+"""The composition root of a replay: a job to the sides that are compared.  Part of ``stream.wiring``.
+
+Caches shared with the live workers take no part: history neither heats nor trusts them.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from model.bundle import bundle_digest
+from model.policy_columns import ColumnDecider
+from model.rules import OTHER_GAMES
+from stream import wiring
+from stream.replay.history.events import Labelling
+from stream.replay.history.reviews import file_digest, read_reviews
+from stream.replay.job import Job
+from stream.replay.judging.floors import Floors
+from stream.replay.judging.sides import (
+    REPLAYED_AT,
+    Judged,
+    Labelled,
+    Recorded,
+    Redecided,
+    Rescored,
+    Scored,
+    Side,
+)
+from stream.replay.work import Sides
+from stream.settings import RedisSettings, Settings
+
+REMEMBERED: Final = 300_000
+"""Texts whose answers a process remembers between stretches (about 300 bytes each)."""
+
+
+def sides(job: Job) -> Sides:
+    """Build both sides.
+
+    Raises:
+        ConfigError: a bundle, pack or policy cannot be used.
+    """
+    reviews = read_reviews(job.reviews) if job.reviews is not None else None
+    labelling = Labelling(job.label, reviews)
+    if job.depth == "redecide":
+        return Sides(_baseline(job, None), _redecided(job.settings), labelling)
+    if job.depth == "full":
+        judge = wiring.judge(_uncached(job.settings), lambda: REPLAYED_AT)
+        return Sides(_baseline(job, None), Judged(judge, job.settings.pipeline.chunk_size), labelling)
+    scored = _scored(job.settings)
+    return Sides(_baseline(job, scored), Rescored(scored, _decider(job.settings, scored)), labelling)
+
+
+def _baseline(job: Job, scored: Scored | None) -> Side:
+    kind, name = job.baseline
+    if kind == "recorded":
+        return Recorded()
+    if kind == "labels":
+        return Labelled()
+    if kind == "bundle":
+        settings = _changed(job.settings, "model", bundle=Path(name))
+        own = _scored(settings)
+        return Rescored(own, _decider(settings, own))
+    settings = _changed(job.settings, "policy", path=Path(name))
+    if job.depth == "redecide":
+        return _redecided(settings)
+    shared = scored or _scored(settings)
+    return Rescored(shared, _decider(settings, shared))
+
+
+def _changed(settings: Settings, section: str, **values: object) -> Settings:
+    changed = getattr(settings, section).model_copy(update=values)
+    return settings.model_copy(update={section: changed})
+
+
+def _uncached(settings: Settings) -> Settings:
+    """Leave the caches out, and let nothing pass unscored."""
+    alone = _changed(settings, "pipeline", memory_size=0, classifier_down="hold")
+    return alone.model_copy(update={"redis": RedisSettings()})
+
+
+def _scored(settings: Settings) -> Scored:
+    return Scored(wiring.scorer(_uncached(settings)), 0 if _on_gpu(settings) else REMEMBERED)
+
+
+def _on_gpu(settings: Settings) -> bool:
+    """Whether a score may depend on its batch in the last bit, so that nothing may pass from stretch to stretch."""
+    import torch
+
+    return settings.model.device != "cpu" and torch.cuda.is_available()
+
+
+def _decider(settings: Settings, scored: Scored) -> ColumnDecider:
+    taxonomy = scored.scorer.taxonomy
+    return ColumnDecider(wiring.decider(settings, taxonomy), taxonomy)
+
+
+def _redecided(settings: Settings) -> Redecided:
+    """Build what needs no network; the bundle says only which categories there are."""
+    parts = wiring.load_parts(settings)
+    known = parts.taxonomy
+    by_game = {game: name for game, name in settings.policy.packs.items() if game != OTHER_GAMES}
+    decider = ColumnDecider(wiring.decider(settings, known), known)
+    return Redecided(decider, known, Floors(parts.packs, by_game, known))
+
+
+def contents(job: Job) -> dict[str, str]:
+    """Return digests of what a job names (bundles, packs, policies, reviews), to tell whether it is still the same.
+
+    Raises:
+        ConfigError: one of them cannot be read.
+    """
+    settings = job.settings
+    parts = wiring.load_parts(settings)
+    found = {"bundle": bundle_digest(parts.bundle), "policy": wiring.decider(settings, parts.taxonomy).digest}
+    found |= {f"pack {name}": pack.digest for name, pack in parts.packs.items()}
+    kind, name = job.baseline
+    if kind == "bundle":
+        found["baseline"] = bundle_digest(wiring.load_parts(_changed(settings, "model", bundle=Path(name))).bundle)
+    if kind == "policy":
+        found["baseline"] = wiring.decider(_changed(settings, "policy", path=Path(name)), parts.taxonomy).digest
+    if job.reviews is not None:
+        found["reviews"] = file_digest(job.reviews)
+    return found

@@ -1,0 +1,44 @@
+"""A chat log made up from a seed: events with games, channels, languages, labels, and many repeated lines."""
+
+import json
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+GAMES: Final = ("arena", "tanks", "farm")
+CHANNELS: Final = ("all", "team", "party", "whisper", None)
+LANGS: Final = ("en", "de-DE", "pt-BR", None)
+_PLAIN: Final = (
+    "mid gg wp push care b top bot jungle rush tank heal ult report team why go back stop feeding nice shot sorry lag "
+    "wait ready invite guild please thanks carry win lose again"
+)
+_BAD: Final = frozenset({"noob", "trash", "idiot", "rotten", "useless", "garbage"})
+_WORDS: Final = (*_PLAIN.split(), *sorted(_BAD))
+_START: Final = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def lines(count: int, seed: int = 1) -> Iterator[bytes]:
+    """Yield events as JSON; about half of the texts repeat earlier ones, and one in 500 lines is broken."""
+    rng = random.Random(seed)
+    common = [" ".join(rng.choices(_WORDS, k=rng.randint(1, 3))) for _ in range(400)]
+    for number in range(count):
+        if rng.random() < 0.002:
+            yield b'{"event_id": "broken'
+            continue
+        text = rng.choice(common) if rng.random() < 0.5 else " ".join(rng.choices(_WORDS, k=rng.randint(3, 9)))
+        bad = bool(_BAD & set(text.split())) ^ (rng.random() < 0.05)
+        event = {
+            "event_id": f"e{seed}-{number}",
+            "player_id": f"p{int(rng.paretovariate(0.6)) % 5_000}",
+            "channel_id": f"c{rng.randrange(200)}",
+            "text": text,
+            "sent_at": (_START + timedelta(milliseconds=40 * number)).isoformat().replace("+00:00", "Z"),
+            "game_id": rng.choice(GAMES),
+            "metadata": {"label": "insult" if bad else "non_toxic"},
+        }
+        if (channel := rng.choice(CHANNELS)) is not None:
+            event["channel_kind"] = channel
+        if (lang := rng.choice(LANGS)) is not None:
+            event["lang"] = lang
+        yield json.dumps(event).encode()

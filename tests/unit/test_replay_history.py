@@ -1,0 +1,213 @@
+"""Where history comes from: stretches, files, recorded verdicts and the tables that lead to them."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyarrow import parquet
+
+from model.policy_columns import GRID
+from stream.errors import ConfigError, FileError
+from stream.replay.history.events import Events
+from stream.replay.history.files import FileReader, cut_files, expand
+from stream.replay.history.recorded import RecordedColumns, Said, VerdictReader
+from stream.replay.history.reviews import read_reviews
+from stream.replay.history.store import RecordedStore
+from stream.replay.history.stretch import RawBatch, Stretch, cut
+from stream.replay.history.tables import ByEventId, ByOrigin, Span
+from stream.replay.plan import by_partition, shares
+
+
+def a_verdict(
+    event_id: str, *, offset: int | None = None, topic: str = "t", score: float = 0.5, **changes: object
+) -> bytes:
+    document = {
+        "event_id": event_id,
+        "player_id": "p",
+        "game_id": "g",
+        "action": "flag",
+        "category": "insult",
+        "severity": 2,
+        "resolved_by": "classifier",
+        "scorer": "a" * 32,
+        "policy": "b" * 32,
+        "scores": {"non_toxic": 1 - score, "insult": score},
+        "matches": [],
+        "origin": None if offset is None else {"topic": topic, "partition": 0, "offset": offset},
+    }
+    return json.dumps(document | changes).encode()
+
+
+def batch(values: list[bytes | None], start: int = 0) -> RawBatch:
+    return RawBatch("t", 0, np.arange(start, start + len(values), dtype=np.int64), values)
+
+
+def some_events(ids: list[str]) -> Events:
+    from stream.replay.history.events import Detail
+
+    positions = np.arange(len(ids), dtype=np.int64)
+    zeros = np.zeros(len(ids), np.int64)
+    return Events(
+        "t", zeros, positions, zeros, [], lambda chosen: [Detail(ids[i], "p", None) for i in chosen], [], [], Counter()
+    )
+
+
+@given(st.integers(0, 50), st.integers(0, 60), st.integers(1, 12))
+def test_a_span_is_cut_whole_and_at_the_same_places(start: int, length: int, size: int) -> None:
+    stretches = cut("t", 3, (start, start + length), size, 7)
+    covered = [offset for stretch in stretches for offset in range(stretch.start, stretch.end)]
+    assert covered == list(range(start, start + length))
+    assert all(stretch.start % size == 0 for stretch in stretches[1:])
+    assert [stretch.number for stretch in stretches] == list(range(7, 7 + len(stretches)))
+
+
+@given(st.lists(st.integers(0, 40), max_size=20), st.integers(1, 6))
+def test_shares_keep_everything_in_order(weights: list[int], count: int) -> None:
+    stretches = [Stretch(i, "t", i % 3, 0, weight, weight) for i, weight in enumerate(weights)]
+    assert [stretch for share in shares(stretches, count) for stretch in share] == stretches
+    parted = by_partition(stretches, count)
+    assert sorted(stretch for share in parted for stretch in share) == stretches
+    for share in parted:
+        assert share == sorted(share)
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(st.binary(max_size=9).filter(lambda line: b"\n" not in line), max_size=30), st.sampled_from([b"", b"\n"])
+)
+def test_lines_are_read_once_wherever_a_file_is_cut(
+    tmp_path_factory: pytest.TempPathFactory, found: list[bytes], end: bytes
+) -> None:
+    path = tmp_path_factory.mktemp("lines") / "events.jsonl"
+    path.write_bytes(b"\n".join(found) + end)
+    expected = [line.rstrip(b"\r") for line in path.read_bytes().split(b"\n") if line and not line.isspace()]
+    length = path.stat().st_size
+    for size in (1, 5, 1_000):
+        stretches = [
+            Stretch(i, str(path), 0, low, min(length, low + size), 1) for i, low in enumerate(range(0, length, size))
+        ]
+        batches = [each for stretch in stretches for each in FileReader().read(stretch)]
+        assert [value for each in batches for value in each.values] == expected
+        for each in batches:
+            for position, value in zip(each.positions.tolist(), each.values, strict=True):
+                assert path.read_bytes()[position:].startswith(value or b"")
+
+
+def test_parquet_of_event_fields_reads_as_events(tmp_path: Path) -> None:
+    rows = [
+        {
+            "event_id": f"e{i}",
+            "player_id": "p",
+            "channel_id": "c",
+            "text": "hi",
+            "sent_at": "2026-01-01T00:00:00Z",
+            "lang": None,
+        }
+        for i in range(10)
+    ]
+    path = tmp_path / "events.parquet"
+    parquet.write_table(pa.Table.from_pylist(rows), path, row_group_size=3)
+    stretches = cut_files([str(path)], 5)
+    assert [(stretch.start, stretch.end, stretch.weight) for stretch in stretches] == [(0, 2, 6), (2, 4, 4)]
+    batches = [each for stretch in stretches for each in FileReader().read(stretch)]
+    values = [json.loads(value or b"") for each in batches for value in each.values]
+    assert [value["event_id"] for value in values] == [f"e{i}" for i in range(10)]
+    assert "lang" not in values[0]
+    assert np.concatenate([each.positions for each in batches]).tolist() == list(range(10))
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="names no file"):
+        expand([str(tmp_path / "*.jsonl")])
+    packed = tmp_path / "events.jsonl.gz"
+    packed.write_bytes(b"x")
+    with pytest.raises(ConfigError, match="unpack it"):
+        expand([str(packed)])
+    broken = tmp_path / "events.parquet"
+    broken.write_bytes(b"no parquet")
+    with pytest.raises(FileError, match="no Parquet"):
+        cut_files([str(broken)], 10)
+    parquet.write_table(pa.table({"a": [1]}), broken)
+    with pytest.raises(ConfigError, match="has the columns a"):
+        cut_files([str(broken)], 10)
+
+
+def test_globs_folders_and_urls_name_files_once(tmp_path: Path) -> None:
+    for name in ("b.jsonl", "a.jsonl", "c.txt"):
+        (tmp_path / name).write_bytes(b"{}\n")
+    expected = [str(tmp_path / "a.jsonl"), str(tmp_path / "b.jsonl")]
+    assert expand([str(tmp_path), f"file://{tmp_path}/a.jsonl", str(tmp_path / "*.jsonl")]) == expected
+
+
+def test_verdicts_become_columns_and_what_is_none_is_left_out() -> None:
+    columns = RecordedColumns()
+    columns.add(
+        VerdictReader(Said)([a_verdict("a", score=0.25), b"{}", None, a_verdict("b", score=0.25), a_verdict("c")])
+    )
+    columns.add(VerdictReader(Said)([a_verdict("d", scores={})]))
+    recorded = columns.columns()
+    assert recorded.fact.tolist() == [0, 0, 0, 0]
+    assert recorded.score.tolist() == [0, 0, 1, 2]
+    assert recorded.names == ("non_toxic", "insult")
+    assert (recorded.scores[:2] == [[750, 250], [500, 500]]).all()
+    assert recorded.scored.tolist() == [True, True, False]
+
+
+def test_scores_of_different_taxonomies_share_a_matrix() -> None:
+    columns = RecordedColumns()
+    columns.add(VerdictReader(Said)([a_verdict("a"), a_verdict("b", scores={"insult": 0.1, "spam": 0.9})]))
+    recorded = columns.columns()
+    assert recorded.names == ("non_toxic", "insult", "spam")
+    assert recorded.scores.tolist() == [[500, 500, 0], [0, GRID // 10, 900]]
+
+
+def test_verdicts_are_found_by_origin_and_the_last_one_wins(tmp_path: Path) -> None:
+    store = RecordedStore(tmp_path, ByOrigin(tmp_path, "t", {0: Span(0, 4)}))
+    store.table.prepare()
+    assert (
+        store.keep(0, [batch([a_verdict("a", offset=0), a_verdict("x", offset=1, topic="other"), a_verdict("y")])]) == 3
+    )
+    late = a_verdict("a2", offset=2, action="block", score=0.9)
+    store.keep(1, [batch([a_verdict("a", offset=2), late, a_verdict("z", offset=99)])])
+    store.keep(1, [batch([a_verdict("a", offset=2), late, a_verdict("z", offset=99)])])  # once more changes nothing
+    found = store.find(some_events(["a", "b", "c", "d"]))
+    assert [found.facts[i].action if i >= 0 else None for i in found.fact.tolist()] == ["flag", None, "block", None]
+    assert found.scores[found.score[2]].tolist() == [100, 900]
+
+
+def test_verdicts_are_found_by_event_id(tmp_path: Path) -> None:
+    store = RecordedStore(tmp_path, ByEventId(tmp_path))
+    store.table.prepare()
+    store.keep(1, [batch([a_verdict("b", action="block")])])
+    store.keep(0, [batch([a_verdict("b"), a_verdict("a")])])
+    store.keep(0, [batch([a_verdict("b"), a_verdict("a")])])
+    store.table.seal()
+    found = store.find(some_events(["a", "b", "c"]))
+    assert [found.facts[i].action if i >= 0 else None for i in found.fact.tolist()] == ["flag", "block", None]
+
+
+def test_no_verdicts_at_all_are_found(tmp_path: Path) -> None:
+    store = RecordedStore(tmp_path, ByEventId(tmp_path))
+    store.table.prepare()
+    store.table.seal()
+    assert store.find(some_events(["a"])).fact.tolist() == [-1]
+
+
+def test_reviews_are_read_from_lines_and_tables(tmp_path: Path) -> None:
+    reviews = tmp_path / "reviews.jsonl"
+    reviews.write_text('{"event_id":"a","label":"insult"}\n\n{"event_id":"a","label":"non_toxic"}\n')
+    assert read_reviews(str(reviews)) == {"a": "non_toxic"}
+    table = tmp_path / "reviews.csv"
+    table.write_text("label,event_id\ninsult,b\n")
+    assert read_reviews(str(table)) == {"b": "insult"}
+    reviews.write_text('{"event_id":"a","label":"insult"}\n{"event_id":"a"}\n')
+    with pytest.raises(ConfigError, match=r"reviews\.jsonl:2"):
+        read_reviews(str(reviews))
+    table.write_text("id,label\n1,2\n")
+    with pytest.raises(ConfigError, match="header"):
+        read_reviews(str(table))

@@ -1,0 +1,151 @@
+"""A replay of files from request to report: depths agree, shares and interruptions leave no trace."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyarrow import parquet
+
+from stream.errors import ConfigError, TransportError
+from stream.replay import work
+from stream.replay.finish import merged, write_report
+from stream.replay.history.files import FileReader
+from stream.replay.history.stretch import RawBatch, Stretch
+from stream.replay.limits import Limits
+from stream.replay.run import Shard
+from tests.support.replays import a_request, record_history, replay_files, report_bytes
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return record_history(tmp_path_factory.mktemp("history"))
+
+
+def test_all_depths_give_the_same_answer(history: tuple[Path, Path], tmp_path: Path) -> None:
+    answers = [
+        replay_files(tmp_path / depth, a_request(*history, depth=depth)) for depth in ("redecide", "rescore", "full")
+    ]
+    first = answers[0]
+    assert first is not None
+    assert first["totals"]["flips"] > 500
+    assert first["totals"]["dead_letters"]["not_json"] > 0
+    for answer in answers[1:]:
+        assert answer is not None
+        for part in ("totals", "actions", "flips", "players", "sweeps"):
+            assert answer[part] == first[part]
+
+
+def test_the_recorded_policy_again_flips_nothing(history: tuple[Path, Path], tmp_path: Path) -> None:
+    against = replay_files(tmp_path / "report", a_request(*history, baseline="policy:lenient"))
+    recorded = replay_files(tmp_path / "other", a_request(*history))
+    assert against is not None
+    assert recorded is not None
+    assert against["actions"] == recorded["actions"]  # so the lenient policy over the scores is what was recorded
+
+
+def test_rescoring_needs_no_recorded_verdicts(history: tuple[Path, Path], tmp_path: Path) -> None:
+    answer = replay_files(tmp_path, a_request(history[0], None, depth="rescore", baseline="bundle:other"))
+    assert answer is not None
+    assert answer["totals"]["flips"] == 0
+    assert answer["totals"]["compared"] > 2_900
+
+
+def test_verdicts_alone_are_history_too(history: tuple[Path, Path], tmp_path: Path) -> None:
+    joined = replay_files(tmp_path / "joined", a_request(*history))
+    alone = replay_files(tmp_path / "alone", a_request(history[1], None))
+    assert joined is not None
+    assert alone is not None
+    assert alone["actions"] == joined["actions"]
+    assert alone["players"] == joined["players"]
+    assert [row["name"] for row in alone["flips"]["by_language"]] == ["(not known)"]
+
+
+def test_labels_say_how_good_both_sides_are(history: tuple[Path, Path], tmp_path: Path) -> None:
+    answer = replay_files(tmp_path, a_request(*history, labels="label"))
+    assert answer is not None
+    quality = answer["quality"]
+    assert quality["candidate"]["recall"] > quality["baseline"]["recall"]
+    rows = parquet.read_table(tmp_path / "flips.parquet")
+    assert set(rows["label"].to_pylist()) <= {"insult", "non_toxic"}
+
+
+def test_labels_as_the_baseline(history: tuple[Path, Path], tmp_path: Path) -> None:
+    answer = replay_files(tmp_path, a_request(*history, baseline="labels:label"))
+    assert answer is not None
+    assert answer["quality"]["baseline"]["f1"] == 1.0
+    assert answer["totals"]["flips"] > 0
+
+
+def test_processes_and_shards_leave_no_trace(history: tuple[Path, Path], tmp_path: Path) -> None:
+    request = a_request(*history)
+    replay_files(tmp_path / "one", request)
+    replay_files(tmp_path / "two", request, workers=2)
+    for number in range(3):
+        replay_files(tmp_path / f"shard{number}", request, shard=Shard(number, 3))
+    plan, where = merged([tmp_path / f"shard{number}" for number in range(3)])
+    write_report(plan, where, Limits(), tmp_path / "merged")
+    expected = report_bytes(tmp_path / "one")
+    assert report_bytes(tmp_path / "two") == expected
+    assert report_bytes(tmp_path / "merged") == expected
+
+
+def test_a_missing_shard_is_named(history: tuple[Path, Path], tmp_path: Path) -> None:
+    replay_files(tmp_path / "shard0", a_request(*history), shard=Shard(0, 2))
+    with pytest.raises(ConfigError, match="parts are missing"):
+        merged([tmp_path / "shard0"])
+
+
+class _Broken:
+    """Reads files until its patience ends."""
+
+    left = 0
+
+    def read(self, stretch: Stretch) -> Iterator[RawBatch]:
+        if not _Broken.left:
+            raise TransportError("cut off")
+        _Broken.left -= 1
+        yield from _REAL().read(stretch)
+
+    def close(self) -> None:
+        pass
+
+
+_REAL = FileReader
+
+
+@pytest.mark.parametrize("reads", [0, 2, 9])
+def test_cut_off_and_resumed_the_report_is_the_same(
+    history: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reads: int
+) -> None:
+    request = a_request(*history)
+    replay_files(tmp_path / "whole", request)
+    _Broken.left = reads
+    with monkeypatch.context() as patch:
+        patch.setattr(work, "FileReader", _Broken)
+        with pytest.raises(TransportError):
+            replay_files(tmp_path / "cut", request)
+    with pytest.raises(ConfigError, match="--resume"):
+        replay_files(tmp_path / "cut", request)
+    with pytest.raises(ConfigError, match="another labels"):
+        replay_files(tmp_path / "cut", a_request(*history, labels="label"), resume=True)
+    replay_files(tmp_path / "cut", request, resume=True)
+    assert report_bytes(tmp_path / "cut") == report_bytes(tmp_path / "whole")
+
+
+def test_texts_and_rows_are_kept_as_asked(history: tuple[Path, Path], tmp_path: Path) -> None:
+    answer = replay_files(tmp_path / "quiet", a_request(*history, text=False, rows=True))
+    assert answer is not None
+    assert not any(parquet.read_table(tmp_path / "quiet" / "flips.parquet")["text"].to_pylist())
+    rows = parquet.read_table(tmp_path / "quiet" / "rows")
+    assert rows.num_rows == answer["totals"]["events"]
+    replay_files(tmp_path / "loud", a_request(*history))
+    assert all(parquet.read_table(tmp_path / "loud" / "flips.parquet")["text"].to_pylist())
+    assert "rows" not in {path.name for path in (tmp_path / "loud").iterdir()}
+
+
+def test_limits_are_in_the_report(history: tuple[Path, Path], tmp_path: Path) -> None:
+    replay_files(tmp_path, a_request(*history), limits=Limits(max_newly_blocked_players=0))
+    (limit,) = json.loads((tmp_path / "report.json").read_bytes())["limits"]
+    assert limit["name"] == "max_newly_blocked_players"
+    assert not limit["met"]
