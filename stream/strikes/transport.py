@@ -176,6 +176,21 @@ class VerdictConsumer(driver.Consumer):
                     return  # all of it is read again in the next epoch
                 yield tp, self._to_message(tp, record)
 
+    async def _drain_messages(self, fetcher: Any) -> None:
+        """Hand records to the streams; Faust's own loop makes four tasks for each."""
+        try:
+            while not (self.should_stop or fetcher.should_stop):
+                handed = 0
+                async for _, message in self.getmany(timeout=1.0):
+                    await self.callback(message)
+                    handed += 1
+                    if handed % 100 == 0:
+                        await asyncio.sleep(0)
+                await asyncio.sleep(0)
+        except (ConsumerStoppedError, asyncio.CancelledError):
+            if not self.app.should_stop:
+                raise
+
     def finish(self, message: Any) -> None:
         """Say that a record is done, and that what follows from it has been handed to the outbox."""
         self.ledger.finish(message.generation_id, message.tp, message.offset)

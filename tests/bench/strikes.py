@@ -21,7 +21,7 @@ from schemas.verdict import Verdict
 from stream.strikes.ladder import Ladders
 from tests.support.processes import Child, wait_until
 from tests.support.servers import kafka_server
-from tests.support.strikes_trial import Trial, actual, ends, expected, feed, is_done
+from tests.support.strikes_trial import Trial, actual, committed, ends, expected, feed, is_done
 from tests.support.verdicts import a_history
 
 
@@ -90,12 +90,13 @@ def main() -> int:
     parser.add_argument("--rebalances", type=int, default=20)
     parser.add_argument("--pause", type=float, default=4.0, help="seconds between faults, on average")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--calm", action="store_true", help="no faults: how fast, how soon taken over, how soon back")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, kafka_server(Path(folder) / "kafka") as bootstrap:
         trial = Trial(bootstrap, Path(folder))
         trial.prepare()
         try:
-            return _run(trial, options)
+            return _calm(trial, options) if options.calm else _run(trial, options)
         finally:
             trial.close()
 
@@ -123,6 +124,37 @@ def _run(trial: Trial, options: argparse.Namespace) -> int:
     took = time.monotonic() - began
     storm.finish()
     return _report(trial, storm, took, options)
+
+
+def _calm(trial: Trial, options: argparse.Namespace) -> int:
+    """Measure one worker on a backlog, the taking over of a dead one's partitions, and a start without a disk."""
+    history = a_history(options.verdicts + 400, options.players, options.seed)
+    feed(trial, history[:-400], 1_000)
+    goal = ends(trial)
+    worker = trial.start("worker-0")
+    wait_until(lambda: committed(trial) > 0, 60, "the first verdicts are tallied")
+    began, first = time.monotonic(), committed(trial)
+    wait_until(lambda: is_done(trial, goal), 600, "all is tallied")
+    rate = (committed(trial) - first) / (time.monotonic() - began)
+    print(f"one worker: {rate * options.verdicts / sum(goal.values()):.0f} verdicts/s, remarks included")
+    other = trial.start("worker-1")
+    wait_until(lambda: "tables read back" in other.output(), 60, "the other has its share")
+    worker.kill()
+    began = time.monotonic()
+    feed(trial, history[-400:])
+    goal = ends(trial)
+    wait_until(lambda: is_done(trial, goal), 120, "the other has taken over")
+    print(f"taken over {time.monotonic() - began:.1f} s after kill -9, session time-out 2 s")
+    other.signal(signal.SIGTERM)
+    other.process.wait(30)
+    began = time.monotonic()
+    fresh = trial.start("worker-fresh")
+    wait_until(lambda: "tables read back" in fresh.output(), 120, "a worker without a disk is there")
+    print(f"a worker without a disk is there {time.monotonic() - began:.1f} s after its start")
+    fresh.signal(signal.SIGTERM)
+    fresh.process.wait(30)
+    _restores(trial)
+    return 0
 
 
 def _feed(trial: Trial, history: list[Verdict], share: int, pause: float) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from stream.errors import ConfigError
 from stream.strikes.ladder import Ladders
+from tests.support.processes import ROOT
 
 
 def written(folder: Path, text: str) -> Path:
@@ -57,3 +58,10 @@ def test_a_wrong_file_is_refused_with_its_place(tmp_path: Path, text: str, place
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nowhere\.toml"):
         Ladders.from_toml(tmp_path / "nowhere.toml")
+
+
+def test_the_example_is_a_ladder_and_mostly_the_default() -> None:
+    example = Ladders.from_toml(ROOT / "deploy" / "ladders" / "example.toml")
+    assert example.default == Ladders().default
+    assert not example.of("chess").ladder.flood.enabled
+    assert example.of("chess").ladder.raid == example.default.raid

@@ -1,0 +1,27 @@
+# The strikes worker: neither torch nor librdkafka. Build from the repository's root:
+#   docker build -f deploy/strikes.Dockerfile -t chatwarden-strikes .
+FROM python:3.12-slim AS build
+WORKDIR /src
+RUN python -m venv /opt/chatwarden
+COPY requirements/strikes.txt requirements/
+RUN /opt/chatwarden/bin/pip install --no-cache-dir --require-hashes -r requirements/strikes.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY schemas schemas
+COPY model model
+COPY stream stream
+RUN /opt/chatwarden/bin/pip install --no-cache-dir --no-deps .
+
+FROM python:3.12-slim
+LABEL org.opencontainers.image.title="chatwarden-strikes" org.opencontainers.image.licenses="Apache-2.0"
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin chatwarden \
+ && install -d -o chatwarden /var/lib/chatwarden
+COPY --from=build /opt/chatwarden /opt/chatwarden
+ENV PATH=/opt/chatwarden/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    CHATWARDEN__STRIKES__DATA_DIR=/var/lib/chatwarden/strikes
+USER 10001
+VOLUME /var/lib/chatwarden
+EXPOSE 9464 9465
+# The admin port is asked from inside, so it may stay on loopback.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:9464/livez', timeout=2)"]
+ENTRYPOINT ["chatwarden", "strikes"]
