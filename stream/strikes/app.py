@@ -48,6 +48,7 @@ class StrikesApp(faust.App):
         self.security: Final = connections.security
         self.outbox: Final = connections.outbox
         self._metrics: Final = connections.metrics
+        self._lagging: set[tuple[str, str]] = set()
         super().__init__(**options)
 
     def _new_transport(self) -> VerdictTransport:
@@ -64,6 +65,21 @@ class StrikesApp(faust.App):
     def on_loss(self, count: int) -> None:
         """Count verdicts that were deleted before they were read."""
         self._metrics.count("verdicts_lost_total", count)
+
+    def on_assigned(self, partitions: int) -> None:
+        """Record that partitions of the verdicts were assigned."""
+        self._metrics.count("rebalances_total", 1, kind="assigned")
+        self._metrics.gauge("partitions_assigned", partitions)
+
+    def report_lag(self) -> None:
+        """Measure how many records wait, transaction markers included."""
+        consumer = cast("VerdictConsumer", self.consumer)
+        places = {(tp.topic, str(tp.partition)): lag for tp, lag in consumer.lags().items()}
+        for topic, partition in self._lagging - places.keys():
+            self._metrics.forget("consumer_lag", topic=topic, partition=partition)
+        for (topic, partition), lag in places.items():
+            self._metrics.gauge("consumer_lag", lag, topic=topic, partition=partition)
+        self._lagging = set(places)
 
     def on_restored(self, partitions: int, records: int, seconds: float) -> None:
         """Record that partitions were read back."""

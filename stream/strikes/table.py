@@ -173,6 +173,7 @@ class KeptRecovery(Recovery):
         if missing:
             await self._read_back(missing)
         self._owned.update(dict.fromkeys(self.active_tps, generation_id))
+        cast("StrikesApp", self.app).on_assigned(len({tp.partition for tp in self.active_tps}))
         await super().on_recovery_completed(generation_id)
 
     async def _read_back(self, partitions: set[TP]) -> None:

@@ -176,6 +176,12 @@ class VerdictConsumer(driver.Consumer):
                     return  # all of it is read again in the next epoch
                 yield tp, self._to_message(tp, record)
 
+    def lags(self) -> dict[TP, int]:
+        """Return how many offsets lie between what was read and the end, where both are known."""
+        positions = self.ledger.positions(self._get_active_partitions())
+        ends = {tp: self.highwater(tp) for tp in positions}
+        return {tp: max(ends[tp] - offset, 0) for tp, offset in positions.items() if ends[tp] is not None}
+
     async def _drain_messages(self, fetcher: Any) -> None:
         """Hand records to the streams; Faust's own loop makes four tasks for each."""
         try:

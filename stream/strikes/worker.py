@@ -95,6 +95,7 @@ async def _attend(app: StrikesApp, stop: asyncio.Event, health: Health) -> None:
         health.tick()
         if app.settled:
             health.ready("partitions")
+            app.report_lag()
         else:
             health.unready("partitions", "reading partitions back")
         if app.crashed:

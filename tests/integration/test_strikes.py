@@ -51,12 +51,12 @@ def stop(*workers: Child) -> None:
 
 
 def test_killed_and_rebalanced_workers_come_to_the_pure_fold(trial: Trial) -> None:
-    history = a_history(6_000, 300)
-    feed(trial, history[:2_000])
+    history = a_history(4_000, 250)
+    feed(trial, history[:1_000])
     chance, number = random.Random(5), 2
     workers = [trial.start("worker-0"), trial.start("worker-1")]
     wait_until(lambda: committed(trial) > 0, 30, "the first verdicts are tallied")
-    for start in range(2_000, 6_000, 1_000):
+    for start in range(1_000, 4_000, 1_000):
         feed(trial, history[start : start + 1_000], per_transaction=chance.choice((10, 200)))
         time.sleep(chance.uniform(0, 1.5))
         victim = chance.randrange(2)
