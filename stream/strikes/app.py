@@ -4,7 +4,6 @@ Autodiscovery is off (it would import every module of ours, torch with them), so
 endpoints would hand out standings to anybody, and the pickle codecs, with which a record could run code.
 """
 
-import asyncio
 import logging
 from collections.abc import AsyncIterable, Awaitable, Callable
 from dataclasses import dataclass
@@ -14,7 +13,6 @@ import faust
 from faust.serializers import codecs
 from yarl import URL
 
-from stream.errors import ChatwardenError
 from stream.metrics import Metrics
 from stream.settings import Settings
 from stream.strikes.logs import FAUST_LOG
@@ -175,12 +173,10 @@ def _agent(app: StrikesApp, step: Step) -> Callable[[Any], Awaitable[None]]:
         async for event in cast("AsyncIterable[Any]", stream.events()):
             try:
                 await step(consumer, event.message)
-            except asyncio.CancelledError:
-                raise
             except Exception as exc:  # the process edge: nothing after this record may be finished
                 consumer.ledger.close()
                 log.exception("a record could not be tallied", extra=_place(event.message))
-                await app.crash(exc if isinstance(exc, ChatwardenError) else RuntimeError(type(exc).__name__))
+                await app.crash(exc)
                 raise
 
     return attend_stream

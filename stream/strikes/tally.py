@@ -62,6 +62,8 @@ def tally_remark(stored: bytes | None, offset: int, remark: Remark, who: str, la
 
 def stored_offset(stored: bytes) -> int:
     """Return the offset of the last record in a stored value."""
+    if len(stored) < _HEAD.size:
+        raise ValueError("a stored value that is too short")
     version, offset = _HEAD.unpack_from(stored)
     if version != _FORMAT:
         raise ValueError(f"a stored value of format {version}; this version reads format {_FORMAT}")
@@ -70,7 +72,8 @@ def stored_offset(stored: bytes) -> int:
 
 def newer(stored: bytes | None, found: bytes) -> bool:
     """Say whether ``found`` should take the place of ``stored``: never an older state that of a newer one."""
-    return stored is None or stored_offset(found) >= stored_offset(stored)
+    offset = stored_offset(found)
+    return stored is None or offset >= stored_offset(stored)
 
 
 def read_entry(stored: bytes | None) -> Entry:

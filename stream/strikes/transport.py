@@ -186,16 +186,19 @@ class VerdictConsumer(driver.Consumer):
         """Hand records to the streams; Faust's own loop makes four tasks for each."""
         try:
             while not (self.should_stop or fetcher.should_stop):
-                handed = 0
-                async for _, message in self.getmany(timeout=1.0):
-                    await self.callback(message)
-                    handed += 1
-                    if handed % 100 == 0:
-                        await asyncio.sleep(0)
+                await self._hand_on()
                 await asyncio.sleep(0)
         except (ConsumerStoppedError, asyncio.CancelledError):
             if not self.app.should_stop:
                 raise
+
+    async def _hand_on(self) -> None:
+        handed = 0
+        async for _, message in self.getmany(timeout=1.0):
+            await self.callback(message)
+            handed += 1
+            if handed % 100 == 0:
+                await asyncio.sleep(0)
 
     def finish(self, message: Any) -> None:
         """Say that a record is done, and that what follows from it has been handed to the outbox."""

@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Final, NoReturn
 
+from aiokafka.errors import KafkaError
+
 from stream.errors import ChatwardenError, ConfigError, TransportError
 from stream.health import AdminServer, Health
 from stream.metrics import PrometheusMetrics
@@ -32,7 +34,8 @@ _MAX_TICK_AGE_S: Final = 60.0
 def run(settings: Settings) -> NoReturn:
     """Run until SIGTERM or SIGINT, or until something fails; never returns.
 
-    Exit codes: 0 asked to stop, all committed · 2 configuration · 70 a defect, or time ran out · 75 Kafka is away.
+    Exit codes: 0 asked to stop, all committed · 2 configuration · 70 a defect, or time ran out · 75 Kafka is away ·
+    77 a changelog cannot be read.
     """
     leaving = Leaving(settings.strikes.shutdown_s)
     code = LATE
@@ -110,7 +113,9 @@ def _reason(app: StrikesApp) -> ChatwardenError:
     reason = app.crash_reason
     if isinstance(reason, ChatwardenError):
         return reason
-    return TransportError(f"the strikes worker cannot go on: {type(reason).__name__}")
+    if isinstance(reason, KafkaError):
+        return TransportError(f"Kafka: {type(reason).__name__}")
+    return ChatwardenError(f"a defect: {type(reason).__name__}; the log has its place")
 
 
 @contextlib.contextmanager

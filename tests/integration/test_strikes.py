@@ -14,10 +14,11 @@ from confluent_kafka import Producer
 
 from stream.strikes.ladder import Ladders
 from stream.strikes.tally import stored_offset
-from tests.support.broker import Broker
+from tests.support.broker import Broker, create_topics
 from tests.support.processes import Child, free_port, wait_until
 from tests.support.servers import has_local_kafka, unavailable
 from tests.support.strikes_trial import (
+    PARTITIONS,
     TOKEN,
     Trial,
     actual,
@@ -206,3 +207,23 @@ def test_a_data_directory_has_one_worker(trial: Trial) -> None:
     assert other.process.wait(20) == 2
     assert "strikes.data_dir" in other.output()
     one.kill()
+
+
+@pytest.mark.parametrize(
+    ("stranger", "code", "said"),
+    [
+        (b"nonsense", 77, "standings-changelog partition 2, offsets 0 to 0"),
+        (b"\x01" + bytes(8) + b"\xc1", 70, "a record could not be tallied"),
+    ],
+)
+def test_a_state_that_cannot_be_read_ends_the_worker(trial: Trial, stranger: bytes, code: int, said: str) -> None:
+    create_topics(trial.bootstrap, {trial.changelog("standings"): PARTITIONS})
+    writer = Producer({"bootstrap.servers": trial.bootstrap})
+    writer.produce(trial.changelog("standings"), stranger, b"player", 2)
+    verdict = a_verdict(player_id="player").model_dump_json().encode()
+    writer.produce(trial.topic("verdicts"), verdict, b"player", 2)
+    writer.flush()
+    worker = trial.start("worker-0")
+    assert worker.process.wait(30) == code
+    assert said in worker.output()
+    assert committed(trial) == 0

@@ -10,7 +10,8 @@ import pytest
 from aiokafka import TopicPartition
 
 from stream.strikes.ladder import Ladders
-from stream.strikes.table import STALE_S, KeptStore, Place, Restore
+from stream.strikes.restore import STALE_S, Restore
+from stream.strikes.store import KeptStore, Place
 from stream.strikes.tally import stored_offset, tally_verdict
 from tests.support.strikes_app import an_app
 from tests.support.verdicts import a_verdict

@@ -1,0 +1,98 @@
+"""Reading changelog partitions back, each to its end, into what is on disk.
+
+The place up to which the disk is complete moves in the same write as the records before it, so reading back may be
+interrupted anywhere and passes nothing over.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol
+
+import aiokafka
+
+from stream.errors import DataLost
+from stream.strikes.store import KeptStore, Place
+
+STALE_S: Final = 43_200
+"""A disk left alone longer than this is read anew: by then the changelog may have forgotten what it had deleted."""
+
+
+class Reader(Protocol):
+    """What reading back needs of aiokafka's consumer."""
+
+    def assign(self, partitions: list[aiokafka.TopicPartition]) -> None:
+        """Read these partitions."""
+        ...
+
+    async def beginning_offsets(self, partitions: list[aiokafka.TopicPartition]) -> dict[aiokafka.TopicPartition, int]:
+        """Return the first offset there is."""
+        ...
+
+    async def end_offsets(self, partitions: list[aiokafka.TopicPartition]) -> dict[aiokafka.TopicPartition, int]:
+        """Return the offset after the last record."""
+        ...
+
+    def seek(self, partition: aiokafka.TopicPartition, offset: int) -> None:
+        """Read on from an offset."""
+        ...
+
+    async def position(self, partition: aiokafka.TopicPartition) -> int:
+        """Return where the next record will be."""
+        ...
+
+    async def getmany(
+        self, *partitions: aiokafka.TopicPartition, timeout_ms: int, max_records: int
+    ) -> Mapping[aiokafka.TopicPartition, Sequence[Any]]:
+        """Return the next records."""
+        ...
+
+
+class Restore:
+    """Reads changelog partitions to their ends, each into its store."""
+
+    def __init__(self, reader: Reader, stores: dict[aiokafka.TopicPartition, KeptStore]) -> None:
+        self._reader = reader
+        self._stores = stores
+
+    async def run(self) -> int:
+        """Read and return how many records that took.  May be cancelled and begun again at any point."""
+        partitions = list(self._stores)
+        self._reader.assign(partitions)
+        begins = await self._reader.beginning_offsets(partitions)
+        ends = await self._reader.end_offsets(partitions)
+        for tp in partitions:
+            self._reader.seek(tp, self._start(tp, begins[tp], ends[tp]))
+        records, open_ones = 0, set(partitions)
+        while True:
+            open_ones = {tp for tp in open_ones if await self._reader.position(tp) < ends[tp]}
+            if not open_ones:
+                break
+            records += await self._read(open_ones)
+        now = time.time()
+        for tp, store in self._stores.items():
+            store.absorb(tp.partition, (), Place(await self._reader.position(tp), now))
+        return records
+
+    async def _read(self, open_ones: set[aiokafka.TopicPartition]) -> int:
+        fetched = await self._reader.getmany(*open_ones, timeout_ms=1_000, max_records=5_000)
+        now = time.time()
+        for tp, records in fetched.items():
+            changes = [(record.key, record.value) for record in records]
+            place = Place(records[-1].offset + 1, now)
+            try:
+                self._stores[tp].absorb(tp.partition, changes, place)
+            except ValueError as exc:
+                offsets = f"{records[0].offset} to {records[-1].offset}"
+                raise DataLost(f"{tp.topic} partition {tp.partition}, offsets {offsets}: {exc}") from exc
+            await asyncio.sleep(0)
+        return sum(len(records) for records in fetched.values())
+
+    def _start(self, tp: aiokafka.TopicPartition, begin: int, end: int) -> int:
+        """Return where to read on; what is on disk is forgotten when the changelog no longer vouches for it."""
+        store = self._stores[tp]
+        place = store.place(tp.partition)
+        if place is not None and place.offset <= end and time.time() - place.at <= STALE_S:
+            return max(place.offset, begin)
+        store.wipe(tp.partition)
+        return begin

@@ -1,0 +1,95 @@
+"""What is stored on disk: a RocksDB for each partition of a table, and the place up to which it is complete."""
+
+import gc
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, NamedTuple, cast
+
+import rocksdict
+from faust.stores import rocksdb
+from faust.types import TP
+
+from stream.strikes.logs import FAUST_LOG
+from stream.strikes.tally import newer
+
+_PLACE: Final = b"\0place"
+
+
+class Place(NamedTuple):
+    """Up to which changelog offset a partition on disk is complete, and since when (seconds since the epoch)."""
+
+    offset: int
+    at: float
+
+
+class KeptStore(rocksdb.Store):
+    """Values of one table on disk, a RocksDB for each partition."""
+
+    logger = FAUST_LOG
+
+    def load(self, partition: int, key: bytes) -> bytes | None:
+        """Return a value."""
+        return cast("bytes | None", self._db_for_partition(partition).get(key))
+
+    def save(self, partition: int, key: bytes, value: bytes | None) -> None:
+        """Keep a value; None removes it."""
+        db = self._db_for_partition(partition)
+        if value is None:
+            db.delete(key)
+        else:
+            db.put(key, value)
+
+    def kept(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
+        """Return what is kept."""
+        return ((key, value) for key, value in self._db_for_partition(partition).items() if key != _PLACE)
+
+    def place(self, partition: int) -> Place | None:
+        """Return up to where the disk is complete; None when nothing is known."""
+        found = self._db_for_partition(partition).get(_PLACE)
+        return None if found is None else Place(*json.loads(found))
+
+    def absorb(self, partition: int, changes: Iterable[tuple[bytes, bytes | None]], place: Place) -> None:
+        """Apply changes in order and move the place past them, in one write."""
+        db = self._db_for_partition(partition)
+        current: dict[bytes, bytes | None] = {}
+        batch = rocksdict.WriteBatch(raw_mode=True)
+        for key, value in changes:
+            before = current[key] if key in current else db.get(key)
+            if value is None:
+                batch.delete(key)
+            elif newer(before, value):
+                batch.put(key, value)
+            else:
+                continue
+            current[key] = value
+        batch.put(_PLACE, json.dumps(place).encode())
+        db.write(batch)
+
+    def wipe(self, partition: int) -> None:
+        """Forget a partition's disk."""
+        db = self._dbs.pop(partition, None)
+        if db is not None:
+            db.close()
+        shutil.rmtree(self.partition_path(partition), ignore_errors=True)
+
+    def revoke_partitions(self, table: Any, tps: set[TP]) -> None:
+        """Close what is given up, so that another process may open it."""
+        for tp in tps:
+            db = self._dbs.pop(tp.partition, None) if tp.topic in table.changelog_topic.topics else None
+            if db is not None:
+                db.close()
+        gc.collect()
+
+    async def stop(self) -> None:
+        """Close everything."""
+        for db in self._dbs.values():
+            db.close()
+        self._dbs.clear()
+
+    def persisted_offset(self, tp: TP) -> int | None:
+        """Tell Faust nothing: it has nothing to read back."""
+        return None
+
+    def set_persisted_offset(self, tp: TP, offset: int) -> None:
+        """Ignore Faust's idea of how far the disk is."""
