@@ -1,0 +1,58 @@
+"""Folds in the tokenizer: disguised spellings reach the network as the word they imitate.
+
+The folds are written into ``tokenizer.json``, so training and service cannot differ and no code has to travel
+with a bundle.  They touch the network's input only, never stored text: ``m4a1`` reads ``maa1`` in there, which is
+harmless because it reads so everywhere.  Cyrillic is read by look where gamers do so (``с`` is c) and by sound
+elsewhere, which also joins the two spellings that Slavic players use for one word.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from tokenizers import Regex, Tokenizer, normalizers
+
+_LOOKALIKES: Final = {
+    "a": "аαɑ", "b": "б", "c": "сцϲ", "d": "дԁ", "e": "еёэєεɛ", "f": "ф", "g": "гɡґ", "h": "һ",
+    "i": "иіїйıιɩ", "j": "ј", "k": "кκ", "l": "лӏ", "m": "м", "n": "нηп", "o": "оοσ", "p": "рρ",
+    "q": "ԛ", "r": "ʀ", "s": "ѕ", "t": "тτ", "u": "υս", "v": "вνѵ", "w": "ԝω", "x": "хχ",
+    "y": "уыγ", "z": "з", "zh": "ж", "ch": "ч", "sh": "шщ", "yu": "ю", "ya": "я", "": "ьъ",
+}  # fmt: skip
+_PICTURES: Final = {
+    " knife ": "🔪🗡🔫💣⚔🪓🧨", " shit ": "💩🤮🤢🚽", " pig ": "🐷🐖🐽", " monkey ": "🐒🐵🙈🦍🦧",
+    " rat ": "🐀🐁🪳🐍", " gay ": "🌈", " clown ": "🤡", " dead ": "💀☠⚰", " love ": "❤♥💕💖😍🥰😘",
+    " haha ": "😂🤣😄😆😁😀😃", " angry ": "😡🤬😠👿", " middle finger ": "🖕", " dick ": "🍆", " black ": "🏿🏾",
+    " white ": "🏻", " kill ": "🔥☢", " trash ": "🗑🚮",
+}  # fmt: skip
+_LEET: Final = (("0", "o"), ("1", "i"), ("3", "e"), ("4", "a"), ("5", "s"), ("7", "t"), ("@", "a"), ("$", "s"))
+_GAP: Final = r"[ ._*\-,|/]"
+_SPACED: Final = (
+    # Three or more single letters in a row are one word; two ("i a") inside a sentence stay apart.
+    rf"(?<=^[a-z]|[^a-z0-9][a-z]){_GAP}(?=[a-z]{_GAP}[a-z](?![a-z0-9]))"
+    rf"|(?<=^[a-z]{_GAP}[a-z]|[^a-z0-9][a-z]{_GAP}[a-z]){_GAP}(?=[a-z](?![a-z0-9]))"
+)
+
+
+def folding() -> normalizers.Normalizer:
+    """Return the normaliser that every tokenizer of the recipe starts with."""
+    return normalizers.Sequence(list(_steps()))
+
+
+def install(tokenizer: Tokenizer) -> Tokenizer:
+    """Give ``tokenizer`` (uncased, BERT's) the folds, and return it."""
+    tokenizer.normalizer = folding()
+    return tokenizer
+
+
+def _steps() -> Iterator[normalizers.Normalizer]:
+    yield normalizers.NFKC()
+    yield normalizers.Lowercase()
+    for word, signs in _PICTURES.items():
+        yield normalizers.Replace(Regex(f"[{signs}]"), word)
+    for latin, signs in _LOOKALIKES.items():
+        yield normalizers.Replace(Regex(f"[{signs}]"), latin)
+    yield normalizers.BertNormalizer(clean_text=True, handle_chinese_chars=True, strip_accents=True, lowercase=True)
+    yield normalizers.Replace(Regex(r"(?<=[a-z])00(?=[a-z])"), "oo")
+    for sign, letter in _LEET:
+        yield normalizers.Replace(Regex(rf"(?<=[a-z])[{sign}](?=[a-z])"), letter)
+    yield normalizers.Replace(Regex(r"([^0-9])(?=\1\1)"), "")
+    yield normalizers.Replace(Regex(_SPACED), "")

@@ -1,0 +1,95 @@
+"""From heads that speak their sets' labels to one distribution over our categories."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.training.labels import LabelMap, Target
+from schemas.taxonomy import NON_TOXIC
+
+Floats = NDArray[np.float32]
+
+ROUNDS: Final = 3
+HEADS_HEARD: Final[Mapping[str, Mapping[str, float]]] = {
+    "gametox": {"gametox": 0.8, "conda": 0.2},
+    "conda": {"gametox": 0.15, "conda": 0.85},
+    "": {"gametox": 0.5, "conda": 0.5},
+}
+"""How much each head's view counts, by the set a text comes from."""
+
+PRIOR: Final[Mapping[str, float]] = {"sexual": 0.3, "self_harm": 0.5, "extremism": 0.5}
+"""How readily a label that may mean several categories is read as one of these; the others count 1."""
+
+
+MILDER: Final = ("taunt", "report_call")
+GAMETOX_SHARE: Final = 0.5
+ELSEWHERE_SLOPE: Final = 0.4
+
+
+def blend(
+    answers: Mapping[str, Floats], origins: Sequence[str], maps: Mapping[str, LabelMap], names: Sequence[str]
+) -> Floats:
+    """Return (texts, categories): the views of the heads, each label's share split among what it may mean.
+
+    Splitting follows the current estimate and is repeated: expectation maximisation for labels of partly known
+    meaning.  It starts from the head of our own lines, which knows every category.
+    """
+    start = np.full((len(origins), len(names)), 0.02, dtype=np.float32)
+    for place, categories in enumerate(maps["own"].labels.values()):
+        start[:, names.index(categories[0])] += answers["own"][:, place]
+    estimate = start * np.array([PRIOR.get(name, 1.0) for name in names], dtype=np.float32)
+    estimate /= estimate.sum(1, keepdims=True)
+    heard = [HEADS_HEARD.get(origin, HEADS_HEARD[""]) for origin in origins]
+    weights = {head: np.array([[shares[head]] for shares in heard], dtype=np.float32) for head in ("gametox", "conda")}
+    for _ in range(ROUNDS):
+        views = {head: _view(answers[head], estimate, maps[head], names) for head in ("gametox", "conda")}
+        estimate = sum((weights[head] * view for head, view in views.items()), start=np.zeros_like(estimate))
+    return estimate
+
+
+def _view(answer: Floats, estimate: Floats, label_map: LabelMap, names: Sequence[str]) -> Floats:
+    view = np.zeros_like(estimate)
+    for place, categories in enumerate(label_map.labels.values()):
+        columns = [names.index(category) for category in categories]
+        shares = estimate[:, columns] + 1e-6
+        view[:, columns] += answer[:, [place]] * shares / shares.sum(1, keepdims=True)
+    return view
+
+
+def hedged(wanted: Floats, origin: str, names: Sequence[str]) -> Floats:
+    """Return one text's distribution with the categories that games judge differently held back.
+
+    GameTox calls a taunt and a call to report clean, CONDA does not.  The share of such a category among what is not
+    abuse therefore stays near a half: above it where CONDA speaks, below it where GameTox does.  So the
+    likeliest category is the origin's own, while 1 - P(non_toxic) does not rank a taunt among insults.
+    """
+    milder = [names.index(name) for name in MILDER if name in names]
+    clean = names.index(NON_TOXIC)
+    mild = wanted[milder].sum()
+    if mild <= 0:
+        return wanted
+    share = mild / (mild + wanted[clean])
+    kept = share * GAMETOX_SHARE if origin == "gametox" else min(share, 0.5 + (share - 0.5) * ELSEWHERE_SLOPE)
+    moved = wanted.copy()
+    moved[milder] *= kept / share
+    moved[clean] += mild * (1 - kept / share)
+    return moved
+
+
+def with_label(estimate: Floats, target: Target, trust: float) -> Floats:
+    """Return one text's distribution moved by ``trust`` towards what people said of it."""
+    columns = list(target.categories)
+    said = np.zeros_like(estimate)
+    said[columns] = estimate[columns] + 1e-4
+    moved: Floats = (1 - trust) * estimate + trust * said / said.sum()
+    return moved
+
+
+def as_categories(answer: Floats, label_map: LabelMap, names: Sequence[str]) -> dict[str, Floats]:
+    """Return one head's answer by category, each label read as the first category that it may mean."""
+    scores = {name: np.zeros(len(answer), dtype=np.float32) for name in names}
+    for place, categories in enumerate(label_map.labels.values()):
+        scores[categories[0]] = scores[categories[0]] + answer[:, place]
+    return scores

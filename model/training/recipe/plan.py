@@ -1,0 +1,57 @@
+"""What the recipe is asked to do, and what every stage of it works with."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from model.training.labels import LabelMaps
+from model.training.recipe.corpus import Corpus
+from model.training.recipe.lessons import Lesson
+from model.training.sources import PUBLIC
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long each stage is; the defaults are those of the bundle that ships."""
+
+    adapt_epochs: int = 1
+    teachers: tuple[tuple[str, int], ...] = (("adapted", 11), ("base", 12), ("adapted", 13))
+    """What each teacher starts from, and its seed."""
+    teacher_epochs: int = 3
+    student_layers: tuple[int, ...] = (0, 1)
+    student_vocabulary: int = 5_800
+    student_epochs: int = 6
+    resamples: int = 1_000
+    """Of the test, for the intervals."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What every stage works with."""
+
+    corpus: Corpus
+    maps: LabelMaps
+    lessons: Mapping[str, list[Lesson]]
+    base: Path
+    out: Path
+    plan: Plan
+
+    @property
+    def names(self) -> list[str]:
+        """The categories that the student answers in."""
+        return trained_categories(self.maps)
+
+
+def trained_categories(maps: LabelMaps) -> list[str]:
+    """Return the categories that some label map can teach, in taxonomy order; rules alone find the others."""
+    taught_by = {name for label_map in maps.maps for names in label_map.labels.values() for name in names}
+    return [name for name in maps.taxonomy.names if name in taught_by]
+
+
+def fingerprint(data: Path) -> str:
+    """Return a digest of the files that the recipe reads, 128 bits in hex."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name in sorted({file for file, _ in PUBLIC.values()}):
+        digest.update(name.encode() + b"\0" + hashlib.sha256((data / name).read_bytes()).digest())
+    return digest.hexdigest()

@@ -1,0 +1,157 @@
+"""The last stage: settle what is settled on development texts, measure on the test, write the bundle and its card."""
+
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import JsonValue
+from safetensors.torch import save_file
+
+from model.bundle import Description, write_bundle
+from model.training.labels import LabelMaps
+from model.training.recipe import card
+from model.training.recipe.choose import by_name, probabilities, settle_offsets, settle_temperature, threshold_for
+from model.training.recipe.corpus import Corpus
+from model.training.recipe.distil import ask_student, games_logits
+from model.training.recipe.measure import Figures
+from model.training.recipe.plan import Run, fingerprint
+from model.training.recipe.report import (
+    conda_figures,
+    disguised_copies,
+    gametox_figures,
+    hatecheck_figures,
+    madlibs_figures,
+    table,
+    toxicity,
+)
+from model.training.recipe.student import half, load_student
+from model.training.sources import Example
+from model.vetting import MODEL_CARD
+
+Floats = NDArray[np.float32]
+Ask = Callable[[Sequence[str]], dict[str, Floats]]
+
+PRECISION: Final = 0.9
+"""The precision that the suggested thresholds aim at."""
+
+MAX_TOKENS: Final = 64
+
+
+class Answering:
+    """The student with its offsets and temperature: what the bundle will answer."""
+
+    def __init__(self, student: Path, corpus: Corpus, maps: LabelMaps, names: Sequence[str]) -> None:
+        self.model, self.tokenizer = load_student(student)
+        self.names: Final = list(names)
+        logits = games_logits(self.model, self.tokenizer, corpus.dev)
+        self.offsets: Final = settle_offsets(logits, corpus.dev, names)
+        said = maps.targets([*corpus.dev["gametox"], *corpus.dev["conda"]])
+        both = np.concatenate([logits["gametox"], logits["conda"]]) + self.offsets
+        self.temperature: Final = settle_temperature(both, said)
+        with torch.no_grad():
+            self.model.classifier.bias.add_(torch.from_numpy(self.offsets))
+
+    def __call__(self, texts: Sequence[str]) -> dict[str, Floats]:
+        """Return scores by category."""
+        return by_name(probabilities(ask_student(self.model, self.tokenizer, texts), self.temperature), self.names)
+
+
+def ship(run: Run, student: Path, data: Path, floor: Figures) -> Path:
+    """Write the bundle directory, print the figures, return where the bundle lies."""
+    corpus, names = run.corpus, run.names
+    answering = Answering(student, corpus, run.maps, names)
+    thresholds, acting = suggested(answering, corpus)
+    figures = figures_of(answering, corpus.test, threshold=acting, resamples=run.plan.resamples)
+    print(table({"linear floor": floor, "student": figures}), file=sys.stderr, flush=True)
+    directory = run.out / "bundle"
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir()
+    answering.model.config.save_pretrained(directory)
+    answering.tokenizer.no_truncation()
+    answering.tokenizer.save(str(directory / "tokenizer.json"))
+    save_file(half(answering.model), directory / "model.safetensors", metadata={"format": "pt"})
+    facts = _facts(answering, run, data)
+    rounded = {name: round(value, 4) for name, value in figures.items()}
+    (directory / MODEL_CARD).write_text(card.write(rounded, floor, facts), encoding="utf-8")
+    write_bundle(
+        directory,
+        Description(
+            name="chatwarden-compact",
+            taxonomy=run.maps.taxonomy,
+            labels={name: name for name in names},
+            temperature=answering.temperature,
+            thresholds=thresholds,
+            max_tokens=MAX_TOKENS,
+            metrics={**rounded, **{f"floor.{name}": round(value, 4) for name, value in floor.items()}},
+            training={**facts, "licences": dict(card.LICENCES)},
+        ),
+    )
+    return directory
+
+
+def _facts(answering: Answering, run: Run, data: Path) -> dict[str, JsonValue]:
+    config = answering.model.config
+    return {
+        "data": fingerprint(data),
+        "sources": {source: len(examples) for source, examples in run.corpus.train.items()}
+        | {"twitch": len(run.corpus.raw)},
+        "severe": sum(example.labels[0] in ("3", "4", "5") for example in run.corpus.test["gametox"]),
+        "recipe": "python -m model.training.recipe",
+        "base": "sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0)",
+        "parameters": sum(parameter.numel() for parameter in answering.model.parameters()),
+        "layers": config.num_hidden_layers,
+        "vocabulary": config.vocab_size,
+        "max_tokens": MAX_TOKENS,
+        "temperature": answering.temperature,
+    }
+
+
+def suggested(ask: Ask, corpus: Corpus) -> tuple[dict[str, float], float]:
+    """Return per category the threshold that reaches ``PRECISION`` on development texts, and that of "any of them".
+
+    Categories with too few development texts take the threshold of "any of them".
+    """
+    gametox, conda = corpus.dev["gametox"], corpus.dev["conda"]
+    scores = ask([example.text for example in gametox])
+    labels = np.array([example.labels[0] for example in gametox])
+    any_of_them = threshold_for(PRECISION, labels != "0", toxicity(scores)) or 0.5
+    intents = ask([example.text for example in conda])
+    said = np.array([example.labels[0] for example in conda])
+    truths = {"insult": (labels == "1", scores), "profanity": (labels == "2", scores), "hate": (labels == "3", scores)}
+    truths |= {"taunt": (said == "I", intents), "report_call": (said == "A", intents)}
+    found = {name: threshold_for(PRECISION, truth, given[name]) for name, (truth, given) in truths.items()}
+    acting = {name: found.get(name) or any_of_them for name in scores if name != "non_toxic"}
+    return {name: round(min(0.99, value), 3) for name, value in acting.items()}, any_of_them
+
+
+def figures_of(ask: Ask, side: Mapping[str, Sequence[Example]], *, threshold: float, resamples: int) -> Figures:
+    """Return every figure of ``side`` by dotted name: ``gametox.auc`` and so on."""
+    scores = {name: ask([example.text for example in examples]) for name, examples in side.items()}
+    parts = {
+        "gametox": gametox_figures(side["gametox"], scores["gametox"], resamples=resamples),
+        "conda": conda_figures(side["conda"], scores["conda"], resamples=resamples),
+        "madlibs": madlibs_figures(side["madlibs"], scores["madlibs"]),
+        "hatecheck": hatecheck_figures(side["hatecheck"], scores["hatecheck"], threshold),
+        "evasion": evasion_figures(ask, side["gametox"], scores["gametox"], threshold),
+    }
+    return {f"{part}.{name}": value for part, figures in parts.items() for name, value in figures.items()}
+
+
+def evasion_figures(ask: Ask, examples: Sequence[Example], scores: Mapping[str, Floats], threshold: float) -> Figures:
+    """Return, per disguise, the share of caught lines still caught; the worst; and the rise in false alarms."""
+    score = toxicity(scores)
+    toxic = np.array([example.labels[0] != "0" for example in examples])
+    caught = np.flatnonzero(toxic & (score >= threshold))
+    clean = np.flatnonzero(~toxic)
+    figures: Figures = {}
+    for name, texts in disguised_copies([example.text for example in examples], seed=5).items():
+        after = toxicity(ask(texts))
+        figures[name] = float((after[caught] >= threshold).mean())
+        figures[f"{name}_alarms"] = float((after[clean] >= threshold).mean() - (score[clean] >= threshold).mean())
+    manners = {name: value for name, value in figures.items() if not name.endswith("_alarms")}
+    return figures | {"worst": min(manners.values()), "mean": float(np.mean(list(manners.values())))}
