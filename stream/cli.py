@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from stream.commands import backtest, bundle, chatter, demo, doctor, moderate, policy, run, schema, strikes, topics
+from stream.commands import (
+    archive,
+    backtest,
+    bundle,
+    chatter,
+    demo,
+    doctor,
+    moderate,
+    policy,
+    run,
+    schema,
+    strikes,
+    topics,
+)
 from stream.errors import ChatwardenError
 from stream.interrupts import Interrupted
 
@@ -23,6 +36,7 @@ app = typer.Typer(
         "76 fenced by another worker · 77 data lost · 78 too many dead letters · 130 interrupted"
     ),
 )
+app.add_typer(archive.app, name="archive")
 app.add_typer(backtest.app, name="backtest")
 app.add_typer(bundle.app, name="bundle")
 app.command()(chatter.chatter)

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from stream.errors import ConfigError, FileError
+from stream.replay.archive.layout import parse
 from stream.replay.history.files import cut_files
 from stream.replay.history.stretch import Stretch, cut
 from stream.replay.history.tables import Span
@@ -26,12 +27,33 @@ class Plan(msgspec.Struct, frozen=True):
     about: dict[str, Any]
     stretches: list[Stretch]
     verdicts: list[Stretch]
+    origin: "Origins | None" = None
     format: int = FORMAT
 
-    @property
-    def topic_spans(self) -> dict[int, Span]:
-        """Offsets by partition, from the first stretch's start to the last one's end."""
-        return spans_of(self.stretches)
+
+class Origins(msgspec.Struct, frozen=True):
+    """The topic that all events came from and their offsets by partition; verdicts are looked up by them."""
+
+    topic: str
+    spans: dict[int, Span]
+
+
+def origins_of_topic(address: TopicAddress, stretches: Sequence[Stretch]) -> Origins:
+    """Return where the events of a topic's stretches came from."""
+    return Origins(address.topic, spans_of(stretches))
+
+
+def origins_of_files(paths: Sequence[str]) -> Origins | None:
+    """Return where archived events came from; None where a file does not say, or they came from several topics."""
+    files = [parse(path) for path in paths]
+    known = [file for file in files if file is not None]
+    if len(known) < len(files) or len({file.topic for file in known}) != 1:
+        return None
+    spans: dict[int, Span] = {}
+    for file in known:
+        before = spans.get(file.partition, Span(file.start, file.end))
+        spans[file.partition] = Span(min(before.start, file.start), max(before.end, file.end))
+    return Origins(known[0].topic, dict(sorted(spans.items())))
 
 
 def spans_of(stretches: Sequence[Stretch]) -> dict[int, Span]:
@@ -103,7 +125,8 @@ def save_plan(path: Path, plan: Plan) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(".unfinished")
-        unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(plan, order="sorted")))
+        plain = msgspec.to_builtins(plan, str_keys=True)
+        unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(plain, order="sorted")))
         unfinished.replace(path)
     except OSError as exc:
         raise FileError(f"cannot write {path}: {exc.strerror}") from exc

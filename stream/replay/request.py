@@ -14,7 +14,7 @@ from stream.replay.history.files import FileReader, cut_files, expand
 from stream.replay.history.topic import TopicAddress
 from stream.replay.job import Baseline, Depth, Job
 from stream.replay.parts import Kept
-from stream.replay.plan import Plan, TimeRange, cut_history, cut_topic
+from stream.replay.plan import Plan, TimeRange, cut_history, cut_topic, origins_of_files, origins_of_topic
 from stream.settings import Settings
 
 STRETCH: Final = 50_000
@@ -72,7 +72,7 @@ class Request:
             ConfigError, FileError, TransportError: history cannot be found or read.
         """
         size = self.stretch or (REDECIDE_STRETCH if job.depth == "redecide" else STRETCH)
-        times = TimeRange(_milliseconds("--from", self.since), _milliseconds("--to", self.until))
+        times = TimeRange(milliseconds("--from", self.since), milliseconds("--to", self.until))
         files = expand(self.files) if self.files else []
         stretches = cut_history(job.topic, times, files, size)
         if not sum(stretch.weight for stretch in stretches):
@@ -92,7 +92,8 @@ class Request:
             "verdicts_alone": job.verdicts_alone,
             "with_text": self.text and not job.verdicts_alone,
         }
-        return Plan(asked, about, stretches, verdicts)
+        origin = origins_of_files(files) if job.topic is None else origins_of_topic(job.topic, stretches)
+        return Plan(asked, about, stretches, verdicts, origin)
 
     def asked(self, job: Job, contents: dict[str, str]) -> dict[str, Any]:
         """Return all that must be the same when a run is resumed; ``contents`` are digests of what was named."""
@@ -154,7 +155,12 @@ def address(settings: Settings, topic: str) -> TopicAddress:
     return TopicAddress(settings.kafka.bootstrap_servers, topic, passed)
 
 
-def _milliseconds(option: str, text: str | None) -> int | None:
+def milliseconds(option: str, text: str | None) -> int | None:
+    """Read a time as Kafka has it; None stays None.
+
+    Raises:
+        ConfigError: it is no time, or has no offset.
+    """
     if text is None:
         return None
     try:

@@ -12,7 +12,7 @@ from stream.replay.crew import compare_task, do, verdict_task
 from stream.replay.history.stretch import Stretch
 from stream.replay.job import Job
 from stream.replay.parts import Parts
-from stream.replay.plan import Plan, agree, by_partition, load_plan, save_plan, shares, spans_of
+from stream.replay.plan import Origins, Plan, agree, by_partition, load_plan, save_plan, shares, spans_of
 from stream.replay.progress import Meter
 from stream.replay.work import Cast, Desk
 
@@ -109,7 +109,10 @@ def replay(job: Job, plan: Plan, folder: Folder, shard: Shard, workers: int, cas
     """
     mine = shares(plan.stretches, shard.of)[shard.number]
     left = [stretch for stretch in mine if not folder.parts.has(stretch.number)]
-    desk = Desk(job, folder.parts.folder, folder.work / f"recorded-{shard.number}-of-{shard.of}", spans_of(mine))
+    origin = plan.origin
+    if origin is not None and job.topic is not None:
+        origin = Origins(origin.topic, spans_of(mine))  # room for this share's verdicts only
+    desk = Desk(job, folder.parts.folder, folder.work / f"recorded-{shard.number}-of-{shard.of}", origin)
     desk.parts.mkdir(parents=True, exist_ok=True)
     timing: dict[str, object] = {}
     if left and plan.verdicts:

@@ -12,11 +12,12 @@ from stream.replay.history.files import FileReader
 from stream.replay.history.known_events import read_known_events
 from stream.replay.history.store import RecordedStore
 from stream.replay.history.stretch import HistoryReader, Stretch
-from stream.replay.history.tables import ByEventId, ByOrigin, Span
+from stream.replay.history.tables import ByEventId, ByOrigin
 from stream.replay.history.topic import TopicAddress, TopicReader
 from stream.replay.job import Job
 from stream.replay.judging.sides import Material, Side
 from stream.replay.parts import Comparison, Parts
+from stream.replay.plan import Origins
 
 
 class Sides(NamedTuple):
@@ -35,18 +36,18 @@ Done = Callable[[Stretch, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Where a share of a job is done: folders for parts and for recorded verdicts, and the spans it is about."""
+    """Where a share of a job is done: folders for parts and for recorded verdicts, and where its events came from."""
 
     job: Job
     parts: Path
     recorded: Path
-    spans: dict[int, Span]
+    origin: Origins | None
 
     def store(self) -> RecordedStore:
         """Return the recorded verdicts of this share."""
-        topic = self.job.topic
-        table = ByEventId(self.recorded) if topic is None else ByOrigin(self.recorded, topic.topic, self.spans)
-        return RecordedStore(self.recorded, table)
+        if self.origin is None:
+            return RecordedStore(self.recorded, ByEventId(self.recorded))
+        return RecordedStore(self.recorded, ByOrigin(self.recorded, self.origin.topic, self.origin.spans))
 
 
 def keep_verdicts(desk: Desk, stretches: Sequence[Stretch], done: Done) -> None:

@@ -30,7 +30,7 @@ def lines(count: int, seed: int = 1) -> Iterator[bytes]:
         bad = bool(_BAD & set(text.split())) ^ (rng.random() < 0.05)
         event = {
             "event_id": f"e{seed}-{number}",
-            "player_id": f"p{int(rng.paretovariate(0.6)) % 5_000}",
+            "player_id": f"p{int(rng.expovariate(1 / 1_500))}",
             "channel_id": f"c{rng.randrange(200)}",
             "text": text,
             "sent_at": (_START + timedelta(milliseconds=40 * number)).isoformat().replace("+00:00", "Z"),

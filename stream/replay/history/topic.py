@@ -182,6 +182,7 @@ def _consumer(address: TopicAddress) -> "Consumer":
             "fetch.message.max.bytes": 4_194_304,
             **address.properties,
             "client.id": "chatwarden-replay",
+            "log_level": 0,  # what goes wrong ends in an error of ours; a line per attempt helps nobody
             "group.id": _IDLE_GROUP,
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,

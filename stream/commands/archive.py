@@ -1,0 +1,103 @@
+"""``chatwarden archive``: topic ranges as Parquet, so that history outlives retention; players can be erased."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stream.commands import backtest_options as options
+from stream.commands.options import Config
+from stream.errors import ConfigError
+
+app = typer.Typer(invoke_without_command=True)
+
+Root = Annotated[
+    str, typer.Option("--output", "-o", metavar="DIR", help="The archive: a folder, or a URL such as s3://bucket/chat.")
+]
+
+
+@app.callback()
+def archive(
+    context: typer.Context,
+    *,
+    topic: options.Topic = None,
+    since: options.From = None,
+    until: options.To = None,
+    output: Root = "archive",
+    config: Config = None,
+) -> None:
+    """Write a range of a topic (events or verdicts) to partitioned Parquet that `backtest --input` reads.
+
+    What is archived already is not read again, so the same command, run daily or after an interruption, goes on where
+    it was. Records that are no events are kept without their bytes.
+
+    Exit codes: 0 done · 2 usage or configuration · 74 the archive cannot be written · 75 Kafka is away ·
+    77 records were deleted before they were read · 130 interrupted.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if topic is None:
+        raise ConfigError("give --topic")
+    _write(topic, (since, until), output, config)
+
+
+def _write(topic: str, times: tuple[str | None, str | None], output: str, config: Path | None) -> None:
+    import sys
+    import time
+
+    from stream.interrupts import Interrupts
+    from stream.replay.archive.write import Archive, event_row, verdict_row
+    from stream.replay.history.topic import spans
+    from stream.replay.progress import Meter
+    from stream.replay.request import address, milliseconds
+    from stream.settings import load_settings
+
+    settings = load_settings(config)
+    where = address(settings, topic)
+    with Interrupts() as interrupts:
+        found = spans(where, milliseconds("--from", times[0]), milliseconds("--to", times[1]))
+        kept = Archive(output)
+        left = kept.left(topic, found)
+        total = sum(high - low for low, high in found.values())
+        meter = Meter(sys.stderr, time.monotonic, "archived", total, total - sum(stretch.weight for stretch in left))
+        as_row = verdict_row if topic == settings.topics.verdicts else event_row
+        interrupts.wait(lambda: kept.write(where, left, as_row, meter.done))
+        meter.finish()
+
+
+@app.command()
+def erase(
+    root: Annotated[str, typer.Argument(metavar="DIR", help="The archive.")],
+    *,
+    player: Annotated[
+        list[str] | None, typer.Option("--player", metavar="ID", help="A player's id. May be given several times.")
+    ] = None,
+    players: Annotated[
+        Path | None, typer.Option("--players", metavar="FILE", help="A file with a player's id per line.")
+    ] = None,
+) -> None:
+    """Erase players from an archive, events and verdicts alike; reports (flips.parquet …) are yours to delete.
+
+    Exit codes: 0 done, nothing of them is left · 2 usage · 74 a file cannot be read or written (ask again).
+    """
+    from stream.replay.archive.erase import erase as erase_players
+    from stream.replay.archive.write import Archive
+
+    wanted = {*(player or ()), *(_lines(players) if players is not None else ())}
+    if not wanted:
+        raise ConfigError("name whom to erase: --player ID or --players FILE")
+    with typer.progressbar(length=1, label="files looked at", file=typer.get_text_stream("stderr")) as bar:
+
+        def looked(number: int, count: int) -> None:
+            bar.length = count
+            bar.update(1)
+
+        erased = erase_players(Archive(root), wanted, looked)
+    typer.echo(f"{erased.rows:,} records erased from {erased.files:,} of {erased.looked_at:,} files", err=True)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return [line for line in path.read_text(encoding="utf-8").splitlines() if line]
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"--players {path}: {exc}") from exc

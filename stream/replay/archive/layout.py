@@ -1,0 +1,76 @@
+"""Where archived records are, and what a file of them holds.
+
+``ROOT/topic=T/date=2026-01-31/partition=00003/<first offset>-<offset after the last>.parquet``: a contiguous run of
+offsets of one partition and one day (by broker timestamp, UTC).
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+COMPRESSION: Final = "zstd"
+UNFINISHED: Final = ".unfinished"
+_NAME: Final = re.compile(r"/topic=([^/]+)/date=([0-9-]+)/partition=([0-9]+)/([0-9]+)-([0-9]+)\.parquet$")
+
+
+class ArchiveFile(NamedTuple):
+    """One file of an archive; ``end`` is the offset after its last record's."""
+
+    topic: str
+    date: str
+    partition: int
+    start: int
+    end: int
+
+    def path(self, root: str) -> str:
+        """Return where it is."""
+        where = f"topic={self.topic}/date={self.date}/partition={self.partition:05d}"
+        return f"{root.rstrip('/')}/{where}/{self.start:020d}-{self.end:020d}.parquet"
+
+
+def parse(path: str) -> ArchiveFile | None:
+    """Read a path; None where it is no archive's."""
+    found = _NAME.search(path)
+    if found is None:
+        return None
+    topic, date, partition, start, end = found.groups()
+    return ArchiveFile(topic, date, int(partition), int(start), int(end))
+
+
+def day(timestamp_ms: int) -> str:
+    """Return the UTC date of a broker timestamp."""
+    return datetime.fromtimestamp(max(0, timestamp_ms) / 1000, UTC).date().isoformat()
+
+
+def missing(span: tuple[int, int], kept: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return what of a span of offsets is in none of the spans kept, in order."""
+    at, end = span
+    found: list[tuple[int, int]] = []
+    for low, high in sorted(kept):
+        if low > at:
+            found.append((at, min(low, end)))
+        at = max(at, high)
+        if at >= end:
+            break
+    if at < end:
+        found.append((at, end))
+    return [(low, high) for low, high in found if low < high]
+
+
+def schema(topic: str, partition: int) -> Any:
+    """Return the columns of an archive file; topic and partition are in the schema's metadata.
+
+    ``value`` holds the bytes as they were.  A record that is no event has a ``cause`` instead: nobody could erase a
+    player from bytes that name none.
+    """
+    import pyarrow as pa
+
+    columns = [
+        ("offset", pa.int64()),
+        ("timestamp_ms", pa.int64()),
+        ("player_id", pa.string()),
+        ("value", pa.binary()),
+        ("cause", pa.string()),
+    ]
+    return pa.schema(columns, metadata={"topic": topic, "partition": str(partition)})

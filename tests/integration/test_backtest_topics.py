@@ -1,0 +1,165 @@
+"""A backtest of real topics: reads a bounded span, leaves everything as it was, and survives being killed."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartition
+from pyarrow import parquet
+from typer.testing import CliRunner
+
+from stream.cli import app
+from tests.support.broker import admin
+from tests.support.checkpoints import tiny_bundle
+from tests.support.processes import Child, wait_until
+from tests.support.recorded_topics import RecordedTopics
+from tests.support.replays import report_bytes
+
+COUNT = 6_000
+pytestmark = pytest.mark.kafka
+
+
+@pytest.fixture(scope="module")
+def topics(kafka: str) -> RecordedTopics:
+    return RecordedTopics(kafka, COUNT)
+
+
+@pytest.fixture(scope="module")
+def options(topics: RecordedTopics, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Return the options that all runs share: the candidate, and where Kafka is."""
+    folder = tmp_path_factory.mktemp("candidate")
+    tiny_bundle(folder / "bundle")
+    policy = folder / "strict.toml"
+    policy.write_text('name = "strict"\n[thresholds.insult]\nflag = 0.1\nblock = 0.9\n')
+    config = folder / "chatwarden.toml"
+    config.write_text(f'[kafka]\nbootstrap_servers = "{topics.bootstrap}"\n[topics]\nverdicts = "{topics.verdicts}"\n')
+    return ["--config", str(config), "--model", str(folder / "bundle"), "--policy", str(policy)]
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "stream", *arguments]
+
+
+def chatwarden(*arguments: str) -> str:
+    """Run a command in this process, which has paid for the imports; return what it said."""
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, (done.output, done.exception)
+    return done.output
+
+
+def redecide(topics: RecordedTopics, options: list[str], report: Path) -> list[str]:
+    return [
+        "backtest",
+        "--topic",
+        topics.events,
+        "--depth",
+        "redecide",
+        "--stretch",
+        "250",
+        "--workers",
+        "1",
+        "--report",
+        str(report),
+        *options,
+    ]
+
+
+def ends(topics: RecordedTopics) -> dict[str, list[tuple[int, int]]]:
+    """Return the low and high watermark of every partition of both topics."""
+    consumer = Consumer({"bootstrap.servers": topics.bootstrap, "group.id": "looking-on"})
+    try:
+        metadata = consumer.list_topics(timeout=10).topics
+        return {
+            topic: [
+                consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10)
+                for p in sorted(metadata[topic].partitions)
+            ]
+            for topic in (topics.events, topics.verdicts)
+        }
+    finally:
+        consumer.close()
+
+
+def groups(topics: RecordedTopics) -> dict[str, list[tuple[str, int, int]]]:
+    """Return every group with its committed offsets."""
+    client = admin(topics.bootstrap)
+    found: dict[str, list[tuple[str, int, int]]] = {}
+    for group in client.list_consumer_groups().result(10).valid:
+        (future,) = client.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group.group_id)]).values()
+        found[group.group_id] = sorted((p.topic, p.partition, p.offset) for p in future.result(10).topic_partitions)
+    return found
+
+
+def a_live_group(topics: RecordedTopics) -> None:
+    """Commit something in the name of a worker."""
+    consumer = Consumer({"bootstrap.servers": topics.bootstrap, "group.id": "chatwarden", "enable.auto.commit": False})
+    try:
+        consumer.commit(offsets=[TopicPartition(topics.events, 0, 17)], asynchronous=False)
+    finally:
+        consumer.close()
+
+
+def test_live_groups_and_topics_stay_as_they_were(topics: RecordedTopics, options: list[str], tmp_path: Path) -> None:
+    a_live_group(topics)
+    before = groups(topics), ends(topics)
+    assert before[0]["chatwarden"] == [(topics.events, 0, 17)]
+    chatwarden(*redecide(topics, options, tmp_path / "report"))
+    chatwarden("archive", "--topic", topics.events, "-o", str(tmp_path / "archive"), *options[:2])
+    assert (groups(topics), ends(topics)) == before
+    answer = json.loads((tmp_path / "report" / "report.json").read_bytes())
+    assert answer["totals"]["records"] == COUNT
+    assert answer["totals"]["without_baseline"] == 0
+    assert answer["totals"]["flips"] > COUNT // 5
+
+
+def test_killed_half_way_and_resumed_the_report_is_the_same(
+    topics: RecordedTopics, options: list[str], tmp_path: Path
+) -> None:
+    chatwarden(*redecide(topics, options, tmp_path / "whole"))
+    asked = redecide(topics, options, tmp_path / "cut")
+    child = Child(command(*asked), tmp_path / "log", env={"PYTHONPATH": "."})
+    parts = tmp_path / "cut" / "work" / "parts"
+    wait_until(lambda: len(list(parts.glob("*.json"))) >= 5 or not child.alive, 60, "some parts are there")
+    child.kill()
+    done = len(list(parts.glob("*.json")))
+    assert 5 <= done < COUNT // 250
+    again = chatwarden(*asked, "--resume")
+    assert "events:" in again
+    assert report_bytes(tmp_path / "cut") == report_bytes(tmp_path / "whole")
+
+
+def test_shards_merge_to_the_same_report(topics: RecordedTopics, options: list[str], tmp_path: Path) -> None:
+    asked = ["--to", "2100-01-01T00:00:00Z"]
+    chatwarden(*redecide(topics, options, tmp_path / "whole"), *asked)
+    for number in range(2):
+        chatwarden(*redecide(topics, options, tmp_path / "shared"), *asked, "--shard", f"{number}/2")
+    chatwarden("backtest", "merge", str(tmp_path / "shared"), "--report", str(tmp_path / "merged"))
+    assert report_bytes(tmp_path / "merged") == report_bytes(tmp_path / "whole")
+
+
+def test_an_archive_outlives_the_topic_and_forgets_players(
+    topics: RecordedTopics, options: list[str], tmp_path: Path
+) -> None:
+    archive = str(tmp_path / "archive")
+    for topic in (topics.events, topics.verdicts, topics.events):
+        said = chatwarden("archive", "--topic", topic, "-o", archive, *options[:2])
+    assert "archived: 0 in" in said  # the second time there was nothing left
+    read = [
+        "backtest", "--input", f"{archive}/topic={topics.events}", "--verdicts", f"{archive}/topic={topics.verdicts}",
+        "--depth", "redecide", "--workers", "1", *options,
+    ]  # fmt: skip
+    chatwarden(*redecide(topics, options, tmp_path / "live"))
+    chatwarden(*read, "--report", str(tmp_path / "archived"))
+    live, archived = (parquet.read_table(tmp_path / name / "flips.parquet") for name in ("live", "archived"))
+    by_place = [("partition", "ascending"), ("offset", "ascending")]
+    assert archived.sort_by(by_place).equals(live.sort_by(by_place))
+    player = live["player_id"][0].as_py()
+    chatwarden("archive", "erase", archive, "--player", player)
+    chatwarden(*read, "--report", str(tmp_path / "erased"))
+    left = parquet.read_table(tmp_path / "erased" / "flips.parquet")
+    assert left.num_rows == sum(other != player for other in live["player_id"].to_pylist())
+    for path in Path(archive).rglob("*.parquet"):
+        assert (
+            player.encode() not in path.read_bytes() or player not in parquet.read_table(path)["player_id"].to_pylist()
+        )
