@@ -7,7 +7,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -41,16 +41,31 @@ def text_of(event: Event, packs: Mapping[str, str]) -> Text:
     return Text(canonical(event.text), primary_language(event.lang), packs.get(event.game_id, ""))
 
 
+def circumstances_of(event: Event, text: Text) -> Circumstances:
+    """Return what a policy may look at."""
+    return Circumstances(event.game_id, event.channel_kind, text.lang)
+
+
+class Audit(Protocol):
+    """Takes note of what the gate cleared.  Never blocks, never raises."""
+
+    def __call__(self, event: Event, text: Text, circumstances: Circumstances, /) -> None:
+        """Take note of one event."""
+        ...
+
+
 class Judge:
     """Judges chunks with one scorer and one policy.
 
-    ``key`` keys the fingerprints, so that nobody without it can guess texts by their digest.
+    ``key`` keys the fingerprints, so that nobody without it can guess texts by their digest.  ``audit`` is told of what
+    the gate cleared, and changes nothing.
     """
 
-    def __init__(self, scorer: Scorer, decider: Decider, key: bytes, now: Now) -> None:
+    def __init__(self, scorer: Scorer, decider: Decider, key: bytes, now: Now, audit: Audit | None = None) -> None:
         self._scorer = scorer
         self._decider = decider
         self._now = now
+        self._audit = audit
         self._names: Final = scorer.taxonomy.names
         # Hash states are copied, not rebuilt: half the cost of a digest is its key.
         self._fingerprint = hashlib.blake2b(key=key, digest_size=16)
@@ -72,11 +87,13 @@ class Judge:
                 judged.results.append(DeadLetter(record, Rejection("poisoned", outcome.reason)))
             else:
                 judged.results.append(writer.write(record, event, text, outcome, judged.tally))
+                if outcome.resolved_by == "gate" and self._audit is not None:
+                    self._audit(event, text, circumstances_of(event, text))
         return judged
 
     def decide(self, event: Event, text: Text, answer: Answer) -> Decision:
         """Apply the policy to an answer in the event's circumstances."""
-        return self._decider(answer, Circumstances(event.game_id, event.channel_kind, text.lang))
+        return self._decider(answer, circumstances_of(event, text))
 
     def fingerprint(self, text: str) -> str:
         """Return the keyed digest of a canonical text."""

@@ -27,6 +27,7 @@ CounterName = Literal[
     "verdicts_lost_total",  # strikes worker: verdicts that retention deleted before they were read
     "standings_erased_total",  # strikes worker: players forgotten on request
     "cache_lookups_total",  # texts looked up in Redis, by result (hit, miss, skipped: the breaker was open)
+    "gate_audits_total",  # texts that the gate cleared and the classifier looked at, by result (right, missed, ...)
 ]
 GaugeName = Literal[
     "consumer_lag",  # records that wait, by topic and partition
@@ -72,6 +73,7 @@ COUNTERS: Final[Mapping[CounterName, Metric]] = {
     "verdicts_lost_total": Metric("Verdicts deleted before the strikes worker read them"),
     "standings_erased_total": Metric("Players forgotten on request"),
     "cache_lookups_total": Metric("Texts looked up in Redis", ("result",)),
+    "gate_audits_total": Metric("Texts that the gate cleared, looked at by the classifier too", ("result",)),
 }
 GAUGES: Final[Mapping[GaugeName, Metric]] = {
     "consumer_lag": Metric("Records that wait", ("topic", "partition")),

@@ -21,6 +21,7 @@ from model.rules import OTHER_GAMES, Pack, RulesResolver, extended, load_packs, 
 from model.rules_pack import PackError
 from model.scorer import Scorer, scorer_digest
 from schemas.taxonomy import NON_TOXIC, Taxonomy
+from stream.audit import GateAudit
 from stream.errors import ConfigError
 from stream.judge import Judge, Now
 from stream.metrics import Metrics, NoMetrics
@@ -41,9 +42,18 @@ def judge(settings: Settings, now: Now, metrics: Metrics | None = None) -> Judge
     Raises:
         ConfigError: the bundle, a rule pack or the policy cannot be used.
     """
-    parts = load_parts(settings)
+    parts, metrics = load_parts(settings), metrics or NoMetrics()
     key = settings.pipeline.fingerprint_key.get_secret_value().encode()
-    return Judge(_scorer(settings, parts, metrics or NoMetrics()), _decider(settings, parts, parts.taxonomy), key, now)
+    built, decides = _scorer(settings, parts, metrics), _decider(settings, parts, parts.taxonomy)
+    return Judge(built, decides, key, now, _audit(settings, built, decides, metrics))
+
+
+def _audit(settings: Settings, built: Scorer, decides: Decider, metrics: Metrics) -> GateAudit | None:
+    """Return the gate's audit where a gate and a classifier both take part."""
+    gated = any(isinstance(resolver, GateResolver) for resolver in built.resolvers)
+    if not (gated and settings.pipeline.gate_audit and "classifier" in settings.pipeline.resolvers):
+        return None
+    return GateAudit(built.resolvers[-1], decides, settings.pipeline.gate_audit, metrics)
 
 
 def scorer(settings: Settings, metrics: Metrics | None = None) -> Scorer:

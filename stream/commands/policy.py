@@ -1,10 +1,12 @@
 """``chatwarden policy``: try a rule pack on its examples; see which verdicts a change would change."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from stream.errors import ConfigError, LimitsExceeded
+from stream.commands.options import Config, Model, resolver_names
+from stream.errors import ConfigError, FileError, LimitsExceeded
 
 app = typer.Typer(no_args_is_help=True, help="Test rule packs; compare policies.")
 
@@ -36,3 +38,38 @@ def test(
         missed += len(report.misses)
     if missed:
         raise LimitsExceeded(f"{missed} examples missed; mend the rules above, or the examples if they are wrong")
+
+
+@app.command()
+def diff(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="Policy file, or folder or name of a rule pack.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The same kind, as it would be.")],
+    events: Annotated[Path, typer.Argument(metavar="EVENTS", help="JSON Lines of chat events.")],
+    model: Model = None,
+    resolvers: Annotated[
+        str,
+        typer.Option("--resolvers", metavar="LIST", help="Who takes part; never the gate, which follows the policy."),
+    ] = "rules,classifier",
+    max_changed: Annotated[
+        float, typer.Option("--max-changed", min=0, max=1, metavar="SHARE", help="Fail when more verdicts change.")
+    ] = 1.0,
+    config: Config = None,
+) -> None:
+    """Show which verdicts a change of policy or of a rule pack would change, one line each, and how many of each kind.
+
+    Lines hold event ids, actions, categories and rules, no chat text.
+
+    Exit codes: 0 done · 1 more changed than --max-changed · 2 usage or configuration · 74 EVENTS cannot be read.
+    """
+    from stream.policy_diff import compare, sides
+
+    before, after = sides(old, new, {"model.bundle": model, "pipeline.resolvers": resolver_names(resolvers)}, config)
+    try:
+        with events.open("rb") as lines:
+            comparison = compare(lines, before, after, lambda change: typer.echo(change.line()))
+    except OSError as exc:
+        raise FileError(f"{events}: {exc.strerror}") from exc
+    for line in comparison.summary():
+        typer.echo(line, err=True)
+    if comparison.share > max_changed:
+        raise LimitsExceeded(f"{comparison.share:.2%} of verdicts change; at most {max_changed:.2%} may")

@@ -1,5 +1,6 @@
-"""``chatwarden policy test``: what it says and how it ends."""
+"""``chatwarden policy``: what it says and how it ends."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,9 @@ from typer.testing import CliRunner
 from model.rules import PACKS
 from stream.cli import app
 from stream.errors import ConfigError, LimitsExceeded
+from tests.support.checkpoints import tiny_bundle
+
+NOW = "2026-01-01T00:00:00Z"
 
 PACK = """
 name = "small"
@@ -60,5 +64,60 @@ def test_a_miss_is_named_and_fails(tmp_path: Path) -> None:
 )
 def test_a_broken_pack_is_a_configuration_error(tmp_path: Path, rules: str, examples: str, says: str) -> None:
     result = CliRunner().invoke(app, ["policy", "test", str(a_pack(tmp_path, rules, examples))])
+    assert isinstance(result.exception, ConfigError)
+    assert says in str(result.exception)
+
+
+def an_event(number: int, text: str) -> str:
+    event = {"event_id": f"e{number}", "player_id": "p", "channel_id": "c", "text": text, "sent_at": NOW}
+    return json.dumps(event) + "\n"
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    return tiny_bundle(tmp_path / "bundle").path
+
+
+@pytest.fixture
+def events(tmp_path: Path) -> Path:
+    file = tmp_path / "events.jsonl"
+    file.write_text("".join(map(an_event, range(3), ["hello", "a turnip", "gg"])) + "{\n", encoding="utf-8")
+    return file
+
+
+def test_a_change_of_pack_shows_event_by_event(tmp_path: Path, bundle: Path, events: Path) -> None:
+    (tmp_path / "pack").mkdir()
+    pack = a_pack(tmp_path / "pack")
+    run = ["policy", "diff", "default", str(pack), str(events), "--model", str(bundle), "--resolvers", "rules"]
+    result = CliRunner().invoke(app, run)
+    assert result.exit_code == 0, result.exception
+    assert result.stdout == "e1  allow -> block insult  by turnip\n"
+    assert "3 events, 1 verdicts change (33.33%)" in result.stderr
+    assert "1 malformed" in result.stderr
+    assert "turnip" not in result.stderr
+    limited = CliRunner().invoke(app, [*run, "--max-changed", "0.1"])
+    assert isinstance(limited.exception, LimitsExceeded)
+
+
+def test_a_change_of_policy_is_decided_on_the_same_scores(tmp_path: Path, bundle: Path, events: Path) -> None:
+    files = []
+    for name, flag in (("old", 1.0), ("new", 0.0)):
+        files.append(tmp_path / f"{name}.toml")
+        files[-1].write_text(f'name = "{name}"\n[thresholds.insult]\nflag = {flag}\n', encoding="utf-8")
+    run = ["policy", "diff", *map(str, files), str(events), "--model", str(bundle), "--resolvers", "classifier"]
+    result = CliRunner().invoke(app, run)
+    assert result.exit_code == 0, result.exception
+    assert result.stdout.splitlines() == [f"e{number}  allow -> flag insult" for number in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("names", "resolvers", "says"),
+    [(("default", "nowhere.toml"), "rules", "both"), (("default", "kids"), "rules,gate", "gate")],
+)
+def test_what_cannot_be_compared_is_refused(
+    bundle: Path, events: Path, names: tuple[str, str], resolvers: str, says: str
+) -> None:
+    run = ["policy", "diff", *names, str(events), "--model", str(bundle), "--resolvers", resolvers]
+    result = CliRunner().invoke(app, run)
     assert isinstance(result.exception, ConfigError)
     assert says in str(result.exception)

@@ -1,0 +1,102 @@
+"""The gate's audit: what it clears, the classifier looks at too, for a set share of events, off the critical path.
+
+The verdict stays the gate's.  Which events are looked at follows from a digest of the event id, so it is the same on
+every worker and after every replay, and nobody can choose it.  What the classifier would not have allowed is counted:
+the missed rate of a gate in service is a metric, not a hope.
+"""
+
+import hashlib
+import logging
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+from model.classifier import ClassifierError
+from model.policy import Circumstances, Decider
+from model.resolver import Answer, Poison, Reply, Text
+from schemas.codec import Event
+from stream.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+WAITING: Final = 1_024
+"""Cleared texts that may wait to be looked at; more are skipped, and counted as skipped."""
+BATCH: Final = 64
+_CLOSE_WITHIN_S: Final = 5.0
+
+Classify = Callable[[Sequence[Text]], Sequence[Reply]]
+
+
+class Cleared(NamedTuple):
+    """What the gate let go, and in which circumstances."""
+
+    text: Text
+    circumstances: Circumstances
+
+
+class GateAudit:
+    """Counts ``gate_audits_total`` by result: ``right``, ``missed``, ``unscored``, ``skipped``.
+
+    ``classify`` is called by one thread of its own; nothing here makes the judge wait.
+    """
+
+    def __init__(self, classify: Classify, decider: Decider, share: float, metrics: Metrics) -> None:
+        self._classify = classify
+        self._decider = decider
+        self._limit = int(share * 2**64)
+        self._metrics = metrics
+        self._waiting: queue.Queue[Cleared | None] = queue.Queue(WAITING)
+        self._thread = threading.Thread(target=self._run, name="gate audit", daemon=True)
+        self._thread.start()
+
+    def __call__(self, event: Event, text: Text, circumstances: Circumstances) -> None:
+        """Take note of an event whose text the gate cleared.  Never blocks."""
+        drawn = hashlib.blake2b(event.event_id.encode(), digest_size=8, person=b"gate audit").digest()
+        if int.from_bytes(drawn, "big") >= self._limit:
+            return
+        try:
+            self._waiting.put_nowait(Cleared(text, circumstances))
+        except queue.Full:
+            self._metrics.count("gate_audits_total", 1, result="skipped")
+
+    def close(self) -> None:
+        """Look at what waits, for a few seconds at most, and end the thread."""
+        try:
+            self._waiting.put(None, timeout=_CLOSE_WITHIN_S)
+        except queue.Full:
+            return
+        self._thread.join(_CLOSE_WITHIN_S)
+
+    def _run(self) -> None:
+        going = True
+        while going:
+            batch = self._batch()
+            going = None not in batch
+            cleared = [each for each in batch if each is not None]
+            if cleared:
+                self._look_at(cleared)
+
+    def _batch(self) -> list[Cleared | None]:
+        """Wait for one, then take what else is there."""
+        batch = [self._waiting.get()]
+        while len(batch) < BATCH and batch[-1] is not None:
+            try:
+                batch.append(self._waiting.get_nowait())
+            except queue.Empty:
+                break
+        return batch
+
+    def _look_at(self, cleared: list[Cleared]) -> None:
+        try:
+            replies = self._classify([each.text for each in cleared])
+        except ClassifierError as exc:
+            log.warning("the classifier could not audit the gate: %s", type(exc).__name__)
+            replies = [None] * len(cleared)
+        for each, reply in zip(cleared, replies, strict=True):
+            self._metrics.count("gate_audits_total", 1, result=self._result(each, reply))
+
+    def _result(self, cleared: Cleared, reply: Reply) -> str:
+        if isinstance(reply, Poison) or not isinstance(reply, Answer) or not reply.scores:
+            return "unscored"
+        return "right" if self._decider(reply, cleared.circumstances).action == "allow" else "missed"
