@@ -25,8 +25,8 @@ _LEET: Final = str.maketrans("0134578@$!|+€", "oieastbasiite")
 # A sign or digit reads as a letter between letters, before two letters, or after three.
 _LEET_WORD: Final = re.compile(
     r"(?<=[a-z])[01345789@$!|+€]{1,2}(?=[a-z])"
-    r"|(?<![a-z0-9@$!|+])(?:[01345789@$€]{1,2}|[!|+])(?=[a-z]{2})"
-    r"|(?<=[a-z]{3})[01345789@$€]{1,2}(?![a-z0-9])"
+    r"|(?<![a-z0-9@$!|+])(?:[01345789@$€][01345789@$€!|+]?|[!|+])(?=[a-z][a-z@$!|+])"
+    r"|(?<=[a-z]{3})[01345789@$€+]{1,2}(?![a-z0-9])"
 )
 _MIXED: Final = re.compile(r"[a-z0-9@$!|+€]*[a-z][a-z0-9@$!|+€]*")
 _GAP: Final = r"[ ._*\-,|/~'\"+=:;]"
@@ -40,8 +40,8 @@ _COVERED: Final = re.compile(r"(?<![a-z])[a-z]+[*#][a-z*#]*")
 _RUN: Final = re.compile(r"([^\W\d_])\1{2,}")
 # A sign of each of the above.  A search over many texts joined by line breaks finds it just where it would alone.
 DISGUISED: Final = re.compile(
-    rf"[^\x00-\x7f]|(?<=[a-z])(?:[0-9@$!|+]{{1,2}}|{_SIGNS}+)(?=[a-z])|(?<![a-z0-9])[0-9@$!|+]{{1,2}}(?=[a-z]{{2}})"
-    r"|(?<=[a-z]{3})[0-9@$](?![a-z])|(?<=[a-z])[*#]|\([a-z]\)\(|([a-z])\1\1"
+    rf"[^\x00-\x7f]|(?<=[a-z])(?:[0-9@$!|+]{{1,2}}|{_SIGNS}+)(?=[a-z])|(?<![a-z0-9])[0-9@$!|+]{{1,2}}(?=[a-z][a-z@$!|+])"
+    r"|(?<=[a-z]{3})[0-9@$+](?![a-z])|(?<=[a-z])[*#]|\([a-z]\)\(|([a-z])\1\1"
     r"|(?<![a-z0-9@$])[a-z0-9@$!][ ._*\-,|/~'\"+=:;]{1,3}[a-z0-9@$!](?![a-z0-9@$])"
 )
 _BETWEEN: Final = re.compile(r"(?<=\w)[^\w\s'@#$&]+ [^\w\n@#$&]*(?=\w)|(?<=\w) [^\w\s'@#$&]+ ?(?=\w)")

@@ -1,0 +1,135 @@
+"""How many disguised lines are still caught, and what seeing through disguises costs on clean chat.
+
+    python -m model.training.evasion_report --bundle DIR --data DIR [--lines N]
+
+A line counts as caught when rules or the classifier would have the default policy act on it.
+"""
+
+import argparse
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from model.bundle import Bundle, load_bundle
+from model.classifier import Classifier
+from model.normalise import canonical
+from model.readings import readings
+from model.resolver import Answer, Hint, Text
+from model.rules import PACKS, RulesResolver, extended, load_pack
+from model.training.evasions import EVASIONS, disguised
+from model.training.gate import limits_of
+from model.training.sources import Example, read_public
+
+Caught = Callable[[Sequence[str]], list[bool]]
+SEED: Final = 5
+CLEAN: Final[dict[str, set[str]]] = {"gametox": {"0"}, "gametox_dev": {"0"}, "conda": {"O"}}
+ODD: Final = re.compile(r"\d[a-z]|[a-z]\d|\d+[ ,.:;/-]+\d|[^\x00-\x7f]")
+"""Clean lines that look disguised: digits in words and names, coordinates, other scripts."""
+
+
+class Pipeline:
+    """Rules, and the classifier with or without readings, under the bundle's suggested limits."""
+
+    def __init__(self, bundle: Bundle, classifier: Classifier) -> None:
+        pack = load_pack(PACKS / "default")
+        self._rules = RulesResolver({"": pack}, extended(bundle.taxonomy, [pack]))
+        names, limits = bundle.taxonomy.names, limits_of(bundle)
+        self._limits = [(names.index(name), limit) for name, limit in limits.items()]
+        self._classifier = classifier
+
+    def by_rules(self, texts: Sequence[str]) -> list[bool]:
+        """Tell which canonical texts a rule marks or blocks."""
+        replies = self._rules([Text(text) for text in texts])
+        return [isinstance(reply, Hint) or (isinstance(reply, Answer) and reply.floor is not None) for reply in replies]
+
+    def by_classifier(self, texts: Sequence[str]) -> list[bool]:
+        """Tell on which canonical texts the classifier's scores act."""
+        distinct = list(dict.fromkeys(texts))
+        acted: dict[str, bool] = {}
+        for start in range(0, len(distinct), 2_048):
+            part = distinct[start : start + 2_048]
+            for text, scores in zip(part, self._classifier(part), strict=True):
+                acted[text] = any(scores[place] >= limit for place, limit in self._limits)
+        return [acted[text] for text in texts]
+
+    def __call__(self, texts: Sequence[str]) -> list[bool]:
+        """Tell which canonical texts are caught."""
+        pairs = zip(self.by_rules(texts), self.by_classifier(texts), strict=True)
+        return [ruled or scored for ruled, scored in pairs]
+
+
+def toxic_lines(data: Path, number: int) -> list[str]:
+    """Return distinct lines that people call toxic, those held back from training first."""
+    found: dict[str, None] = {}
+    for name in ("gametox_dev", "conda", "gametox"):
+        found.update(dict.fromkeys(each.text for each in read_public(data, name) if _is_toxic(name, each)))
+    return list(found)[:number]
+
+
+def _is_toxic(name: str, example: Example) -> bool:
+    label = example.labels[0]
+    return label[0] in "EI" if name == "conda" else label not in CLEAN[name]
+
+
+def undisputed(data: Path, name: str) -> list[str]:
+    """Return the distinct texts that no row calls anything but clean."""
+    labels: dict[str, set[str]] = {}
+    for example in read_public(data, name):
+        labels.setdefault(example.text, set()).add(example.labels[0])
+    return [text for text, given in labels.items() if given <= CLEAN[name]]
+
+
+def survival(caught: Caught, lines: Sequence[str], tell: Callable[[str], None]) -> float:
+    """Return the share of caught lines that are still caught, over all evasions; tells of each."""
+    known = [line for line, was in zip(lines, caught(lines), strict=True) if was]
+    tell(f"{len(lines):,} toxic lines, {len(known):,} of them caught as written; of those, disguised:")
+    kept: Counter[str] = Counter()
+    for name in EVASIONS:
+        kept[name] = sum(caught([canonical(line) for line in disguised(known, name, SEED)]))
+    for name, number in sorted(kept.items(), key=lambda item: item[1]):
+        tell(f"{number / len(known):8.1%}  {name}")
+    return kept.total() / (len(known) * len(EVASIONS))
+
+
+def false_alarms(pipeline: Pipeline, plain: Pipeline, data: Path) -> Iterable[str]:
+    """Yield what rules and readings cost on clean lines."""
+    for name in CLEAN:
+        texts = undisputed(data, name)
+        marked = sum(pipeline.by_rules(texts))
+        yield f"{name}: rules mark {marked} of {len(texts):,} undisputed clean texts ({marked / len(texts):.3%})"
+    texts = [text for name in ("gametox_dev", "conda", "gametox") for text in undisputed(data, name)]
+    odd = [text for text in dict.fromkeys(texts) if ODD.search(text)][:4_000]
+    before, after = sum(plain.by_classifier(odd)), sum(pipeline.by_classifier(odd))
+    rise = (after - before) / len(odd)
+    acted = f"{before} acted on as written, {after} in all readings ({rise:+.2%})"
+    yield f"{len(odd):,} clean texts that look disguised: {acted}"
+
+
+def main() -> None:
+    """Read the arguments and print the report."""
+    from model.torch_classifier import TorchClassifier
+
+    parser = argparse.ArgumentParser(prog="evasion_report", description=__doc__.splitlines()[0])
+    parser.add_argument("--bundle", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True, help="folder with the public chat")
+    parser.add_argument("--lines", type=int, default=2_000, help="toxic lines to disguise (default 2,000)")
+    given = parser.parse_args()
+    bundle = load_bundle(given.bundle)
+    pipeline = Pipeline(bundle, TorchClassifier(bundle, threads=2, readings=readings))
+    plain = Pipeline(bundle, TorchClassifier(bundle, threads=2))
+    share = survival(pipeline, toxic_lines(given.data, given.lines), _say)
+    _say(f"still caught over {len(EVASIONS)} evasions: {share:.1%}")
+    for line in false_alarms(pipeline, plain, given.data):
+        _say(line)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""Evasions: many, repeatable, each with an effect; and what rules make of a plain word under them."""
+
+import pytest
+
+from model.normalise import canonical
+from model.rules import PACKS, load_pack
+from model.training.evasion_report import survival
+from model.training.evasions import EVASIONS, disguised
+
+LINE = "you are such a stupid idiot please uninstall"
+SEEN_THROUGH = [
+    "leet", "signs for letters", "Cyrillic look-alikes", "Greek look-alikes", "look-alikes of any script", "accents",
+    "small capitals", "raised letters", "full width", "bold", "Fraktur", "circled", "in brackets", "squared",
+    "white on black circles", "regional indicators", "stacked marks", "struck through", "underlined",
+    "zero-width spaces", "zero-width joiners", "soft hyphens", "word joiners", "tag characters", "direction marks",
+    "variation selectors", "grapheme joiners", "dotted", "dashed", "underscored", "stars between",
+    "a letter drawn out", "capitals", "alternating capitals", "title case", "split by a dot", "points between words",
+    "a letter covered", "line breaks between words", "exclamation marks", "crosses around", "emoji around",
+    "kind words after", "kind words before", "upside down",
+]  # fmt: skip
+
+
+def test_there_are_many_and_each_changes_a_line() -> None:
+    assert len(EVASIONS) >= 40
+    for name in EVASIONS:
+        assert disguised([LINE], name, 1) == disguised([LINE], name, 1)
+        assert disguised([LINE], name, 1) != [LINE], name
+
+
+@pytest.mark.parametrize("name", SEEN_THROUGH)
+def test_rules_see_through_it(name: str) -> None:
+    pack = load_pack(PACKS / "kids")
+    lines = [canonical(line) for seed in range(5) for line in disguised(["you stupid idiot"], name, seed)]
+    assert set(pack.find(lines)) == set(range(len(lines))), lines
+
+
+def test_survival_counts_what_is_still_caught() -> None:
+    told: list[str] = []
+    share = survival(lambda texts: ["idiot" in text for text in texts], ["you idiot", "hello"], told.append)
+    assert told[0].startswith("2 toxic lines, 1 of them caught")
+    assert len(told) == 1 + len(EVASIONS)
+    assert 0.2 < share < 0.9
