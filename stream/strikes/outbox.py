@@ -7,7 +7,7 @@ which keeps the order of each partition and leaves no hole in it, and with an ac
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -39,18 +39,25 @@ class Sender(Protocol):
 class Outbox:
     """Sends records.  Belongs to the event loop it was started in."""
 
-    def __init__(self, bootstrap_servers: str, options: dict[str, Any]) -> None:
-        self._producer = AIOKafkaProducer(
-            bootstrap_servers=bootstrap_servers,
-            client_id="chatwarden-strikes",
-            acks="all",
-            enable_idempotence=True,
-            linger_ms=5,
-            max_request_size=4_194_304,
-            **options,
-        )
+    def __init__(self, producer: AIOKafkaProducer) -> None:
+        self._producer = producer
         self._pending: set[asyncio.Future[Any]] = set()
         self._failure: BaseException | None = None
+
+    @classmethod
+    def to(cls, bootstrap_servers: str, options: dict[str, Any]) -> Self:
+        """Make an outbox with a producer that keeps the order of each partition and leaves no hole in it."""
+        return cls(
+            AIOKafkaProducer(
+                bootstrap_servers=bootstrap_servers,
+                client_id="chatwarden-strikes",
+                acks="all",
+                enable_idempotence=True,
+                linger_ms=10,
+                max_request_size=4_194_304,
+                **options,
+            )
+        )
 
     async def start(self) -> None:
         """Connect.

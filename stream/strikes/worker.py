@@ -75,7 +75,7 @@ async def _prepared(settings: Settings, metrics: PrometheusMetrics) -> AsyncIter
     ladders = Ladders.from_toml(settings.strikes.ladder) if settings.strikes.ladder else Ladders()
     options = security(settings.kafka.properties)
     shape = await prepare(settings, options)
-    outbox = Outbox(settings.kafka.bootstrap_servers, options)
+    outbox = Outbox.to(settings.kafka.bootstrap_servers, options)
     await outbox.start()
     app, tables = build(settings, shape, Connections(settings.kafka.bootstrap_servers, options, outbox, metrics))
     key = settings.pipeline.fingerprint_key.get_secret_value().encode()

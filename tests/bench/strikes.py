@@ -8,6 +8,7 @@ Exit codes: 0 equal · 1 not equal.
 
 import argparse
 import json
+import os
 import random
 import signal
 import sys
@@ -133,10 +134,13 @@ def _calm(trial: Trial, options: argparse.Namespace) -> int:
     goal = ends(trial)
     worker = trial.start("worker-0")
     wait_until(lambda: committed(trial) > 0, 60, "the first verdicts are tallied")
-    began, first = time.monotonic(), committed(trial)
+    began, first, cpu = time.monotonic(), committed(trial), _cpu_s(worker)
     wait_until(lambda: is_done(trial, goal), 600, "all is tallied")
-    rate = (committed(trial) - first) / (time.monotonic() - began)
-    print(f"one worker: {rate * options.verdicts / sum(goal.values()):.0f} verdicts/s, remarks included")
+    verdicts = (sum(goal.values()) - first) * options.verdicts / sum(goal.values())
+    took, cpu = time.monotonic() - began, _cpu_s(worker) - cpu
+    print(
+        f"one worker: {verdicts / took:.0f} verdicts/s, remarks included; {1e6 * cpu / verdicts:.0f} cpu-us per verdict"
+    )
     other = trial.start("worker-1")
     wait_until(lambda: "tables read back" in other.output(), 60, "the other has its share")
     worker.kill()
@@ -155,6 +159,12 @@ def _calm(trial: Trial, options: argparse.Namespace) -> int:
     fresh.process.wait(30)
     _restores(trial)
     return 0
+
+
+def _cpu_s(child: Child) -> float:
+    """Return the processor time that a worker has taken so far."""
+    fields = Path(f"/proc/{child.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _feed(trial: Trial, history: list[Verdict], share: int, pause: float) -> None:

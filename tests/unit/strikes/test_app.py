@@ -4,16 +4,19 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import msgspec
 import pytest
 from faust.serializers import codecs
 from faust.types import TP
 
+from stream.errors import TransportError
 from stream.metrics import NoMetrics
 from stream.settings import Settings
 from stream.strikes.app import StrikesApp
@@ -149,6 +152,60 @@ def test_an_erasure_commits_forgets_and_is_audited_without_the_id(desk: Desk) ->
         "erased_at": "2026-01-02T00:00:00+00:00",
     }
     assert second == {**first, "found": False}
+
+
+class CommittingConsumer(VerdictConsumer):
+    """A consumer whose commits are written down beside what its outbox does."""
+
+    def __init__(self, outbox: "ListOutbox | ClosingOutbox") -> None:
+        self.ledger: Ledger[TP] = Ledger()
+        self.ledger.open(1, {TP("t", 0): 0})
+        self.app = cast("StrikesApp", SimpleNamespace(outbox=outbox))
+        self.commits: list[tuple[int, dict[TP, int]]] = []
+        self.outbox = outbox
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        self.commits.append((self.outbox.settled, dict(offsets)))
+        return True
+
+
+class ClosingOutbox:
+    """An outbox during whose settling the partitions are given up, or a send turns out to have failed."""
+
+    def __init__(self, failure: Exception | None) -> None:
+        self.failure = failure
+        self.settled = 0
+        self.consumer: CommittingConsumer | None = None
+
+    async def settle(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+        assert self.consumer is not None
+        self.consumer.ledger.close()
+
+
+def test_offsets_are_committed_only_once_all_that_followed_has_arrived() -> None:
+    outbox = ListOutbox()
+    consumer = CommittingConsumer(outbox)
+    assert asyncio.run(consumer.force_commit()) is False
+    asyncio.run(outbox.put("strikes", None, b"said because of offset 3"))
+    consumer.ledger.finish(1, TP("t", 0), 3)
+    assert asyncio.run(consumer.force_commit()) is True
+    assert consumer.commits == [(1, {TP("t", 0): 4})]
+    assert asyncio.run(consumer.force_commit()) is False
+
+
+@pytest.mark.parametrize("failure", [None, TransportError("a send failed")])
+def test_nothing_is_committed_after_a_failed_send_or_a_lost_partition(failure: Exception | None) -> None:
+    outbox = ClosingOutbox(failure)
+    outbox.consumer = consumer = CommittingConsumer(outbox)
+    consumer.ledger.finish(1, TP("t", 0), 3)
+    if failure is None:
+        assert asyncio.run(consumer.force_commit()) is False
+    else:
+        with pytest.raises(TransportError):
+            asyncio.run(consumer.force_commit())
+    assert consumer.commits == []
 
 
 def test_only_committed_records_are_read_and_nothing_is_served_or_discovered(desk: Desk) -> None:

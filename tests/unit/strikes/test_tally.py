@@ -19,7 +19,7 @@ from stream.strikes.tally import (
     tally_remark,
     tally_verdict,
 )
-from tests.support.verdicts import a_verdict
+from tests.support.verdicts import a_verdict, an_allowed
 
 LADDERS = Ladders()
 
@@ -64,6 +64,17 @@ def test_a_repeated_remark_is_stored_as_read_but_does_not_count() -> None:
     assert (stored_offset(once.value), stored_offset(twice.value)) == (0, 1)
     assert newer(once.value, twice.value)
     assert not newer(twice.value, once.value)
+
+
+def test_a_known_remark_is_said_again_with_its_strikes() -> None:
+    said = [an_allowed(str(index), index, text="raid", toxicity=0.3, player_id=f"p{index}") for index in range(6)]
+    stored: bytes | None = None
+    for offset, verdict in enumerate(said):
+        tallied = tally_remark(stored, offset, remark_of(verdict, 0, offset, LADDERS), f"p{offset}", LADDERS)
+        stored = tallied.value
+    assert [strike.cause for strike in tallied.strikes] == [said[-1].verdict_id]
+    again = tally_remark(stored, 5, remark_of(said[-1], 0, 5, LADDERS), "p5", LADDERS)
+    assert again == (None, tallied.strikes, False)
 
 
 def test_a_value_of_another_format_is_refused() -> None:
