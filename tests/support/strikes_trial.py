@@ -62,7 +62,7 @@ class Trial:
             "strikes__port": free_port(),
             "strikes__session_timeout_s": 2,
             "strikes__commit_interval_s": 0.5,
-            "strikes__shutdown_s": 10,
+            "strikes__shutdown_s": 40,
             "admin__port": 0,
             "pipeline__fingerprint_key": KEY,
             **extra,
