@@ -35,6 +35,10 @@ _UNDECISIVE: Final = ("name", "metrics", "training", "thresholds", "files")
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
+UNSUGGESTED: Final = 0.5
+"""Where to act on categories when a bundle suggests no thresholds."""
+
+
 class FileEntry(BaseModel):
     """What a file must be."""
 
@@ -55,7 +59,7 @@ class Description(BaseModel):
     """Network output to category; None for an output that is not used.  Categories without an output score 0."""
     temperature: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)] = 1.0
     thresholds: dict[CategoryName, Share] = Field(default_factory=dict)
-    """Suggested, for the policy's author; they change no score."""
+    """From which score on to act on a category, suggested; one without is none to act on.  They change no score."""
     max_tokens: Annotated[int, Field(ge=4, le=8_192)] = 64
     """Most tokens the network reads at once, special ones included; longer texts are read in overlapping windows."""
     gate: dict[str, JsonValue] | None = None
@@ -63,6 +67,16 @@ class Description(BaseModel):
     metrics: dict[str, JsonValue] = Field(default_factory=dict)
     training: dict[str, JsonValue] = Field(default_factory=dict)
     """What it was trained on: data fingerprint, base, recipe, licences."""
+
+    @property
+    def acting(self) -> dict[str, float]:
+        """From which score on to act, by category, for want of a policy.
+
+        As suggested; where nothing is suggested at all, from 0.5 on every category of a severity above 0.
+        """
+        if self.thresholds:
+            return dict(self.thresholds)
+        return {category.name: UNSUGGESTED for category in self.taxonomy.categories if category.severity}
 
     @model_validator(mode="after")
     def _known(self) -> Self:

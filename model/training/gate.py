@@ -28,8 +28,6 @@ Floats = NDArray[np.float64]
 Ask = Callable[[Sequence[str]], Floats]
 """Canonical texts to the classifier's scores, (texts, categories), each text as it stands."""
 
-UNSUGGESTED: Final = 0.5
-"""Where the default policy acts on a category that the bundle suggests nothing for."""
 KEPT: Final = (0.99, 0.995, 0.999)
 STRICTER: Final = (1.0, 0.6, 0.3, 0.1)
 """Operating points, as shares of the suggested thresholds."""
@@ -39,7 +37,8 @@ CAUTION: Final = 0.7
 
 def limits_of(bundle: Bundle) -> dict[str, float]:
     """Return from which score on the default policy acts, by category that the classifier puts out."""
-    return {name: bundle.manifest.thresholds.get(name, UNSUGGESTED) for name in sorted(categories_out(bundle))}
+    out = categories_out(bundle)
+    return {name: limit for name, limit in sorted(bundle.manifest.acting.items()) if name in out}
 
 
 def margins(scores: Floats, limits: Mapping[str, float], names: Sequence[str]) -> Floats:

@@ -21,6 +21,7 @@ from model.training.recipe.distil import ask_student, games_logits
 from model.training.recipe.measure import Figures
 from model.training.recipe.plan import Run, fingerprint
 from model.training.recipe.report import (
+    ALLOWED,
     conda_figures,
     disguised_copies,
     gametox_figures,
@@ -114,18 +115,16 @@ def _facts(answering: Answering, run: Run, data: Path) -> dict[str, JsonValue]:
 def suggested(ask: Ask, corpus: Corpus) -> tuple[dict[str, float], float]:
     """Return per category the threshold that reaches ``PRECISION`` on development texts, and that of "any of them".
 
+    None is suggested for taunts and calls for a report: they are part of a game, to be acted on where a studio says so.
     Categories with too few development texts take the threshold of "any of them".
     """
-    gametox, conda = corpus.dev["gametox"], corpus.dev["conda"]
+    gametox = corpus.dev["gametox"]
     scores = ask([example.text for example in gametox])
     labels = np.array([example.labels[0] for example in gametox])
     any_of_them = threshold_for(PRECISION, labels != "0", toxicity(scores)) or 0.5
-    intents = ask([example.text for example in conda])
-    said = np.array([example.labels[0] for example in conda])
     truths = {"insult": (labels == "1", scores), "profanity": (labels == "2", scores), "hate": (labels == "3", scores)}
-    truths |= {"taunt": (said == "I", intents), "report_call": (said == "A", intents)}
     found = {name: threshold_for(PRECISION, truth, given[name]) for name, (truth, given) in truths.items()}
-    acting = {name: found.get(name) or any_of_them for name in scores if name != "non_toxic"}
+    acting = {name: found.get(name) or any_of_them for name in scores if name not in ALLOWED}
     return {name: round(min(0.99, value), 3) for name, value in acting.items()}, any_of_them
 
 
