@@ -25,6 +25,7 @@ class Line(NamedTuple):
     action: str
     category: str
     score: float | None
+    """Of the category; None where a rule decided."""
     resolved_by: str
     player_id: str
     text: str
@@ -117,7 +118,7 @@ def _line(record: Record, result: Outgoing) -> Line:
     return Line(
         verdict["action"],
         verdict["category"],
-        scores.get(verdict["category"]),
+        None if verdict["matches"] else scores.get(verdict["category"]),
         verdict["resolved_by"],
         verdict["player_id"],
         event["text"],

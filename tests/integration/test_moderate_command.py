@@ -39,7 +39,10 @@ def run(arguments: list[str], *more: object, data: bytes = b"") -> "subprocess.C
 
 @pytest.fixture
 def live(arguments: list[str]) -> Iterator["subprocess.Popen[bytes]"]:
-    process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    # Unbuffered: what readline takes ahead, communicate would not see.
+    process = subprocess.Popen(
+        arguments, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     yield process
     process.kill()
     process.communicate()

@@ -1,0 +1,26 @@
+# The worker, and every other command but strikes. Build from the repository's root:
+#   docker build -f deploy/worker.Dockerfile -t chatwarden .
+FROM python:3.12-slim AS build
+WORKDIR /src
+COPY requirements/uv.txt requirements/worker.txt requirements/
+RUN python -m venv /opt/chatwarden \
+ && pip install --no-cache-dir --require-hashes -r requirements/uv.txt \
+ && VIRTUAL_ENV=/opt/chatwarden uv pip install --no-cache --require-hashes -r requirements/worker.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY schemas schemas
+COPY model model
+COPY stream stream
+RUN VIRTUAL_ENV=/opt/chatwarden uv pip install --no-cache --no-deps .
+
+FROM python:3.12-slim
+LABEL org.opencontainers.image.title="chatwarden" org.opencontainers.image.licenses="Apache-2.0"
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin chatwarden
+COPY --from=build /opt/chatwarden /opt/chatwarden
+# Serving loads files that a digest vouches for and nothing else.
+ENV PATH=/opt/chatwarden/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    HF_HUB_OFFLINE=1
+USER 10001
+EXPOSE 9464
+ENTRYPOINT ["chatwarden"]
+CMD ["run"]

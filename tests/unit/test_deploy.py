@@ -1,0 +1,197 @@
+"""What we deploy by is true to the code: settings exist, commands exist, metrics exist, nothing floats."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+from typer.main import get_command
+
+from stream.cli import app
+from stream.environment import ENV_PREFIX, read_environment
+from stream.metrics import COUNTERS, GAUGES, HISTOGRAMS, PREFIX
+from stream.settings import Settings, load_settings
+
+ROOT: Final = Path(__file__).parents[2]
+DEPLOY: Final = ROOT / "deploy"
+KUBERNETES: Final = sorted((DEPLOY / "kubernetes").rglob("*.yaml"))
+COMPOSE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: Final[dict[str, dict[str, Any]]] = COMPOSE["services"]
+OURS: Final = {name: service for name, service in SERVICES.items() if service["image"].startswith("chatwarden")}
+
+
+def check_settings(variables: dict[str, str]) -> Settings:
+    """Read variables as the program would; an unknown one fails."""
+    document: dict[str, dict[str, object]] = {}
+    for path, value in read_environment(variables):
+        document.setdefault(path[0], {})[".".join(path[1:])] = value
+    return Settings.model_validate(document)
+
+
+def check_command(arguments: list[str]) -> None:
+    """Parse a command line without running it; an unknown command or option fails."""
+    command: Any = get_command(app)
+    for word in arguments:
+        if word not in getattr(command, "commands", {}):
+            break
+        command, arguments = command.commands[word], arguments[1:]
+    command.make_context(command.name, list(arguments))
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_compose_sets_what_exists_and_runs_what_exists(name: str) -> None:
+    service = OURS[name]
+    check_settings({key: str(value) for key, value in service.get("environment", {}).items()})
+    if service["image"] == "chatwarden":
+        check_command(service["command"])
+
+
+def test_compose_pins_every_image_and_builds_our_own() -> None:
+    built = {service["image"] for service in SERVICES.values() if "build" in service}
+    for name, service in SERVICES.items():
+        image = service["image"]
+        assert image in built or re.fullmatch(r"[a-z/]+:\d[\w.-]*", image), name
+        if "build" in service:
+            assert (ROOT / service["build"]["dockerfile"]).is_file()
+
+
+def test_compose_waits_for_what_exists() -> None:
+    for service in SERVICES.values():
+        for other, condition in service.get("depends_on", {}).items():
+            assert other in SERVICES
+            if condition["condition"] == "service_healthy":
+                assert "healthcheck" in SERVICES[other]
+    used = {volume.split(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
+    assert used == set(COMPOSE["volumes"])
+
+
+def test_compose_opens_ports_on_loopback_only_and_takes_rights_away() -> None:
+    for service in SERVICES.values():
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+    for name in ("worker", "topics", "chatter"):
+        assert SERVICES[name]["cap_drop"] == ["ALL"]
+        assert SERVICES[name]["read_only"] is True
+
+
+def test_compose_lets_one_broker_do_transactions() -> None:
+    environment = SERVICES["kafka"]["environment"]
+    for name in (
+        "OFFSETS_TOPIC_REPLICATION_FACTOR",
+        "TRANSACTION_STATE_LOG_REPLICATION_FACTOR",
+        "TRANSACTION_STATE_LOG_MIN_ISR",
+    ):
+        assert environment[f"KAFKA_{name}"] == 1
+
+
+@pytest.mark.parametrize("path", sorted(DEPLOY.glob("*.Dockerfile")), ids=lambda path: path.name)
+def test_images_are_pinned_need_no_root_and_copy_what_exists(path: Path) -> None:
+    text = path.read_text()
+    assert re.findall(r"^USER (\S+)$", text, re.M)[-1] == "10001"
+    assert "--require-hashes" in text
+    assert not re.search(r"^FROM \S+(:latest| )$", text, re.M)
+    allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    for copied in re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.M):
+        for source in copied.split():
+            assert (ROOT / source).exists()
+            assert source.split("/")[0] in allowed
+
+
+def documents() -> Iterator[tuple[Path, dict[str, Any]]]:
+    for path in KUBERNETES:
+        for document in yaml.safe_load_all(path.read_text()):
+            yield path, document
+
+
+def containers() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Yield each pod with each of its containers, overlays apart."""
+    for path, document in documents():
+        pod = document.get("spec", {}).get("template", {}).get("spec") if path.parent.name == "base" else None
+        for container in (pod or {}).get("containers", []):
+            yield pod, container
+
+
+def test_kubernetes_objects_are_named_and_every_file_is_in_its_kustomization() -> None:
+    for path, document in documents():
+        assert document["apiVersion"], path
+        assert document["kind"], path
+        assert document["kind"] == "Kustomization" or document["metadata"]["name"], path
+    for path in (DEPLOY / "kubernetes").rglob("kustomization.yaml"):
+        named = yaml.safe_load(path.read_text())
+        listed = [*named["resources"], *(patch["path"] for patch in named.get("patches", []))]
+        assert all((path.parent / name).exists() for name in listed)
+        present = {other.name for other in path.parent.glob("*.yaml")} - {path.name}
+        assert present <= set(listed)
+
+
+def test_kubernetes_configures_what_exists() -> None:
+    settings = load_settings(DEPLOY / "kubernetes" / "base" / "chatwarden.toml")
+    assert settings.admin.host == "0.0.0.0"  # noqa: S104 - inside the pod
+    for _, container in containers():
+        names = {entry["name"] for entry in container.get("env", []) if entry["name"].startswith(ENV_PREFIX)}
+        for name in names:
+            section, key = name.removeprefix(ENV_PREFIX).removesuffix("_FILE").lower().split("__")
+            assert key in type(getattr(Settings(), section)).model_fields
+        if container["image"] == "chatwarden":
+            check_command([argument.replace("$(POD_NAME)", "worker-0") for argument in container["args"]])
+
+
+def test_kubernetes_pods_have_no_rights_and_bounds() -> None:
+    found = list(containers())
+    assert len(found) == 3
+    for pod, container in found:
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["automountServiceAccountToken"] is False
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        assert container["resources"]["limits"]["memory"]
+        mounted = {mount["name"] for mount in container["volumeMounts"]}
+        assert {volume["name"] for volume in pod["volumes"]} <= mounted
+
+
+NAMES: Final = {
+    *(PREFIX + name for name in (*COUNTERS, *GAUGES)),
+    *(PREFIX + name + end for name in HISTOGRAMS for end in ("_bucket", "_sum", "_count")),
+}
+METRIC: Final = re.compile(rf"\b{PREFIX}\w+")
+
+
+def test_alerts_and_dashboard_ask_for_metrics_that_exist() -> None:
+    alerts = (DEPLOY / "alerts" / "chatwarden.yaml").read_text()
+    dashboard = json.loads((DEPLOY / "grafana" / "chatwarden.json").read_text())
+    asked = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    asked += [rule["expr"] for group in yaml.safe_load(alerts)["groups"] for rule in group["rules"]]
+    found = {name for expression in asked for name in METRIC.findall(expression)}
+    assert len(found) > 10
+    assert found <= NAMES
+
+
+def test_every_alert_has_a_runbook() -> None:
+    headings = {
+        re.sub(r"[^\w -]", "", line.lstrip("# ").lower()).strip().replace(" ", "-")
+        for line in (ROOT / "docs" / "operations.md").read_text().splitlines()
+        if line.startswith("#")
+    }
+    groups = yaml.safe_load((DEPLOY / "alerts" / "chatwarden.yaml").read_text())["groups"]
+    for rule in (rule for group in groups for rule in group["rules"]):
+        page, _, anchor = rule["annotations"]["runbook"].partition("#")
+        assert (ROOT / page).is_file()
+        assert anchor in headings, rule["alert"]
+
+
+def test_the_documentation_names_every_setting_and_every_metric() -> None:
+    configuration = (ROOT / "docs" / "configuration.md").read_text()
+    for section, field in Settings.model_fields.items():
+        for key in getattr(field.annotation, "model_fields", {}):
+            assert f"`{section}.{key}`" in configuration
+    operations = (ROOT / "docs" / "operations.md").read_text()
+    assert [name for name in (*COUNTERS, *GAUGES, *HISTOGRAMS) if f"`{name}`" not in operations] == []
+
+
+def test_scripts_are_sound() -> None:
+    for script in (ROOT / ".ci" / "run", *DEPLOY.rglob("*.sh")):
+        assert script.stat().st_mode & 0o111, script
+        assert subprocess.run(["sh", "-n", script], check=False).returncode == 0
