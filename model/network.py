@@ -54,7 +54,7 @@ def _from_transformers(bundle: Bundle, weights: dict[str, Tensor], device: torch
 
     settings = {key: value for key, value in bundle.config.items() if key not in ("model_type", "dtype", "torch_dtype")}
     config = AutoConfig.for_model(bundle.config["model_type"], **settings)
-    model = AutoModelForSequenceClassification.from_config(config, trust_remote_code=False)  # type: ignore[no-untyped-call]  # transformers is partly typed
+    model = AutoModelForSequenceClassification.from_config(config, trust_remote_code=False)
     absent, unexpected = model.load_state_dict(weights, strict=False)
     surplus = [name for name in unexpected if not name.endswith("position_ids")]
     if absent or surplus:

@@ -119,7 +119,7 @@ def fit(
             logits = learner(_batch(taught, places))
             loss = functional.binary_cross_entropy_with_logits(logits, targets[torch.from_numpy(places)])
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            loss.backward()
             optimizer.step()
             schedule.step()
             losses.append(loss.item())

@@ -17,7 +17,7 @@ def pair(request: pytest.FixtureRequest) -> tuple[Bert, torch.nn.Module]:
         ["a", "b", "c"], hidden_size=width, num_hidden_layers=layers, num_attention_heads=heads, intermediate_size=150
     )
     weights = random_weights(config, 3)
-    theirs = AutoModelForSequenceClassification.from_config(AutoConfig.for_model(**config))  # type: ignore[no-untyped-call]  # transformers is partly typed
+    theirs = AutoModelForSequenceClassification.from_config(AutoConfig.for_model(**config))
     theirs.load_state_dict(weights)
     return Bert(config, weights), theirs.eval()
 
