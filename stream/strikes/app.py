@@ -27,13 +27,22 @@ Step = Callable[[VerdictConsumer, Any], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
+class Clocks:
+    """Seconds since the epoch, and seconds that only ever grow."""
+
+    wall: Callable[[], float]
+    steady: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
 class Connections:
-    """How the application reaches Kafka: addresses, security as aiokafka takes it, and the outbox."""
+    """How the application reaches Kafka (``security`` as aiokafka takes it), and what it measures with."""
 
     bootstrap_servers: str
     security: dict[str, Any]
     outbox: Sender
     metrics: Metrics
+    clocks: Clocks
 
 
 class StrikesApp(faust.App):
@@ -45,6 +54,7 @@ class StrikesApp(faust.App):
         self.bootstrap_servers: Final = connections.bootstrap_servers
         self.security: Final = connections.security
         self.outbox: Final = connections.outbox
+        self.clocks: Final = connections.clocks
         self._metrics: Final = connections.metrics
         self._lagging: set[tuple[str, str]] = set()
         super().__init__(**options)

@@ -9,7 +9,7 @@ Both want ``Authorization: Bearer <token>``.  Whichever worker is asked finds th
 
 import hmac
 import logging
-import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -58,6 +58,7 @@ class Endpoint:
     ladders: Ladders
     shape: Shape
     settings: StrikesSettings
+    new_id: Callable[[], str]
 
     def routes(self) -> web.Application:
         """Return the application to serve."""
@@ -95,7 +96,7 @@ class Endpoint:
 
     async def erase(self, request: web.Request) -> web.Response:
         """Ask every partition to forget a player; answers once the request cannot be lost any more."""
-        erasure = Erasure(secrets.token_hex(16), _player(request), self.steps.now())
+        erasure = Erasure(self.new_id(), _player(request), self.steps.now())
         record = msgspec.json.encode(erasure)
         for partition in range(self.shape.partitions):
             await self.steps.outbox.put(self.settings.erasures, None, record, partition)

@@ -14,7 +14,7 @@ from stream.strikes.ladder import Rules
 
 MAX_EVIDENCE: Final = 50
 """A strike names at most this many verdicts, the newest."""
-MEMORY: Final = 32
+MEMORY: Final = 12
 """Strikes that a standing or a channel remembers."""
 
 

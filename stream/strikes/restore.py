@@ -5,8 +5,7 @@ interrupted anywhere and passes nothing over.
 """
 
 import asyncio
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import aiokafka
@@ -14,6 +13,8 @@ import aiokafka
 from stream.errors import DataLost
 from stream.strikes.store import KeptStore, Place
 
+Now = Callable[[], float]
+"""A clock: seconds since the epoch."""
 STALE_S: Final = 43_200
 """A disk left alone longer than this is read anew: by then the changelog may have forgotten what it had deleted."""
 
@@ -51,8 +52,9 @@ class Reader(Protocol):
 class Restore:
     """Reads changelog partitions to their ends, each into its store."""
 
-    def __init__(self, reader: Reader, stores: dict[aiokafka.TopicPartition, KeptStore]) -> None:
+    def __init__(self, reader: Reader, stores: dict[aiokafka.TopicPartition, KeptStore], now: Now) -> None:
         self._reader = reader
+        self._now = now
         self._stores = stores
 
     async def run(self) -> int:
@@ -69,14 +71,14 @@ class Restore:
             if not open_ones:
                 break
             records += await self._read(open_ones)
-        now = time.time()
+        now = self._now()
         for tp, store in self._stores.items():
             store.absorb(tp.partition, (), Place(await self._reader.position(tp), now))
         return records
 
     async def _read(self, open_ones: set[aiokafka.TopicPartition]) -> int:
         fetched = await self._reader.getmany(*open_ones, timeout_ms=1_000, max_records=5_000)
-        now = time.time()
+        now = self._now()
         for tp, records in fetched.items():
             changes = [(record.key, record.value) for record in records]
             place = Place(records[-1].offset + 1, now)
@@ -92,7 +94,7 @@ class Restore:
         """Return where to read on; what is on disk is forgotten when the changelog no longer vouches for it."""
         store = self._stores[tp]
         place = store.place(tp.partition)
-        if place is not None and place.offset <= end and time.time() - place.at <= STALE_S:
+        if place is not None and place.offset <= end and self._now() - place.at <= STALE_S:
             return max(place.offset, begin)
         store.wipe(tp.partition)
         return begin

@@ -7,7 +7,6 @@ whatever their order, so that a worker that was paused while others took over ca
 a newer one.
 """
 
-import time
 from typing import TYPE_CHECKING, Any, cast
 
 import aiokafka
@@ -86,7 +85,7 @@ class KeptRecovery(Recovery):
 
     async def _read_back(self, partitions: set[TP]) -> None:
         app = cast("StrikesApp", self.app)
-        started = time.monotonic()
+        started = app.clocks.steady()
         reader = aiokafka.AIOKafkaConsumer(
             bootstrap_servers=app.bootstrap_servers,
             client_id="chatwarden-strikes-reader",
@@ -99,10 +98,10 @@ class KeptRecovery(Recovery):
         )
         try:
             await reader.start()
-            records = await Restore(reader, self._stores(partitions)).run()
+            records = await Restore(reader, self._stores(partitions), app.clocks.wall).run()
         finally:
             await reader.stop()
-        seconds = time.monotonic() - started
+        seconds = app.clocks.steady() - started
         app.on_restored(len(partitions), records, seconds)
 
     def _stores(self, partitions: set[TP]) -> dict[aiokafka.TopicPartition, KeptStore]:

@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import fcntl
+import functools
 import logging
+import secrets
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -16,7 +18,7 @@ from stream.errors import ChatwardenError, ConfigError, TransportError
 from stream.health import AdminServer, Health
 from stream.metrics import PrometheusMetrics
 from stream.settings import Settings
-from stream.strikes.app import Connections, FaustWhereabouts, StrikesApp, attend, build
+from stream.strikes.app import Clocks, Connections, FaustWhereabouts, StrikesApp, attend, build
 from stream.strikes.endpoint import Endpoint, serve
 from stream.strikes.ladder import Ladders
 from stream.strikes.leaving import LATE, Leaving, leave
@@ -75,14 +77,17 @@ async def _prepared(settings: Settings, metrics: PrometheusMetrics) -> AsyncIter
     ladders = Ladders.from_toml(settings.strikes.ladder) if settings.strikes.ladder else Ladders()
     options = security(settings.kafka.properties)
     shape = await prepare(settings, options)
+    clocks = Clocks(time.time, time.monotonic)
     outbox = Outbox.to(settings.kafka.bootstrap_servers, options)
     await outbox.start()
-    app, tables = build(settings, shape, Connections(settings.kafka.bootstrap_servers, options, outbox, metrics))
+    connections = Connections(settings.kafka.bootstrap_servers, options, outbox, metrics, clocks)
+    app, tables = build(settings, shape, connections)
     key = settings.pipeline.fingerprint_key.get_secret_value().encode()
     steps = Steps(settings, ladders, pseudonyms(key), outbox, tables, metrics, lambda: datetime.now(UTC))
     attend(app, settings, steps)
     app.finalize()
-    served = await serve(Endpoint(FaustWhereabouts(app, tables), steps, ladders, shape, settings.strikes))
+    new_id = functools.partial(secrets.token_hex, 16)
+    served = await serve(Endpoint(FaustWhereabouts(app, tables), steps, ladders, shape, settings.strikes, new_id))
     try:
         yield app
     finally:

@@ -1,11 +1,12 @@
 """The Faust application of the strikes worker without a broker."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from stream.metrics import NoMetrics
 from stream.settings import KafkaSettings, Settings, StrikesSettings
-from stream.strikes.app import Connections, StrikesApp, build
+from stream.strikes.app import Clocks, Connections, StrikesApp, build
 from stream.strikes.outbox import Header
 from stream.strikes.steps import Tables
 from stream.strikes.topics import Shape
@@ -48,5 +49,6 @@ def an_app(folder: Path) -> tuple[StrikesApp, Tables, ListOutbox, Settings]:
         kafka=KafkaSettings(bootstrap_servers="127.0.0.1:1"), strikes=StrikesSettings(data_dir=folder, app_id="unit")
     )
     outbox = ListOutbox()
-    app, tables = build(settings, Shape(2, 1), Connections("127.0.0.1:1", {}, outbox, NoMetrics()))
+    connections = Connections("127.0.0.1:1", {}, outbox, NoMetrics(), Clocks(time.time, time.monotonic))
+    app, tables = build(settings, Shape(2, 1), connections)
     return app, tables, outbox, settings

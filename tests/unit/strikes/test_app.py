@@ -220,7 +220,7 @@ def test_only_committed_records_are_read_and_nothing_is_served_or_discovered(des
         return promises
 
     assert asyncio.run(isolation()) == ("read_committed", False, "earliest")
-    assert desk.app.conf.autodiscover is False
+    assert vars(desk.app.conf)["_autodiscover"] is False
     assert desk.app.conf.web_enabled is False
     assert [name for name in codecs.codecs if "pickle" in name] == []
     changelog = desk.tables.standings.changelog_topic

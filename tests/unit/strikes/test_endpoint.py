@@ -70,7 +70,7 @@ def asked(tmp_path: Path, here: list[list[int] | None], asking: Asking) -> None:
             steps = Steps(settings, Ladders(), pseudonyms(b"k"), outbox, tables, NoMetrics(), lambda: NOW)
             whereabouts = FixedWhereabouts(partitions)
             strikes = settings.strikes.model_copy(update={"token": SecretStr(TOKEN)})
-            server = TestServer(Endpoint(whereabouts, steps, Ladders(), Shape(2, 1), strikes).routes())
+            server = TestServer(Endpoint(whereabouts, steps, Ladders(), Shape(2, 1), strikes, lambda: "r1").routes())
             await server.start_server()
             desks.append(Desk(server, whereabouts, outbox))
         try:
@@ -150,8 +150,7 @@ def test_nobody_is_unknown_while_somebody_cannot_tell(tmp_path: Path, state: str
 
 def test_an_erasure_goes_to_every_partition_and_has_arrived_when_it_is_accepted(tmp_path: Path) -> None:
     async def asking(desks: list[Desk]) -> None:
-        status, accepted = await ask(desks[0], method="DELETE")
-        assert status == 202
+        assert await ask(desks[0], method="DELETE") == (202, {"request_id": "r1"})
         outbox = desks[0].outbox
         assert outbox.settled == len(outbox.sent) == 2
         assert [(topic, key, partition) for topic, key, _, partition in outbox.sent] == [
@@ -159,7 +158,7 @@ def test_an_erasure_goes_to_every_partition_and_has_arrived_when_it_is_accepted(
             ("moderation.erasures", None, 1),
         ]
         for _, _, value, _ in outbox.sent:
-            assert msgspec.json.decode(value or b"", type=Erasure) == Erasure(accepted["request_id"], "p/1", NOW)
+            assert msgspec.json.decode(value or b"", type=Erasure) == Erasure("r1", "p/1", NOW)
 
     asked(tmp_path, [[0, 1]], asking)
 
@@ -183,7 +182,8 @@ def test_what_is_no_player_id_is_refused(tmp_path: Path, player: str) -> None:
 def test_an_open_door_is_refused(tmp_path: Path, settings: dict[str, str], place: str) -> None:
     _, tables, outbox, base = an_app(tmp_path)
     steps = Steps(base, Ladders(), pseudonyms(b"k"), outbox, tables, NoMetrics(), lambda: NOW)
-    endpoint = Endpoint(FixedWhereabouts([]), steps, Ladders(), Shape(2, 1), StrikesSettings.model_validate(settings))
+    strikes = StrikesSettings.model_validate(settings)
+    endpoint = Endpoint(FixedWhereabouts([]), steps, Ladders(), Shape(2, 1), strikes, str)
     with pytest.raises(ConfigError, match=place):
         asyncio.run(serve(endpoint))
 
@@ -191,4 +191,4 @@ def test_an_open_door_is_refused(tmp_path: Path, settings: dict[str, str], place
 def test_without_a_token_the_endpoint_stays_closed(tmp_path: Path) -> None:
     _, tables, outbox, base = an_app(tmp_path)
     steps = Steps(base, Ladders(), pseudonyms(b"k"), outbox, tables, NoMetrics(), lambda: NOW)
-    assert asyncio.run(serve(Endpoint(FixedWhereabouts([]), steps, Ladders(), Shape(2, 1), base.strikes))) is None
+    assert asyncio.run(serve(Endpoint(FixedWhereabouts([]), steps, Ladders(), Shape(2, 1), base.strikes, str))) is None

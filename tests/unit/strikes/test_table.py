@@ -110,15 +110,15 @@ def test_an_interrupted_reading_goes_on_where_the_disk_is_complete(store: KeptSt
     reader = FakeReader([*log[:3], FakeReader.CUT, *log[3:7], FakeReader.CUT, *log[7:]])
     for _ in range(2):
         with pytest.raises(asyncio.CancelledError):
-            asyncio.run(Restore(reader, {TP: store}).run())
-    asyncio.run(Restore(reader, {TP: store}).run())
+            asyncio.run(Restore(reader, {TP: store}, time.time).run())
+    asyncio.run(Restore(reader, {TP: store}, time.time).run())
     newest = {row.key: row.value for row in log}
     assert dict(store.kept(0)) == newest
     assert reader.fetched == [row.offset for row in log], "each record once, none passed over"
     place = store.place(0)
     assert place is not None
     assert place.offset == 21
-    assert asyncio.run(Restore(reader, {TP: store}).run()) == 0
+    assert asyncio.run(Restore(reader, {TP: store}, time.time).run()) == 0
 
 
 def test_a_disk_that_the_changelog_does_not_vouch_for_is_read_anew(store: KeptStore) -> None:
@@ -127,12 +127,12 @@ def test_a_disk_that_the_changelog_does_not_vouch_for_is_read_anew(store: KeptSt
     for place in (stale, ahead):
         store.absorb(0, [(b"long deleted", a_state(1))], place)
         reader = FakeReader(rows(2, 3, 4))
-        assert asyncio.run(Restore(reader, {TP: store}).run()) == 3
+        assert asyncio.run(Restore(reader, {TP: store}, time.time).run()) == 3
         assert b"long deleted" not in dict(store.kept(0))
 
 
 def test_work_ahead_of_the_changelog_survives_reading_back(store: KeptStore) -> None:
-    asyncio.run(Restore(FakeReader(rows(0, 1)), {TP: store}).run())
+    asyncio.run(Restore(FakeReader(rows(0, 1)), {TP: store}, time.time).run())
     store.save(0, b"player-1", a_state(90))
-    asyncio.run(Restore(FakeReader(rows(0, 1, 8)), {TP: store}).run())
+    asyncio.run(Restore(FakeReader(rows(0, 1, 8)), {TP: store}, time.time).run())
     assert stored_offset(store.load(0, b"player-1") or b"") == 90
