@@ -109,8 +109,9 @@ def documents() -> Iterator[tuple[Path, dict[str, Any]]]:
 def containers() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Yield each pod with each of its containers, overlays apart."""
     for path, document in documents():
-        pod = document.get("spec", {}).get("template", {}).get("spec") if path.parent.name == "base" else None
-        for container in (pod or {}).get("containers", []):
+        spec = document.get("spec", {}) if path.parent.name == "base" else {}
+        pod: dict[str, Any] = spec.get("template", {}).get("spec", {})
+        for container in pod.get("containers", []):
             yield pod, container
 
 
