@@ -116,6 +116,11 @@ def cause_of(error: KafkaError) -> str:
     return str(error.name()).lstrip("_").lower()
 
 
+def is_not_fetching(error: KafkaError) -> bool:
+    """Whether a seek was refused because the partition is not being read, yet or any more."""
+    return error.code() == KafkaError._STATE
+
+
 def no_room() -> KafkaException:
     """Return the error of a producer whose queue did not drain in time."""
     return KafkaException(KafkaError(KafkaError._TIMED_OUT, "no room in the producer's queue"))

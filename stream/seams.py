@@ -60,7 +60,7 @@ class Source(Protocol):
         ...
 
     def report(self) -> None:
-        """Measure how far behind we are; must not block."""
+        """Measure how far behind we are; blocks a second at most."""
         ...
 
     def close(self) -> None:

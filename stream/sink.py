@@ -50,6 +50,7 @@ class KafkaSink:
         self._sleep = sleep
         self._draw = draw
         self._producer: Producer | None = None
+        self._starting: Producer | None = None  # a start that timed out is resumed, not begun again
         self._undelivered: tuple[KafkaError, str] | None = None
 
     def renew(self) -> None:
@@ -64,11 +65,14 @@ class KafkaSink:
         """
         self._producer = None
         try:
-            producer = self._connect(self._properties)
+            producer = self._starting or self._connect(self._properties)
+            self._starting = producer
             producer.init_transactions(CALL_S)
         except KafkaException as exc:
+            if not exc.args[0].retriable():
+                self._starting = None
             raise transport_error(exc.args[0], f"starting {self._transactional_id}") from exc
-        self._producer = producer
+        self._producer, self._starting = producer, None
 
     def commit(
         self, results: Sequence[Outgoing | DeadLetter], ends: Mapping[Partition, int], group: object, within_s: float
@@ -100,7 +104,7 @@ class KafkaSink:
 
     def close(self) -> None:
         """Let go of the producer; an open transaction is aborted by the broker or the next owner of the id."""
-        self._producer = None
+        self._producer = self._starting = None
 
     def _produce(self, producer: Producer, results: Sequence[Outgoing | DeadLetter], deadline: Deadline) -> None:
         for topic, value, key, headers in self._messages(results):

@@ -7,7 +7,7 @@ revoked partition costs nothing but the work in flight, which the next owner rep
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -15,8 +15,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from stream.errors import DataLost, TransportError
 from stream.health import Health
 from stream.kafka_config import Properties
-from stream.kafka_errors import Reading, cause_of, reading_of, transport_error
+from stream.kafka_errors import Reading, cause_of, is_not_fetching, reading_of, transport_error
 from stream.metrics import Metrics
+from stream.progress import HELD, Progress
 from stream.records import Chunk, Partition, Record
 from stream.seams import Taken
 from stream.start import Start, ensure_start
@@ -55,10 +56,9 @@ class KafkaSource:
         self._metrics = metrics
         self._read_ahead: Final = read_ahead
         self._start = start
-        self._wall = wall
+        self._progress = Progress(self._high, self._answered, health, metrics, wall)
         self._owned: dict[int, Partition] = {}
         self._next: dict[int, int] = {}
-        self._taken_ms: dict[int, int] = {}
         self._stopped: set[int] = set()
         self._gone: set[Partition] = set()
         self._buffer: deque[Record] = deque()
@@ -94,7 +94,7 @@ class KafkaSource:
         records = [buffer.popleft() for _ in range(min(limit, len(buffer)))]
         self._flow()
         last = {record.partition: record for record in records}
-        self._taken_ms.update((number, record.timestamp_ms) for number, record in last.items())
+        self._progress.taken(last.values())
         ends = {self._owned[number]: record.offset + 1 for number, record in last.items()}
         return Taken(Chunk(records, ends), self._take_gone())
 
@@ -120,11 +120,22 @@ class KafkaSource:
             for position in self._consumer.committed(owned, timeout=FAILED_CALL_S) if owned else ():
                 if position.error:
                     raise KafkaException(position.error)
-                offset = max(position.offset, 0)
-                self._consumer.seek(TopicPartition(self._topic, position.partition, offset))
-                self._next[position.partition] = offset
+                self._go_to(position.partition, max(position.offset, 0))
         except KafkaException as exc:
-            raise transport_error(exc.args[0], "going back to the committed offsets") from exc
+            raise transport_error(exc.args[0], f"going back to the committed offsets ({HELD})") from exc
+
+    def _go_to(self, number: int, offset: int) -> None:
+        """Read a partition from an offset on."""
+        place = TopicPartition(self._topic, number, offset)
+        try:
+            self._consumer.seek(place)
+        except KafkaException as exc:
+            if not is_not_fetching(exc.args[0]):
+                raise
+            self._consumer.incremental_unassign([place])
+            self._consumer.incremental_assign([place])
+            self._paused = None
+        self._next[number] = offset
 
     def group(self) -> object:
         """Return the group metadata as it is now, for one transaction: the broker fences a stale one."""
@@ -135,16 +146,19 @@ class KafkaSource:
         self._consumer.close()
 
     def report(self) -> None:
-        """Measure how far behind we are; asks nothing of the broker."""
-        for number, partition in self._owned.items():
-            position = self._next.get(number)
-            _, high = self._consumer.get_watermark_offsets(TopicPartition(self._topic, number), cached=True)
-            if position is None or high < 0:
-                continue
-            lag = max(high - position, 0)
-            age = self._wall() - self._taken_ms.get(number, 0) / 1000 if lag and number in self._taken_ms else 0.0
-            self._metrics.gauge("consumer_lag", lag, **_labels(partition))
-            self._metrics.gauge("lag_seconds", max(age, 0.0), **_labels(partition))
+        """Measure how far behind we are; asks the broker, briefly, about a partition that has long brought nothing."""
+        self._progress.report(self._next)
+
+    def _high(self, number: int) -> int:
+        _, high = self._consumer.get_watermark_offsets(TopicPartition(self._topic, number), cached=True)
+        return high
+
+    def _answered(self, number: int) -> bool:
+        try:
+            (place,) = self._consumer.committed([TopicPartition(self._topic, number)], timeout=1.0)
+        except KafkaException:
+            return False
+        return place.error is None
 
     def _read(self, limit: int, wait_s: float) -> bool:
         """Append what comes to the buffer; whether anything came, be it an error or a stale record."""
@@ -193,7 +207,8 @@ class KafkaSource:
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         for assigned in partitions:
-            self._owned[assigned.partition] = Partition(self._topic, assigned.partition)
+            partition = self._owned[assigned.partition] = Partition(self._topic, assigned.partition)
+            self._progress.assigned(partition)
             self._next.pop(assigned.partition, None)
             self._stopped.discard(assigned.partition)
         self._paused = None
@@ -218,10 +233,8 @@ class KafkaSource:
         for number in numbers:
             if partition := self._owned.pop(number, None):
                 self._gone.add(partition)
-                self._metrics.forget("consumer_lag", **_labels(partition))
-                self._metrics.forget("lag_seconds", **_labels(partition))
+                self._progress.gone(partition)
             self._next.pop(number, None)
-            self._taken_ms.pop(number, None)
             self._stopped.discard(number)
         kept = [record for record in self._buffer if record.partition not in numbers]
         self._buffer.clear()  # in place: ``take`` has it in its hands while this happens
@@ -254,7 +267,7 @@ class KafkaSource:
             (committed,) = self._consumer.committed([where], timeout=FAILED_CALL_S)
             low, high = self._consumer.get_watermark_offsets(where, timeout=FAILED_CALL_S)
             if committed.offset == NO_OFFSET and low == 0:
-                self._consumer.seek(TopicPartition(self._topic, number, 0))
+                self._go_to(number, 0)
                 return
         except KafkaException as exc:
             raise transport_error(exc.args[0], "looking for the first record") from exc
@@ -286,7 +299,3 @@ def _reset_command(group: str, topic: str, partition: int, offset: int) -> str:
         f"kafka-consumer-groups.sh --bootstrap-server ADDRESS --group {group} --topic {topic}:{partition} "
         f"--reset-offsets --to-offset {offset} --execute"
     )
-
-
-def _labels(partition: Partition) -> Mapping[str, str]:
-    return {"topic": partition.topic, "partition": str(partition.number)}

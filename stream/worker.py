@@ -174,15 +174,18 @@ class Worker:
             self._rest(self._aborts.next())
             return
         except OutcomeUnknown as exc:
-            self._start_afresh(exc)
+            unknown = str(exc)
+        else:
+            self._metrics.observe("phase_seconds", self._clock() - started, phase="commit")
+            self._flights.popleft()
+            self._limits = limits
+            if self._aborts.tries:
+                self._aborts.reset()
+                self._health.ready("producer")
+            self._measure(judged, results, records)
             return
-        self._metrics.observe("phase_seconds", self._clock() - started, phase="commit")
-        self._flights.popleft()
-        self._limits = limits
-        if self._aborts.tries:
-            self._aborts.reset()
-            self._health.ready("producer")
-        self._measure(judged, results, records)
+        # Not inside the except block: its traceback would keep the old producer alive beside the new one.
+        self._start_afresh(unknown)
 
     def _judged(self, flight: Flight) -> Judged | None:
         """Wait for the judge, staying in the group meanwhile.  None when nobody waits for it any more.
@@ -213,7 +216,7 @@ class Worker:
                 return judged
         return None
 
-    def _start_afresh(self, why: OutcomeUnknown) -> None:
+    def _start_afresh(self, why: str) -> None:
         """Let the committed offsets say what happened: drop all work in flight and read on from there."""
         log.warning("the outcome of a transaction is unknown; starting afresh: %s", why)
         self._metrics.count("transactions_aborted_total", cause="outcome_unknown")

@@ -130,6 +130,12 @@ class FakeConsumer:
             raise self.failing.pop("seek")
         self.sought[partition.partition] = partition.offset
 
+    def incremental_unassign(self, partitions: list[TopicPartition]) -> None:
+        self.paused -= {partition.partition for partition in partitions}
+
+    def incremental_assign(self, partitions: list[TopicPartition]) -> None:
+        self.sought |= {partition.partition: partition.offset for partition in partitions}
+
     def pause(self, partitions: list[TopicPartition]) -> None:
         self.paused |= {partition.partition for partition in partitions}
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import uuid4
 
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 
 from tests.support.broker import create_topics
 
@@ -63,7 +63,14 @@ def event(number: int, text: str = "", sent_at: float = 0.0) -> bytes:
 
 def send(topics: StreamTopics, values: Iterable[bytes | None], first: int = 0) -> None:
     """Append values to the events topic, round robin over its partitions."""
-    producer = Producer({"bootstrap.servers": topics.bootstrap, "linger.ms": 5, "message.max.bytes": 8_000_000})
+    failed: list[KafkaError] = []
+
+    def delivered(error: KafkaError | None, _: Message) -> None:
+        if error is not None:
+            failed.append(error)
+
+    settings = {"bootstrap.servers": topics.bootstrap, "linger.ms": 5, "message.max.bytes": 8_000_000}
+    producer = Producer({**settings, "delivery.report.only.error": True, "on_delivery": delivered})
     for number, value in enumerate(values, first):
         while True:
             try:
@@ -77,8 +84,8 @@ def send(topics: StreamTopics, values: Iterable[bytes | None], first: int = 0) -
                 break
             except BufferError:
                 producer.poll(0.1)
-    if producer.flush(60):
-        raise TimeoutError("the events could not be appended")
+    if producer.flush(60) or failed:
+        raise TimeoutError(f"the events could not be appended: {failed[:1]}")
 
 
 class Reader:

@@ -157,6 +157,16 @@ def test_the_time_given_is_kept() -> None:
     assert clock() - started < 1.1
 
 
+def test_a_start_that_timed_out_is_resumed_with_the_same_producer() -> None:
+    producer = FakeProducer({"init_transactions": [failure(KafkaError._TIMED_OUT, retriable=True)]})
+    properties = producer_properties(KafkaSettings(), "a")
+    sink = KafkaSink(TOPICS, properties, "g", cast("type[Producer]", producer))
+    with pytest.raises(TransportError):
+        sink.renew()
+    sink.renew()
+    assert producer.calls == ["connect", "init_transactions", "init_transactions"]
+
+
 @pytest.mark.parametrize("step", ["connect", "init_transactions"])
 def test_a_producer_that_cannot_start_is_tried_again(step: str) -> None:
     producer = FakeProducer({step: [failure(KafkaError._ALL_BROKERS_DOWN, retriable=True)]})

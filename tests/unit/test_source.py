@@ -23,6 +23,7 @@ class Scene:
     """A source on a scripted consumer, that owns partitions 0 and 1."""
 
     def __init__(self, read_ahead: int = 4, start: Start = "earliest", offsets: tuple[int, ...] = (0, 0)) -> None:
+        self.now = 100.0
         self.consumer = FakeConsumer()
         self.consumer.offsets = dict(enumerate(offsets))
         self.health = Health(ManualClock(), 10, ("partitions",))
@@ -35,7 +36,7 @@ class Scene:
             read_ahead,
             start,
             cast("type[Consumer]", self.consumer),
-            lambda: 100.0,
+            lambda: self.now,
         )
 
     def joined(self) -> "Scene":
@@ -186,6 +187,7 @@ def test_records_that_were_deleted_unread_stop_the_worker(committed: int, low: i
 def test_a_partition_that_is_newer_than_the_group_is_read_from_its_beginning() -> None:
     scene = Scene().joined()
     scene.consumer.offsets[1] = -1001
+    scene.consumer.failing["seek"] = failure(KafkaError._STATE)  # as librdkafka does, for it does not read there yet
     scene.say([a_message(1, 0, KafkaError._AUTO_OFFSET_RESET)])
     scene.source.take(9, 0)
     assert scene.consumer.sought == {1: 0}
@@ -223,6 +225,27 @@ def test_lag_is_measured_and_forgotten() -> None:
     scene.revoke(0, 1)
     scene.source.stay(0)
     assert "chatwarden_consumer_lag{" not in scene.metrics.exposition().decode()
+
+
+def test_a_partition_that_is_ours_and_never_read_is_not_ready_and_says_where_to_look() -> None:
+    scene = Scene().joined()
+    scene.consumer.failing["committed"] = failure(KafkaError._TIMED_OUT)
+    scene.source.report()
+    assert scene.health.readyz().status == 200
+    scene.now += 31
+    scene.source.report()
+    assert b"find-hanging" in scene.health.readyz().body
+    scene.say([a_message(0, 5), a_message(1, 5)])
+    scene.source.take(9, 0)
+    scene.source.report()
+    assert scene.health.readyz().status == 200
+
+
+def test_an_empty_partition_is_not_stuck() -> None:
+    scene = Scene().joined()
+    scene.now += 31
+    scene.source.report()
+    assert scene.health.readyz().status == 200
 
 
 NEW = (-1001, -1001)
