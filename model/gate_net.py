@@ -1,6 +1,6 @@
 """The gate: a tiny network that clears what the classifier would not act on, for microseconds a text.
 
-It is distilled from the classifier (``model.training.gate``) and travels in the bundle.  A word is the mean of hashed
+It is distilled from the classifier (``model.training.gate``) and travels in the bundle.  A word is the sum of hashed
 character n-grams, three neighbouring words make a feature, the highest and the mean of each feature make the verdict.
 What depends on a word alone is kept, so a text costs look-ups and additions.  All arithmetic is on whole numbers that
 floats hold exactly: a text's score depends on nothing but the text.
@@ -37,7 +37,7 @@ class Weights(NamedTuple):
     """The network as trained.
 
     ``grams`` is [buckets, width] and int8, times ``scale``; ``words`` is [3 * features, width]: what a word means to
-    its right neighbour, itself and its left neighbour.
+    its right neighbour, itself and its left neighbour.  ``out`` has one row per category: its distance to its limit.
     """
 
     grams: NDArray[np.int8]
@@ -111,15 +111,15 @@ class Net:
         self._bias = np.rint(weights.words_bias * _FEATURE_GRID).astype(np.float32)
         self._hidden = np.rint(weights.hidden.astype(np.float64).T * _HEAD_GRID)
         self._hidden_bias = np.rint(weights.hidden_bias.astype(np.float64) * _HEAD_GRID * _FEATURE_GRID)
-        self._out = np.rint(weights.out.astype(np.float64) * _HEAD_GRID)
-        self._out_bias = float(weights.out_bias.item())
+        self._out = np.rint(weights.out.astype(np.float64).T * _HEAD_GRID)
+        self._out_bias = weights.out_bias.astype(np.float64)
         self._unit = grid
         self._rows: dict[str, int] = {}
         self._kept: Floats = np.zeros((1, 3 * self._features), dtype=np.float32)
         self._forget()
 
     def __call__(self, texts: Sequence[str]) -> Doubles:
-        """Return each canonical text's score, a logit: how likely the classifier's verdict needs an action.
+        """Return each canonical text's score: how far the classifier would see it above a limit, in log-odds.
 
         What has more than ``MAX_TOKENS`` tokens scores infinity.  A text's score does not depend on the others.
         """
@@ -140,9 +140,10 @@ class Net:
         mean = np.rint(np.add.reduceat(features, starts, axis=0) / np.maximum(lengths, 1)[:, None])
         pooled = np.concatenate([highest, mean], axis=1).astype(np.float64)
         hidden = np.rint(np.maximum(pooled @ self._hidden + self._hidden_bias, 0) / _HEAD_GRID)
-        logits: Doubles = hidden @ self._out / (_FEATURE_GRID * _HEAD_GRID) + self._out_bias
-        logits[lengths > MAX_TOKENS] = np.inf
-        return logits
+        distances = hidden @ self._out / (_FEATURE_GRID * _HEAD_GRID) + self._out_bias
+        highest_distance: Doubles = distances.max(axis=1)
+        highest_distance[lengths > MAX_TOKENS] = np.inf
+        return highest_distance
 
     def _rows_of(self, found: list[str]) -> Ints:
         """Return the kept row of each token, a new one for a word seen first."""
@@ -158,14 +159,14 @@ class Net:
     def _learn(self, words: list[str]) -> None:
         buckets, counts = gram_buckets(words, len(self._grams))
         sums = np.add.reduceat(self._grams[buckets], np.concatenate([[0], np.cumsum(counts)[:-1]]), axis=0)
-        means = np.rint(sums * (_WORD_GRID / counts)[:, None])
+        scaled = np.rint(sums * (_WORD_GRID / np.sqrt(counts))[:, None])
         first = len(self._rows)
         self._rows.update(zip(words, range(first, first + len(words)), strict=True))
         if len(self._rows) > len(self._kept):
             grown = np.zeros((max(2 * len(self._kept), len(self._rows)), self._kept.shape[1]), dtype=np.float32)
             grown[:first] = self._kept[:first]
             self._kept = grown
-        self._kept[first : first + len(words)] = np.rint(means @ self._words / _WORD_GRID)
+        self._kept[first : first + len(words)] = np.rint(scaled @ self._words / _WORD_GRID)
 
     def _forget(self) -> None:
         self._rows = {"\n": 0}

@@ -28,7 +28,7 @@ _LEET_WORD: Final = re.compile(
     r"|(?<![a-z0-9@$!|+])(?:[01345789@$€][01345789@$€!|+]?|[!|+])(?=[a-z][a-z@$!|+])"
     r"|(?<=[a-z]{3})[01345789@$€+]{1,2}(?![a-z0-9])"
 )
-_MIXED: Final = re.compile(r"[a-z0-9@$!|+€]*[a-z][a-z0-9@$!|+€]*")
+_MIXED: Final = re.compile(r"[a-z]*[0-9@$!|+€][a-z0-9@$!|+€]*")
 _GAP: Final = r"[ ._*\-,|/~'\"+=:;]"
 _SPACED: Final = re.compile(rf"(?<![a-z0-9@$])[a-z0-9@$!](?:{_GAP}{{1,3}}[a-z0-9@$!](?![a-z0-9@$])){{2,}}")
 _GAPS: Final = re.compile(rf"{_GAP}+")

@@ -5,7 +5,7 @@ Policy is not among them, so a threshold can change while every cached score sta
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from model.normalise import NORMALISER_VERSION
@@ -17,13 +17,15 @@ from schemas.taxonomy import Taxonomy
 class Scorer:
     """Resolvers, cheapest first, with the taxonomy their scores follow.
 
-    ``packs`` names the rule pack of a game; games without one share the default pack ``""``.
+    ``packs`` names the rule pack of a game; games without one share the default pack ``""``.  ``identify`` tells the
+    language of a canonical text where an event names none; None where no rule depends on it.
     """
 
     taxonomy: Taxonomy
     resolvers: Sequence[Resolver]
     digest: str
     packs: Mapping[str, str] = field(default_factory=dict)
+    identify: Callable[[str], str] | None = None
 
     def __call__(self, texts: Sequence[Text], /) -> list[Outcome]:
         """Answer each text, in order.  Blocks and raises as its resolvers do."""

@@ -5,7 +5,7 @@ Read this file first: everything else either feeds it or carries away what it re
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -36,14 +36,18 @@ def primary_language(tag: str | None) -> str:
     return tag.split("-", 1)[0].lower() if tag else ""
 
 
-def text_of(event: Event, packs: Mapping[str, str]) -> Text:
-    """Reduce an event to what a scorer with these rule packs sees of it."""
-    return Text(canonical(event.text), primary_language(event.lang), packs.get(event.game_id, ""))
+def text_of(event: Event, scorer: Scorer) -> Text:
+    """Reduce an event to what this scorer sees of it; it may want the language told from the text."""
+    text = canonical(event.text)
+    lang = primary_language(event.lang)
+    if not lang and scorer.identify is not None:
+        lang = scorer.identify(text)
+    return Text(text, lang, scorer.packs.get(event.game_id, ""))
 
 
-def circumstances_of(event: Event, text: Text) -> Circumstances:
-    """Return what a policy may look at."""
-    return Circumstances(event.game_id, event.channel_kind, text.lang)
+def circumstances_of(event: Event) -> Circumstances:
+    """Return what a policy may look at: of the language, what the event itself says."""
+    return Circumstances(event.game_id, event.channel_kind, primary_language(event.lang))
 
 
 class Audit(Protocol):
@@ -74,7 +78,7 @@ class Judge:
     def __call__(self, chunk: Chunk) -> Judged:
         """Judge every record.  Blocks and raises as the scorer's resolvers do; never on account of a record."""
         decoded = [decode_event(record.value) for record in chunk.records]
-        texts = [text_of(event, self._scorer.packs) for event in decoded if isinstance(event, Event)]
+        texts = [text_of(event, self._scorer) for event in decoded if isinstance(event, Event)]
         outcomes = iter(zip(texts, self._scorer(texts), strict=True))
         writer = _Writer(self, self._now())
         judged = Judged([])
@@ -88,12 +92,12 @@ class Judge:
             else:
                 judged.results.append(writer.write(record, event, text, outcome, judged.tally))
                 if outcome.resolved_by == "gate" and self._audit is not None:
-                    self._audit(event, text, circumstances_of(event, text))
+                    self._audit(event, text, circumstances_of(event))
         return judged
 
     def decide(self, event: Event, text: Text, answer: Answer) -> Decision:
         """Apply the policy to an answer in the event's circumstances."""
-        return self._decider(answer, circumstances_of(event, text))
+        return self._decider(answer, circumstances_of(event))
 
     def fingerprint(self, text: str) -> str:
         """Return the keyed digest of a canonical text."""

@@ -115,13 +115,13 @@ def compare(lines: Iterable[bytes], before: Side, after: Side, tell: Callable[[C
 
 
 def _outcomes(events: list[Event], side: Side) -> list[Outcome]:
-    return side.scorer([text_of(event, side.scorer.packs) for event in events])
+    return side.scorer([text_of(event, side.scorer) for event in events])
 
 
 def _decided(event: Event, outcome: Outcome, side: Side) -> Decision:
     if not isinstance(outcome, Answer):
         return Decision("allow", "dead letter", 0)
-    return side.decider(outcome, circumstances_of(event, text_of(event, side.scorer.packs)))
+    return side.decider(outcome, circumstances_of(event))
 
 
 def _change(event: Event, before: Decision, after: Decision, outcome: Outcome) -> Change | None:

@@ -14,6 +14,7 @@ from model.bundle import Bundle, bundle_digest, load_bundle
 from model.classifier import Classifier, ClassifierResolver, PassWhenDown, Widened
 from model.errors import ModelError
 from model.gate import GateResolver, categories_out, gate_thresholds, load_gate
+from model.language import LANGUAGE_VERSION, Languages
 from model.memory import MemoryResolver
 from model.policy import Decider, Limits, Policy, PolicyError
 from model.resolver import Resolver
@@ -117,12 +118,22 @@ def _scorer(settings: Settings, parts: Parts, metrics: Metrics) -> Scorer:
     if "gate" in wanted and (gate := _gate(settings, parts)):
         digests["gate"] = gate.digest
         resolvers.append(gate)
-    digest = scorer_digest(parts.taxonomy, digests)
+    identify = _languages(parts) if "rules" in wanted else None
+    digest = scorer_digest(parts.taxonomy, digests | ({"languages": LANGUAGE_VERSION} if identify else {}))
     if "classifier" in wanted:
         if caches and settings.redis.url.get_secret_value():
             resolvers.append(_redis(settings, digest, len(parts.taxonomy.names), metrics))
         resolvers.append(_classifier(settings, parts))
-    return Scorer(parts.taxonomy, resolvers, digest, _games(settings))
+    return Scorer(parts.taxonomy, resolvers, digest, _games(settings), identify)
+
+
+def _languages(parts: Parts) -> Languages | None:
+    """Return what tells languages apart, where a rule is for one language only."""
+    among = frozenset(lang for pack in parts.packs.values() for lang in pack.langs)
+    try:
+        return Languages(among) if among else None
+    except ValueError as exc:
+        raise ConfigError(f"policy.packs: langs: {exc}") from exc
 
 
 def _games(settings: Settings) -> dict[str, str]:

@@ -21,7 +21,7 @@ from model.bundle import Bundle, Description, load_bundle, write_bundle
 from model.gate import WEIGHTS_FILE, GateEntry, Point, categories_out
 from model.gate_net import Net, Weights
 from model.readings import readings
-from model.training.gate_chat import SEED, Chat, read_chat, recombined
+from model.training.gate_chat import SEED, Chat, Mixer, read_chat
 from model.training.gate_fit import Shape, fit
 
 Floats = NDArray[np.float64]
@@ -31,6 +31,8 @@ Ask = Callable[[Sequence[str]], Floats]
 KEPT: Final = (0.99, 0.995, 0.999)
 STRICTER: Final = (1.0, 0.6, 0.3, 0.1)
 """Operating points, as shares of the suggested thresholds."""
+NEAR: Final = -3.0
+"""From which distance on a text counts as near a limit."""
 CAUTION: Final = 0.7
 """How much of the misses that a share allows is used on the texts that thresholds are chosen on."""
 
@@ -42,13 +44,19 @@ def limits_of(bundle: Bundle) -> dict[str, float]:
 
 
 def margins(scores: Floats, limits: Mapping[str, float], names: Sequence[str]) -> Floats:
-    """Return how far each text is from being acted on: the highest log-odds above a category's limit, (texts,)."""
+    """Return how far each text is from being acted on: the highest of its distances, (texts,)."""
+    highest: Floats = distances(scores, limits, names).max(axis=1)
+    return highest
+
+
+def distances(scores: Floats, limits: Mapping[str, float], names: Sequence[str]) -> Floats:
+    """Return the log-odds of each category above its limit, (texts, limits)."""
     places = [names.index(name) for name in limits]
     floor = 1e-3
     clipped = np.clip(scores[:, places], floor, 1 - floor)
     bounds = np.clip(np.array(list(limits.values())), floor, 1 - floor)
-    distance: Floats = (np.log(clipped / (1 - clipped)) - np.log(bounds / (1 - bounds))).max(axis=1)
-    return distance
+    found: Floats = np.log(clipped / (1 - clipped)) - np.log(bounds / (1 - bounds))
+    return found
 
 
 def threshold(scores: Floats, positive: NDArray[np.bool_], kept: float) -> float:
@@ -80,22 +88,19 @@ def in_every_reading(score: Callable[[Sequence[str]], Floats], texts: Sequence[s
 
 
 class Order(NamedTuple):
-    """What is asked for: the network's shape, how many recombined lines to add, how long to train."""
+    """What is asked for: the network's shape, how many mixed lines to add twice, how long to train."""
 
     shape: Shape = Shape()
-    made: int = 120_000
-    epochs: int = 6
+    made: int = 60_000
+    epochs: int = 8
 
 
 def make_gate(
     chat: Chat, ask: Ask, limits: Mapping[str, float], names: Sequence[str], order: Order
 ) -> tuple[Weights, GateEntry]:
     """Distil a gate and choose its points; blocks for minutes."""
-    rng = np.random.default_rng(SEED)
-    texts = list(dict.fromkeys([*chat.train, *recombined(chat.train, order.made, rng)]))
-    _say(f"asking the classifier about {len(texts):,} texts")
-    wanted = 1 / (1 + np.exp(-margins(ask(texts), limits, names)))
-    learner = fit(texts, wanted, order.shape, epochs=order.epochs, seed=SEED)
+    texts, said = _lessons(chat.train, ask, limits, names, order.made)
+    learner = fit(texts, distances(said, limits, names), order.shape, epochs=order.epochs, seed=SEED)
     weights = learner.weights()
     net = Net(weights)
     held = [text for side in chat.chosen_on.values() for text in side]
@@ -103,6 +108,21 @@ def make_gate(
     points = tuple(_point(scores, said, limits, factor, names) for factor in STRICTER)
     entry = GateEntry(scale=weights.scale, points=points)
     return weights, entry.model_copy(update={"measured": measured(net, entry.points[0], chat, ask, names)})
+
+
+def _lessons(
+    train: Sequence[str], ask: Ask, limits: Mapping[str, float], names: Sequence[str], made: int
+) -> tuple[list[str], Floats]:
+    """Return texts with the classifier's scores: chat, mixtures of it, and mixtures of what came near a limit."""
+    mix = Mixer([word for text in train for word in text.split()], np.random.default_rng(SEED))
+    texts = [*train, *mix(train, made)]
+    _say(f"asking the classifier about {len(texts):,} texts")
+    said = ask(texts)
+    near = [text for text, margin in zip(texts, margins(said, limits, names), strict=True) if margin > NEAR]
+    _say(f"{len(near):,} of them are near a limit; asking about mixtures of those")
+    known = set(texts)
+    more = [text for text in mix(near, made) if text not in known] if near else []
+    return [*texts, *more], np.concatenate([said, ask(more)]) if more else said
 
 
 def _worst(ask: Ask, texts: Sequence[str]) -> Floats:
@@ -153,8 +173,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m model.training.gate", description=__doc__.splitlines()[0])
     parser.add_argument("--bundle", type=Path, required=True, help="the bundle; the gate is written into it")
     parser.add_argument("--data", type=Path, required=True, help="folder with the public chat")
-    parser.add_argument("--made", type=int, default=Order().made, help="recombined lines to add (default 120,000)")
-    parser.add_argument("--epochs", type=int, default=Order().epochs, help="passes over the texts (default 6)")
+    parser.add_argument("--made", type=int, default=Order().made, help="mixed lines to add, twice (default 60,000)")
+    parser.add_argument("--epochs", type=int, default=Order().epochs, help="passes over the texts (default 8)")
     parser.add_argument("--buckets", type=int, default=Shape().buckets, help="n-gram buckets, a power of two")
     given = parser.parse_args()
     bundle = load_bundle(given.bundle)

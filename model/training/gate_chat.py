@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from model.normalise import canonical
-from model.training.augment import disguise
+from model.training.augment import by_sound, disguise, dropped, repeated, swapped
 from model.training.sources import PUBLIC, Example, Row, read_public, read_rows
 from model.training.splits import normal_form, split_by_match, split_by_text
 
@@ -61,27 +61,77 @@ def read_chat(data: Path) -> Chat:
     )
 
 
-def recombined(texts: Sequence[str], number: int, rng: np.random.Generator) -> list[str]:
-    """Return new lines made of old ones: joined, cut, with words exchanged, disguised."""
-    made: list[str] = []
-    words = [word for text in texts for word in text.split()]
-    while len(made) < number:
-        first, second = (texts[place].split() for place in rng.integers(len(texts), size=2))
-        match int(rng.integers(6)):
-            case 0:
-                line = [*first, *second]
-            case 1:
-                line = [*first[: 1 + len(first) // 2], *second[len(second) // 2 :]]
-            case 2 | 3:
-                line = [str(words[rng.integers(len(words))]) if rng.random() < 0.35 else word for word in first]
-            case 4:
-                line = [str(words[place]) for place in rng.integers(len(words), size=rng.integers(1, 4))]
-            case _:
-                line = disguise(" ".join(first), rng).split()
-        text = canonical(" ".join(line))
-        if 0 < len(text) <= LONGEST:
-            made.append(text)
-    return list(dict.fromkeys(made))
+class Mixer:
+    """Makes new lines of old ones: no label is needed, the classifier says what they are worth."""
+
+    def __init__(self, words: Sequence[str], rng: np.random.Generator) -> None:
+        self._words = words
+        self._rng = rng
+        self._manners: Final = (
+            *(self._joined, self._cut, self._exchanged, self._inserted),
+            *(self._closed_up, self._without_one, self._misspelt, self._hidden),
+        )
+
+    def __call__(self, texts: Sequence[str], number: int) -> list[str]:
+        """Return about ``number`` distinct new lines, none of them in ``texts``."""
+        made: dict[str, None] = {}
+        known = set(texts)
+        for _ in range(3 * number):
+            first, second = (texts[place].split() for place in self._rng.integers(len(texts), size=2))
+            manner = self._manners[int(self._rng.integers(len(self._manners)))]
+            text = canonical(" ".join(manner(first, second)))
+            if 0 < len(text) <= LONGEST and text not in known:
+                made[text] = None
+            if len(made) == number:
+                break
+        return list(made)
+
+    def _word(self) -> str:
+        return self._words[int(self._rng.integers(len(self._words)))]
+
+    def _place(self, words: list[str]) -> int:
+        return int(self._rng.integers(len(words)))
+
+    def _joined(self, first: list[str], second: list[str]) -> list[str]:
+        return [*first, *second]
+
+    def _cut(self, first: list[str], second: list[str]) -> list[str]:
+        return [*first[: 1 + len(first) // 2], *second[len(second) // 2 :]]
+
+    def _exchanged(self, first: list[str], _: list[str]) -> list[str]:
+        return [self._word() if self._rng.random() < 0.3 else word for word in first]
+
+    def _inserted(self, first: list[str], _: list[str]) -> list[str]:
+        place = self._place([*first, ""])
+        return [*first[:place], *(self._word() for _ in range(int(self._rng.integers(1, 4)))), *first[place:]]
+
+    def _closed_up(self, first: list[str], _: list[str]) -> list[str]:
+        """Write a word and a neighbour, or any other, as one."""
+        place = self._place(first)
+        if place + 1 < len(first):
+            return [*first[:place], first[place] + first[place + 1], *first[place + 2 :]]
+        return [
+            *first[:place],
+            first[place] + self._word() if self._rng.random() < 0.6 else self._word() + first[place],
+        ]
+
+    def _without_one(self, first: list[str], _: list[str]) -> list[str]:
+        place = self._place(first)
+        return [*first[:place], *first[place + 1 :]]
+
+    def _misspelt(self, first: list[str], _: list[str]) -> list[str]:
+        place = self._place(first)
+        word = first[place]
+        if len(word) < 3 or not word.isalpha():
+            return first
+        spell = _SPELLINGS[int(self._rng.integers(len(_SPELLINGS)))]
+        return [*first[:place], spell(word, self._rng), *first[place + 1 :]]
+
+    def _hidden(self, first: list[str], _: list[str]) -> list[str]:
+        return disguise(" ".join(first), self._rng).split()
+
+
+_SPELLINGS: Final = (swapped, dropped, repeated, by_sound)
 
 
 def _lines(examples: Iterable[Example]) -> list[str]:

@@ -15,6 +15,8 @@ from model.gate_net import MAX_TOKENS, Ints, Weights, gram_buckets, tokens
 
 BATCH: Final = 256
 STEEPEST: Final = 127
+NEAR_WEIGHT: Final = 8.0
+DECISION_WEIGHT: Final = 1.0
 
 
 class Shape(NamedTuple):
@@ -40,6 +42,8 @@ class Batch(NamedTuple):
 
     grams: Tensor
     starts: Tensor
+    shares: Tensor
+    """One over the root of each word's number of n-grams, (words, 1)."""
     words: Tensor
 
 
@@ -57,21 +61,21 @@ def lesson(texts: Sequence[str], buckets: int) -> Lesson:
 class Learner(nn.Module):
     """The gate's network, trainable."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, categories: int) -> None:
         super().__init__()
         self.shape = shape
-        self.grams = nn.EmbeddingBag(shape.buckets, shape.width, mode="mean")
-        nn.init.normal_(self.grams.weight, 0, 0.3)
+        self.grams = nn.EmbeddingBag(shape.buckets, shape.width, mode="sum")
+        nn.init.normal_(self.grams.weight, 0, 0.1)
         self.words = nn.Linear(shape.width, 3 * shape.features, bias=False)
         self.words_bias = nn.Parameter(torch.zeros(shape.features))
         self.hidden = nn.Linear(2 * shape.features, shape.hidden)
-        self.out = nn.Linear(shape.hidden, 1)
+        self.out = nn.Linear(shape.hidden, categories)
         self.dropout = nn.Dropout(0.1)
 
     def forward(self, batch: Batch) -> Tensor:
-        """Return logits, (texts,)."""
+        """Return distances to each category's limit, (texts, categories)."""
         width = self.shape.features
-        meaning = self.words(self.dropout(self.grams(batch.grams, batch.starts)))
+        meaning = self.words(self.dropout(self.grams(batch.grams, batch.starts) * batch.shares))
         said = torch.cat([torch.zeros(1, 3 * width), meaning])[batch.words]
         there = batch.words > 0
         features = said[:, :, width : 2 * width].clone()
@@ -80,8 +84,8 @@ class Learner(nn.Module):
         features = torch.relu(features + self.words_bias) * there[:, :, None]
         mean = features.sum(1) / there.sum(1, keepdim=True)
         pooled = torch.cat([features.amax(1), mean], 1)
-        logits: Tensor = self.out(torch.relu(self.hidden(self.dropout(pooled)))).squeeze(1)
-        return logits
+        distances: Tensor = self.out(torch.relu(self.hidden(self.dropout(pooled))))
+        return distances
 
     def weights(self) -> Weights:
         """Return the weights as they are stored, the n-grams rounded to eight bits."""
@@ -94,7 +98,7 @@ class Learner(nn.Module):
             words_bias=self.words_bias.detach().numpy(),
             hidden=self.hidden.weight.detach().numpy(),
             hidden_bias=self.hidden.bias.detach().numpy(),
-            out=self.out.weight.detach().numpy()[0],
+            out=self.out.weight.detach().numpy(),
             out_bias=self.out.bias.detach().numpy(),
         )
 
@@ -102,36 +106,48 @@ class Learner(nn.Module):
 def fit(
     texts: Sequence[str], wanted: NDArray[np.float64], shape: Shape, *, epochs: int, seed: int, rate: float = 3e-3
 ) -> Learner:
-    """Fit a network to the probabilities ``wanted``; blocks for minutes, prints each epoch to standard error."""
+    """Fit a network to the distances ``wanted``, (texts, categories); blocks for minutes, tells of each epoch."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     taught = lesson(texts, shape.buckets)
-    learner = Learner(shape)
+    learner = Learner(shape, wanted.shape[1])
     optimizer = torch.optim.Adam(learner.parameters(), lr=rate, betas=(0.9, 0.99))
     steps = epochs * -(-len(texts) // BATCH)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _slope(step, steps))
     targets = torch.from_numpy(wanted.astype(np.float32))
+    with torch.no_grad():
+        learner.out.bias.copy_(targets.mean(0))
     began = time.monotonic()
     for epoch in range(epochs):
         learner.train()
         losses = []
         for places in _by_length(taught.rows, rng):
-            logits = learner(_batch(taught, places))
-            loss = functional.binary_cross_entropy_with_logits(logits, targets[torch.from_numpy(places)])
+            loss = distance_loss(learner(_batch(taught, places)), targets[torch.from_numpy(places)])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             schedule.step()
             losses.append(loss.item())
         gone = time.monotonic() - began
-        print(
-            f"gate: epoch {epoch + 1}/{epochs}, loss {np.mean(losses):.4f}, {gone:.0f} s", file=sys.stderr, flush=True
-        )
+        line = f"gate: epoch {epoch + 1}/{epochs}, loss {np.mean(losses):.4f}, {gone:.0f} s"
+        print(line, file=sys.stderr, flush=True)
     return learner.eval()
 
 
+def distance_loss(found: Tensor, wanted: Tensor) -> Tensor:
+    """Weigh errors by how near a text is to a limit, and whether it is acted on at all.
+
+    Each category's distance is met in the mean, and the highest one is taught as a decision too: it is what counts.
+    """
+    near = 1 + NEAR_WEIGHT * torch.sigmoid(wanted + 2)
+    each = (functional.smooth_l1_loss(found, wanted, reduction="none") * near).mean()
+    highest = torch.sigmoid(wanted.amax(1))
+    decided = functional.binary_cross_entropy_with_logits(found.amax(1), highest)
+    return each + DECISION_WEIGHT * decided
+
+
 def _slope(step: int, steps: int) -> float:
-    return min(1.0, (step + 1) / 200) * max(0.01, 1 - step / steps)
+    return min(1.0, (step + 1) / min(200, 1 + steps // 10)) * max(0.01, 1 - step / steps)
 
 
 def _by_length(rows: Sequence[Sequence[int]], rng: np.random.Generator) -> list[Ints]:
@@ -155,4 +171,5 @@ def _batch(taught: Lesson, places: Ints) -> Batch:
     counts = taught.counts[list(used)]
     grams = np.concatenate([taught.grams[taught.starts[word] :][: taught.counts[word]] for word in used])
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    return Batch(torch.from_numpy(grams), torch.from_numpy(starts), torch.from_numpy(words))
+    shares = torch.from_numpy(1 / np.sqrt(counts)).float()[:, None]
+    return Batch(torch.from_numpy(grams), torch.from_numpy(starts), shares, torch.from_numpy(words))

@@ -26,8 +26,8 @@ def weights(seed: int = 3) -> Weights:
         words_bias=np.full(FEATURES, -0.5, dtype=np.float32),
         hidden=hidden.astype(np.float32),
         hidden_bias=np.zeros(HIDDEN, dtype=np.float32),
-        out=np.array([10.0, 0.1, 0.1], dtype=np.float32),
-        out_bias=np.array([-4.0], dtype=np.float32),
+        out=np.array([[10.0, 0.1, 0.1], [0.1, 0.1, 0.1]], dtype=np.float32),
+        out_bias=np.array([-4.0, -4.0], dtype=np.float32),
     )
 
 

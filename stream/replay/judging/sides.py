@@ -161,7 +161,7 @@ class Scored:
         """
         if self._last is not None and self._last[0] is events:
             return self._last[1]
-        texts = [text_of(event, self.scorer.packs) for event in events.events]
+        texts = [text_of(event, self.scorer) for event in events.events]
         distinct = list(dict.fromkeys(texts))
         unknown = [text for text in distinct if text not in self._known]
         if len(self._known) + len(unknown) > self._remembered:

@@ -1,1 +1,0 @@
-"""Sentences of our own that probe a model: functional tests and identity terms."""

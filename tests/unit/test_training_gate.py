@@ -1,0 +1,88 @@
+"""The gate's recipe on a made-up classifier that one can see through: what it learns, chooses and reports."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from model.gate_net import Net
+from model.training.gate import (
+    Floats,
+    Order,
+    distances,
+    in_every_reading,
+    make_gate,
+    margins,
+    share_passed,
+    threshold,
+)
+from model.training.gate_chat import Chat, Mixer
+from model.training.gate_fit import Shape
+
+NAMES = ("non_toxic", "insult", "threat")
+LIMITS = {"insult": 0.5, "threat": 0.8}
+BAD = ("rotten", "mouldy", "stale")
+GOOD = ("fresh", "ripe", "sweet", "crisp", "round", "green", "small", "large", "cold", "warm", "early", "late")
+
+
+def ask(texts: Sequence[str]) -> Floats:
+    """Two bad words make a threat, one an insult."""
+    bad = np.array([sum(word in text for word in BAD) for text in texts])
+    scores = np.stack([1 - 0.3 * bad, np.where(bad == 1, 0.9, 0.02), np.where(bad > 1, 0.95, 0.01)], axis=1)
+    return scores.clip(0, 1)
+
+
+def a_chat(number: int = 1_200) -> Chat:
+    rng = np.random.default_rng(3)
+
+    def line() -> str:
+        words = list(rng.choice(GOOD, size=int(rng.integers(1, 5))))
+        if rng.random() < 0.3:
+            words.insert(int(rng.integers(len(words) + 1)), str(rng.choice(BAD)))
+        return " ".join(words)
+
+    lines = list(dict.fromkeys(line() for _ in range(2 * number)))
+    held = {"game": lines[number : number + 300]}
+    return Chat(lines[:number], held, {"game": lines[number + 300 : number + 500]}, [], [])
+
+
+def test_a_gate_learns_what_the_classifier_says_and_keeps_what_it_promises() -> None:
+    chat = a_chat()
+    weights, entry = make_gate(chat, ask, LIMITS, NAMES, Order(Shape(1 << 10, 8, 16, 8), made=600, epochs=25))
+    net, texts = Net(weights), chat.measured_on["game"]
+    positive = margins(ask(texts), LIMITS, NAMES) >= 0
+    point = entry.points[0]
+    assert point.limits == LIMITS
+    at = share_passed(in_every_reading(net, texts), positive, point.thresholds["0.99"])
+    assert at["kept"] > 0.95
+    assert at["ratio"] < 1.6
+    assert entry.measured["game 0.99"]["texts"] == len(texts)
+    assert [p.limits["insult"] for p in entry.points] == sorted(
+        (p.limits["insult"] for p in entry.points), reverse=True
+    )
+
+
+def test_a_threshold_keeps_the_share_it_is_asked_for() -> None:
+    scores, positive = np.arange(1_000.0), np.arange(1_000) % 2 == 0
+    for kept in (0.9, 0.99, 0.999):
+        at = threshold(scores, positive, kept)
+        assert (scores[positive] >= at).mean() >= kept
+    assert threshold(scores, np.zeros(1_000, dtype=bool), 0.99) == float("-inf"), (
+        "nothing to keep lets nothing be cleared"
+    )
+
+
+def test_distances_are_log_odds_above_each_limit() -> None:
+    found = distances(np.array([[0.0, 0.5, 0.8], [1.0, 0.0, 1.0]]), LIMITS, NAMES)
+    assert found[0] == pytest.approx([0.0, 0.0])
+    assert found[1, 0] < -6
+    assert found[1, 1] > 5
+    assert margins(np.array([[0.0, 0.5, 0.1]]), LIMITS, NAMES) == pytest.approx([0.0])
+
+
+def test_mixtures_are_new_lines_and_repeatable() -> None:
+    texts = ["one two three", "four five", "six"]
+    first, again = (Mixer(["seven", "eight"], np.random.default_rng(1))(texts, 40) for _ in range(2))
+    assert first == again
+    assert len(first) == len(set(first)) == 40
+    assert not set(first) & set(texts)
