@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.process import BaseProcess
-from typing import Any, Final
+from types import TracebackType
+from typing import Any, Final, Self
 
 from stream.errors import ChatwardenError
 from stream.replay.history.stretch import Stretch
@@ -29,11 +30,12 @@ class WorkerEnded(ChatwardenError):
 
 @dataclass(frozen=True, slots=True)
 class _Report:
-    """What a process says: a stretch is done, it failed, or (neither) it is through."""
+    """What a process says: a stretch is done, it failed, or (neither) it is through, at the cost of ``cpu_s``."""
 
     stretch: Stretch | None = None
     events: int = 0
     failure: ChatwardenError | None = None
+    cpu_s: float = 0.0
 
 
 def verdict_task(desk: Desk) -> Task:
@@ -46,66 +48,91 @@ def compare_task(desk: Desk, cast: Cast) -> Task:
     return partial(compare, desk, cast)
 
 
-def do(task: Task, shares: Sequence[Sequence[Stretch]], done: Done) -> None:
-    """Do all shares: one here, several in a process each.  Blocks until all are done.
+class Crew:
+    """Processes that do shares of one task, then of the next; for a ``with`` block.  A crew of one is this process."""
 
-    Raises:
-        ChatwardenError: what a process raised, or that it ended; the others are ended too.
-        Interrupted: as the signal comes; likewise.
-    """
-    due = [share for share in shares if share]
-    if len(due) <= 1:
-        for share in due:
-            task(share, done)
-        return
-    context = multiprocessing.get_context("spawn")
-    reports: Any = context.Queue()
-    processes = [context.Process(target=_work, args=(task, share, reports, os.getpid()), daemon=True) for share in due]
-    try:
-        for process in processes:
-            process.start()
-        _listen(processes, reports, done)
-    finally:
-        for process in processes:
-            if process.is_alive():
-                process.kill()  # parts are whole or not there, so nothing is lost that resuming does not do again
+    def __init__(self, size: int) -> None:
+        self.size: Final = size
+        self._context = multiprocessing.get_context("spawn")
+        self._reports: Any = None
+        self._crew: list[tuple[BaseProcess, Any]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process, _ in self._crew:
+            process.kill()  # parts are whole or not there, so nothing is lost that resuming does not do again
+        for process, _ in self._crew:
             process.join()
 
+    def do(self, task: Task, shares: Sequence[Sequence[Stretch]], done: Done) -> float:
+        """Do all shares, at most one per process.  Blocks until all are done; returns the processor seconds it took.
 
-def _listen(processes: Sequence[BaseProcess], reports: Any, done: Done) -> None:
-    """Pass on what processes say until all are through."""
-    working = len(processes)
-    while working:
-        try:
-            report: _Report = reports.get(timeout=_WATCH_S)
-        except queue.Empty:
-            failed = [process for process in processes if process.exitcode]
-            if failed:
-                raise WorkerEnded(
-                    f"a worker process ended with code {failed[0].exitcode}; --resume goes on where it was"
-                ) from None
-            continue
-        if report.failure is not None:
-            raise report.failure
-        if report.stretch is None:
-            working -= 1
-        else:
-            done(report.stretch, report.events)
+        Raises:
+            ChatwardenError: what a process raised, or that it ended.
+            Interrupted: as the signal comes.
+        """
+        due = [share for share in shares if share]
+        if self.size == 1 or len(due) <= 1:
+            before = time.process_time()
+            for share in due:
+                task(share, done)
+            return time.process_time() - before
+        self._start(len(due))
+        for (_, inbox), share in zip(self._crew, due, strict=False):
+            inbox.put((task, share))
+        return self._listen(len(due), done)
+
+    def _start(self, count: int) -> None:
+        self._reports = self._reports or self._context.Queue()
+        for _ in range(count - len(self._crew)):
+            inbox: Any = self._context.Queue()
+            process = self._context.Process(target=_work, args=(inbox, self._reports, os.getpid()), daemon=True)
+            process.start()
+            self._crew.append((process, inbox))
+
+    def _listen(self, working: int, done: Done) -> float:
+        """Pass on what processes say until all are through."""
+        cpu_s = 0.0
+        while working:
+            try:
+                report: _Report = self._reports.get(timeout=_WATCH_S)
+            except queue.Empty:
+                self._look()
+                continue
+            if report.failure is not None:
+                raise report.failure
+            if report.stretch is None:
+                working -= 1
+                cpu_s += report.cpu_s
+            else:
+                done(report.stretch, report.events)
+        return cpu_s
+
+    def _look(self) -> None:
+        ended = [process.exitcode for process, _ in self._crew if process.exitcode is not None]
+        if ended:
+            raise WorkerEnded(f"a worker process ended with code {ended[0]}; --resume goes on where it was")
 
 
-def _work(task: Task, share: Sequence[Stretch], reports: Any, parent: int) -> None:
-    """Do a share; the process's main function."""
+def _work(inbox: Any, reports: Any, parent: int) -> None:
+    """Do shares as they come; the process's main function."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us
     threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
-    try:
-        task(share, lambda stretch, events: reports.put(_Report(stretch, events)))
-        reports.put(_Report())
-    except ChatwardenError as exc:
-        reports.put(_Report(failure=exc))
-    except Exception:
-        reports.put(_Report(failure=WorkerEnded(traceback.format_exc())))
-    reports.close()
-    reports.join_thread()
+    before = 0.0
+    while True:
+        task, share = inbox.get()
+        try:
+            task(share, lambda stretch, events: reports.put(_Report(stretch, events)))
+            reports.put(_Report(cpu_s=time.process_time() - before))
+        except ChatwardenError as exc:
+            reports.put(_Report(failure=exc))
+        except Exception:
+            reports.put(_Report(failure=WorkerEnded(traceback.format_exc())))
+        before = time.process_time()
 
 
 def _leave_with(parent: int) -> None:

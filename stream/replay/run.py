@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, Self, TextIO
 
 from stream.errors import ConfigError, FileError
-from stream.replay.crew import compare_task, do, verdict_task
+from stream.replay.crew import Crew, compare_task, verdict_task
 from stream.replay.history.stretch import Stretch
 from stream.replay.job import Job
 from stream.replay.parts import Parts
@@ -115,23 +115,24 @@ def replay(job: Job, plan: Plan, folder: Folder, shard: Shard, workers: int, cas
     desk = Desk(job, folder.parts.folder, folder.work / f"recorded-{shard.number}-of-{shard.of}", origin)
     desk.parts.mkdir(parents=True, exist_ok=True)
     timing: dict[str, object] = {}
-    if left and plan.verdicts:
-        timing["recorded"] = _index(desk, plan.verdicts, workers, console)
-    meter = _meter(console, "events", mine, left)
-    do(compare_task(desk, cast), shares(left, workers), meter.done)
-    timing["events"] = _finished(meter)
+    with Crew(workers) as crew:
+        if left and plan.verdicts:
+            timing["recorded"] = _index(desk, plan.verdicts, crew, console)
+        meter = _meter(console, "events", mine, left)
+        cpu_s = crew.do(compare_task(desk, cast), shares(left, workers), meter.done)
+        timing["events"] = _finished(meter, cpu_s)
     (folder.path / TIMING).write_text(json.dumps({"workers": workers, **timing}, indent=1) + "\n", encoding="utf-8")
 
 
-def _index(desk: Desk, verdicts: list[Stretch], workers: int, console: Console) -> dict[str, object]:
+def _index(desk: Desk, verdicts: list[Stretch], crew: Crew, console: Console) -> dict[str, object]:
     """Put the recorded verdicts where events will look for them."""
     store = desk.store()
     store.table.prepare()
     left = [stretch for stretch in verdicts if not store.has(stretch.number)]
     meter = _meter(console, "recorded verdicts", verdicts, left)
-    do(verdict_task(desk), by_partition(left, workers), meter.done)
+    cpu_s = crew.do(verdict_task(desk), by_partition(left, crew.size), meter.done)
     store.table.seal()
-    return _finished(meter)
+    return _finished(meter, cpu_s)
 
 
 def _meter(console: Console, phase: str, stretches: list[Stretch], left: list[Stretch]) -> Meter:
@@ -139,7 +140,7 @@ def _meter(console: Console, phase: str, stretches: list[Stretch], left: list[St
     return Meter(console.output, console.clock, phase, total, total - sum(stretch.weight for stretch in left))
 
 
-def _finished(meter: Meter) -> dict[str, object]:
+def _finished(meter: Meter, cpu_s: float) -> dict[str, object]:
     """Say what a phase came to; return it for the file of timings."""
     meter.finish()
-    return {"count": meter.events, "seconds": round(meter.seconds, 3)}
+    return {"count": meter.events, "seconds": round(meter.seconds, 3), "cpu_seconds": round(cpu_s, 3)}
