@@ -81,11 +81,12 @@ def merge(
     """
     given = dict(locals())
     from stream.replay.finish import merged, write_report
+    from stream.replay.report.page import render
 
     plan, where = merged(folders)
     limits = _limits(given)
     limits.check_labels(plan.about["truth"] == "labels")
-    _conclude(write_report(plan, where, limits, report), report)
+    _conclude(write_report(plan, where, limits, report, render), report)
 
 
 def _backtest(given: dict[str, Any]) -> None:
@@ -108,6 +109,7 @@ def _run(given: dict[str, Any]) -> "Document | None":
 
     from stream import wiring_replay
     from stream.replay.finish import find_parts, write_report
+    from stream.replay.report.page import render
     from stream.replay.run import Console, Folder, Shard, replay
 
     settings = _settings(given)
@@ -122,7 +124,7 @@ def _run(given: dict[str, Any]) -> "Document | None":
     replay(job, plan, folder, shard, workers, wiring_replay.sides, Console(sys.stderr, time.monotonic))
     if shard.of > 1:
         return None
-    document = write_report(plan, find_parts(plan, [folder.parts]), limits, folder.path)
+    document = write_report(plan, find_parts(plan, [folder.parts]), limits, folder.path, render)
     folder.clear()
     return document
 

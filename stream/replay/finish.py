@@ -1,7 +1,7 @@
 """From parts to a report: sums, one file of flips, one document, one page.  The same parts give the same bytes."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +21,9 @@ JSON: Final = "report.json"
 PAGE: Final = "report.html"
 FLIPS: Final = "flips.parquet"
 ROWS: Final = "rows"
+
+Render = Callable[[Document], str]
+"""Makes a page of an answer."""
 
 
 def find_parts(plan: Plan, folders: list[Parts]) -> dict[int, Parts]:
@@ -66,8 +69,8 @@ def merged(folders: list[Path]) -> tuple[Plan, dict[int, Parts]]:
     return plans[0], find_parts(plans[0], [folder.parts for folder in found])
 
 
-def write_report(plan: Plan, where: Mapping[int, Parts], limits: Limits, report: Path) -> Document:
-    """Write ``report.json``, ``report.html`` and ``flips.parquet``, and ``rows/`` where rows were kept.
+def write_report(plan: Plan, where: Mapping[int, Parts], limits: Limits, report: Path, render: Render) -> Document:
+    """Write ``report.json``, ``report.html`` (by ``render``) and ``flips.parquet``, and ``rows/`` where rows were kept.
 
     Raises:
         FileError: a part cannot be read, or the report not be written.
@@ -82,16 +85,10 @@ def write_report(plan: Plan, where: Mapping[int, Parts], limits: Limits, report:
         document["limits"] = limits.checked(document)
         _keep_rows(where, report / ROWS)
         _write(report / JSON, msgspec.json.format(msgspec.json.encode(document)) + b"\n")
-        _write(report / PAGE, _page(document).encode())
+        _write(report / PAGE, render(document).encode())
     except OSError as exc:
         raise FileError(f"cannot write {report}: {exc.strerror}") from exc
     return document
-
-
-def _page(document: Document) -> str:
-    from stream.replay.report.page import render
-
-    return render(document)
 
 
 def _paths(where: Mapping[int, Parts], suffix: str) -> list[Path]:

@@ -14,7 +14,7 @@ from stream.replay.history.files import FileReader
 from stream.replay.history.stretch import RawBatch, Stretch
 from stream.replay.limits import Limits
 from stream.replay.run import Shard
-from tests.support.replays import a_request, record_history, replay_files, report_bytes
+from tests.support.replays import a_request, in_short, record_history, replay_files, report_bytes
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def test_all_depths_give_the_same_answer(history: tuple[Path, Path], tmp_path: P
     ]
     first = answers[0]
     assert first is not None
-    assert first["totals"]["flips"] > 500
+    assert first["totals"]["flips"] > 300
     assert first["totals"]["dead_letters"]["not_json"] > 0
     for answer in answers[1:]:
         assert answer is not None
@@ -48,7 +48,7 @@ def test_rescoring_needs_no_recorded_verdicts(history: tuple[Path, Path], tmp_pa
     answer = replay_files(tmp_path, a_request(history[0], None, depth="rescore", baseline="bundle:other"))
     assert answer is not None
     assert answer["totals"]["flips"] == 0
-    assert answer["totals"]["compared"] > 2_900
+    assert answer["totals"]["compared"] > 1_900
 
 
 def test_verdicts_alone_are_history_too(history: tuple[Path, Path], tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_processes_and_shards_leave_no_trace(history: tuple[Path, Path], tmp_pat
     for number in range(3):
         replay_files(tmp_path / f"shard{number}", request, shard=Shard(number, 3))
     plan, where = merged([tmp_path / f"shard{number}" for number in range(3)])
-    write_report(plan, where, Limits(), tmp_path / "merged")
+    write_report(plan, where, Limits(), tmp_path / "merged", in_short)
     expected = report_bytes(tmp_path / "one")
     assert report_bytes(tmp_path / "two") == expected
     assert report_bytes(tmp_path / "merged") == expected
@@ -114,7 +114,7 @@ class _Broken:
 _REAL = FileReader
 
 
-@pytest.mark.parametrize("reads", [0, 2, 9])
+@pytest.mark.parametrize("reads", [0, 2, 5])
 def test_cut_off_and_resumed_the_report_is_the_same(
     history: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reads: int
 ) -> None:
