@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from model.classifier import ClassifierResolver, on_grid
 from model.memory import MemoryResolver
@@ -86,10 +85,10 @@ class Bench:
     live: int
     workers: int
     env: dict[str, str] = field(init=False)
-    client: AdminClient = field(init=False)
+    onlooker: Consumer = field(init=False)
 
     def __post_init__(self) -> None:
-        self.client = admin(self.bootstrap)
+        self.onlooker = Consumer({"bootstrap.servers": self.bootstrap, "group.id": GROUP, "log_level": 0})
         self.env = {"PYTHONPATH": ".", "OMP_NUM_THREADS": "1", "CHATWARDEN__KAFKA__BOOTSTRAP_SERVERS": self.bootstrap}
         (self.folder / "stricter.toml").write_text(_POLICY)
 
@@ -200,12 +199,14 @@ def _live(bench: Bench) -> dict[str, Any]:
 
 
 def _committed(bench: Bench) -> int:
-    """Return how far the worker is; 0 while the broker has nobody yet to ask for a group."""
-    request = [ConsumerGroupTopicPartitions(GROUP)]
-    (future,) = bench.client.list_consumer_group_offsets(request).values()
+    """Return how far the worker is; 0 while the broker has nobody yet to ask for a group.
+
+    Not by the administrator's client: it crashes the process where a group's coordinator is not there yet.
+    """
+    places = [TopicPartition("chat.events", partition) for partition in range(PARTITIONS)]
     try:
-        return sum(max(0, place.offset) for place in future.result(30).topic_partitions)
-    except (KafkaException, TimeoutError):
+        return sum(max(0, place.offset) for place in bench.onlooker.committed(places, timeout=10))
+    except KafkaException:
         return 0
 
 
@@ -275,20 +276,16 @@ def _killed(bench: Bench, arguments: tuple[str, ...]) -> bool:
 
 def _state(bench: Bench) -> object:
     """Return every group's offsets and every topic's ends."""
-    client = bench.client
+    client = admin(bench.bootstrap)
     groups = {}
     for group in client.list_consumer_groups().result(10).valid:
         (future,) = client.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group.group_id)]).values()
         groups[group.group_id] = sorted((p.topic, p.partition, p.offset) for p in future.result(10).topic_partitions)
-    consumer = Consumer({"bootstrap.servers": bench.bootstrap, "group.id": "looking-on"})
-    try:
-        ends = {
-            (topic, p): consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10)
-            for topic in TOPICS
-            for p in range(PARTITIONS)
-        }
-    finally:
-        consumer.close()
+    ends = {
+        (topic, p): bench.onlooker.get_watermark_offsets(TopicPartition(topic, p), timeout=10)
+        for topic in TOPICS
+        for p in range(PARTITIONS)
+    }
     return groups, ends, sorted(client.list_topics(timeout=10).topics)
 
 
