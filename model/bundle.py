@@ -28,6 +28,9 @@ from model.vetting import (
 )
 from schemas.taxonomy import NON_TOXIC, CategoryName, Taxonomy
 
+DEFAULT_BUNDLE: Final = Path(__file__).with_name("bundled")
+"""The bundle that ships with the product."""
+
 FORMAT: Final = 1
 _UNDECISIVE: Final = ("name", "metrics", "training", "thresholds", "files")
 """Parts of ``bundle.json`` that change no score (files are digested apart, without the model card)."""

@@ -12,14 +12,17 @@ from stream.commands import (
     backtest,
     bundle,
     chatter,
+    compare,
     demo,
     doctor,
+    evaluate,
     moderate,
     policy,
     run,
     schema,
     strikes,
     topics,
+    train,
 )
 from stream.errors import ChatwardenError
 from stream.interrupts import Interrupted
@@ -42,6 +45,9 @@ app.add_typer(bundle.app, name="bundle")
 app.command()(chatter.chatter)
 app.command()(demo.demo)
 app.command()(doctor.doctor)
+app.command()(compare.compare)
+app.command()(evaluate.evaluate)
+app.command()(train.train)
 app.command()(moderate.moderate)
 app.command()(run.run)
 app.command()(schema.schema)

@@ -58,7 +58,13 @@ def read_rows(path: Path) -> Iterator[Row]:
 
 
 def read_table(
-    path: Path, *, text: str, label: str | None = None, match: str | None = None, source: str | None = None
+    path: Path,
+    *,
+    text: str,
+    label: str | None = None,
+    match: str | None = None,
+    subset: str | None = None,
+    source: str | None = None,
 ) -> list[Example]:
     """Return the examples of any table, one row each, with the names of its columns given.
 
@@ -67,12 +73,13 @@ def read_table(
     """
     examples = []
     for number, row in enumerate(read_rows(path), 1):
-        wanted = [name for name in (text, label, match) if name is not None]
+        wanted = [name for name in (text, label, match, subset) if name is not None]
         if missing := [name for name in wanted if name not in row]:
             raise SourceError(f"{path}, row {number}: no column {missing[0]!r}; it has {', '.join(map(str, row))}")
         labels = () if label is None else (_cell(row, label),)
         group = "" if match is None else _cell(row, match)
-        examples.append(Example(canonical(_cell(row, text)), labels, source or path.stem, group))
+        kind = "" if subset is None else _cell(row, subset)
+        examples.append(Example(canonical(_cell(row, text)), labels, source or path.stem, group, kind))
     return [example for example in examples if example.text]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import typer
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from model.errors import DeviceError, ModelError
@@ -23,6 +24,11 @@ def translated() -> Iterator[None]:
         yield
     except (ModelError, DeviceError, TaxonomyError) as exc:
         raise ConfigError(str(exc)) from exc
+
+
+def say(message: str) -> None:
+    """Report progress on standard error."""
+    typer.echo(message, err=True)
 
 
 class OutputMap(BaseModel):

@@ -65,7 +65,11 @@ async def reading(kafka: str, topic: str, check: Any) -> None:
         await client.stop()
 
 
-def test_every_committed_record_is_read_in_order_though_fetches_get_lost(kafka: str, topic: str) -> None:
+def test_every_committed_record_is_read_in_order_though_fetches_get_lost(
+    kafka: str, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream.strikes.transport.MAX_RECORDS", 17)
+
     async def check(thread: Thread, tp: TP) -> None:
         accepted, position, turn = list[int](), 0, 0
         while len(accepted) < RECORDS:
@@ -76,6 +80,7 @@ def test_every_committed_record_is_read_in_order_though_fetches_get_lost(kafka: 
             if turn % 5 == 0:
                 thread._ensure_consumer().seek(aiokafka.TopicPartition(topic, 0), 7)  # noqa: SLF001
             accepted, position = accepted + offsets, after
+        assert turn > 20
         assert accepted == sorted(set(accepted))
         values = [offset // 13 * 10 + offset % 13 for offset in accepted]
         assert values == list(range(RECORDS)), "ten records, a commit marker, an aborted record and its marker each"

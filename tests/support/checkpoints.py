@@ -25,12 +25,25 @@ TAXONOMY = Taxonomy(
     ),
 )
 LABELS = {"clean": "non_toxic", "flame": "insult", "threat": "threat"}
+_TOKENIZER_CONFIG = {
+    "tokenizer_class": "PreTrainedTokenizerFast",
+    "pad_token": "[PAD]",
+    "unk_token": "[UNK]",
+    "cls_token": "[CLS]",
+    "sep_token": "[SEP]",
+    "mask_token": "[MASK]",
+}
+WORDS = (
+    *("gg", "wp", "nice", "go", "mid", "push", "well", "played", "noob", "idiot", "trash", "loser"),
+    *("kill", "find", "shoot", "burn", "you", "the", "a", "is"),
+)
 _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789!?.@'"
 
 
 def tiny_vocabulary() -> dict[str, int]:
-    """Return a WordPiece vocabulary of single characters."""
-    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *_LETTERS, *(f"##{letter}" for letter in _LETTERS)]
+    """Return a WordPiece vocabulary of single characters and a few words."""
+    pieces = [f"##{letter}" for letter in _LETTERS]
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *_LETTERS, *pieces, *(w for w in WORDS if len(w) > 1)]
     return {token: number for number, token in enumerate(tokens)}
 
 
@@ -66,24 +79,27 @@ def tiny_config(labels: Sequence[str], **changes: Any) -> dict[str, Any]:
     return config | changes
 
 
-def write_checkpoint(path: Path, labels: Sequence[str] = tuple(LABELS), seed: int = 7, **changes: Any) -> Path:
+def write_checkpoint(
+    path: Path, labels: Sequence[str] = tuple(LABELS), seed: int = 7, spread: float = 0.3, **changes: Any
+) -> Path:
     """Write a random checkpoint into ``path``: ``config.json``, ``model.safetensors``, ``tokenizer.json``."""
     path.mkdir(parents=True, exist_ok=True)
     config = tiny_config(labels, **changes)
     (path / "config.json").write_text(json.dumps(config))
     tiny_tokenizer().save(str(path / "tokenizer.json"))
-    save_file(random_weights(config, seed), path / "model.safetensors")
+    (path / "tokenizer_config.json").write_text(json.dumps(_TOKENIZER_CONFIG))
+    save_file(random_weights(config, seed, spread), path / "model.safetensors")
     return path
 
 
-def random_weights(config: Mapping[str, Any], seed: int) -> dict[str, torch.Tensor]:
+def random_weights(config: Mapping[str, Any], seed: int, spread: float = 0.3) -> dict[str, torch.Tensor]:
     """Return random weights by their Hugging Face names, large enough that texts score differently."""
     generator = torch.Generator().manual_seed(seed)
     width, inner = config["hidden_size"], config["intermediate_size"]
     weights: dict[str, torch.Tensor] = {}
 
     def matrix(name: str, *shape: int) -> None:
-        weights[f"{name}.weight"] = torch.randn(shape, generator=generator) * 0.3
+        weights[f"{name}.weight"] = torch.randn(shape, generator=generator) * spread
 
     def dense(name: str, outputs: int, inputs: int) -> None:
         matrix(name, outputs, inputs)

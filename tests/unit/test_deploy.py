@@ -11,6 +11,7 @@ import pytest
 import yaml
 from typer.main import get_command
 
+from stream import wiring
 from stream.cli import app
 from stream.environment import ENV_PREFIX, read_environment
 from stream.metrics import COUNTERS, GAUGES, HISTOGRAMS, PREFIX
@@ -196,3 +197,9 @@ def test_scripts_are_sound() -> None:
     for script in (ROOT / ".ci" / "run", *DEPLOY.rglob("*.sh")):
         assert script.stat().st_mode & 0o111, script
         assert subprocess.run(["sh", "-n", script], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("path", sorted((DEPLOY / "policies").glob("*.toml")), ids=lambda path: path.name)
+def test_example_policies_fit_the_model_that_ships(path: Path) -> None:
+    settings = Settings.model_validate({"policy": {"path": path}})
+    assert wiring.decider(settings, wiring.load_parts(settings).taxonomy).digest

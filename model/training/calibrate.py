@@ -1,0 +1,67 @@
+"""After training, on the development set only: a temperature, and thresholds for a wanted precision."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from model.training.metrics import Flags, Floats
+
+COOLEST: Final = 0.2
+HOTTEST: Final = 10.0
+
+
+def softmax(logits: Floats, temperature: float = 1.0) -> Floats:
+    """Return shares, [rows, outputs]."""
+    scaled = logits / temperature
+    shares: Floats = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    shares /= shares.sum(axis=1, keepdims=True)
+    return shares
+
+
+def fit_temperature(logits: Floats, allowed: Flags) -> float:
+    """Return the temperature that makes the true classes likeliest.
+
+    Args:
+        logits: [rows, outputs].
+        allowed: True for each output that a row's label may stand for, [rows, outputs].
+
+    Source: Guo et al. 2017, section 4.2.
+    """
+
+    def surprise(temperature: float) -> float:
+        shares = (softmax(logits, temperature) * allowed).sum(axis=1)
+        return float(-np.log(shares.clip(1e-12)).mean())
+
+    found = minimize_scalar(surprise, bounds=(COOLEST, HOTTEST), method="bounded")
+    return round(float(found.x), 4)
+
+
+def thresholds_for(
+    precision: float, scores: Floats, truth: Flags, names: tuple[str, ...], least: int = 5
+) -> Mapping[str, float]:
+    """Suggest, per category, the lowest threshold whose precision on these rows is at least the given.
+
+    Args:
+        precision: wanted, 0 to 1.
+        scores: [rows, categories].
+        truth: True where a category may be right, [rows, categories].
+        names: of the categories.
+        least: rows that a threshold must catch rightly; categories that cannot are left out.
+    """
+    found = {}
+    for place, name in enumerate(names):
+        threshold = _lowest(precision, scores[:, place], truth[:, place], least)
+        if threshold is not None:
+            found[name] = threshold
+    return found
+
+
+def _lowest(precision: float, scores: Floats, truth: Flags, least: int) -> float | None:
+    order = np.argsort(-scores, kind="stable")
+    ranked, hits = scores[order], np.cumsum(truth[order])
+    caught = np.arange(1, len(scores) + 1)
+    last_of_tie = np.append(ranked[1:] != ranked[:-1], True)
+    good = (hits / caught >= precision) & (hits >= least) & last_of_tie & (ranked > 0)
+    return None if not good.any() else round(float(ranked[np.flatnonzero(good).max()]), 3)

@@ -1,0 +1,182 @@
+"""Models side by side on one held-back set, in the form of the published four rows, with what a message costs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from model.bundle import Bundle, load_bundle
+from model.classifier import Classifier
+from model.errors import DataError
+from model.training.data import Labelled
+from model.training.evaluate import Document, Progress, scoring
+from model.training.metrics import (
+    Bootstrap,
+    Classes,
+    Flags,
+    Floats,
+    auc,
+    average_precision,
+    classes_of,
+    macro_f1,
+    precision_recall_f1,
+    recall_at,
+)
+from model.training.probe import CAUGHT, Score
+from schemas.taxonomy import NON_TOXIC, Taxonomy
+
+Now = Callable[[], float]
+"""A clock in seconds."""
+
+_SAMPLE: Final = 2_000
+"""Texts over which the cost of a message is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One contender: quality toxic or not, quality by category, cost."""
+
+    name: str
+    binary: Mapping[str, Sequence[float]]
+    macro_f1: Sequence[float]
+    micros_per_message: float
+    second_stage: float = 0.0
+    """Share of the messages that a second stage saw."""
+
+
+def two_stage(
+    first: Score, second: Score, taxonomy: Taxonomy, escalated: list[float], threshold: float = CAUGHT
+) -> Score:
+    """Return the two-stage form: a binary model first; what it calls toxic goes to a fine-grained one.
+
+    The binary stage's toxic score is shared out by what the second stage thinks of the toxic categories; a message
+    that the first lets pass keeps its score as non_toxic.  ``escalated`` gets the share sent on, per call.
+    """
+    clean = taxonomy.names.index(NON_TOXIC)
+
+    def score(texts: Sequence[str]) -> Floats:
+        toxic = 1 - first(texts)[:, clean]
+        sent = np.flatnonzero(toxic >= threshold)
+        escalated.append(len(sent) / max(len(texts), 1))
+        scores: Floats = np.zeros((len(texts), len(taxonomy.names)))
+        scores[:, clean] = 1 - toxic
+        if sent.size:
+            fine = second([texts[int(place)] for place in sent])
+            fine[:, clean] = 0
+            shares = fine / fine.sum(axis=1, keepdims=True).clip(1e-9)
+            scores[sent] = shares * toxic[sent, None]
+            scores[sent, clean] = 1 - toxic[sent]
+        return scores
+
+    return score
+
+
+def compare(
+    contenders: Mapping[str, Score],
+    data: Labelled,
+    taxonomy: Taxonomy,
+    bootstrap: Bootstrap,
+    now: Now,
+    progress: Progress,
+) -> list[Row]:
+    """Measure each contender on the same lines."""
+    classes = classes_of(data.targets, taxonomy)
+    rows = []
+    for name, score in contenders.items():
+        progress(f"measuring {name}")
+        score(data.texts[:64])  # warm up
+        sample = data.texts[:_SAMPLE]
+        started = now()
+        score(sample)
+        micros = (now() - started) / max(len(sample), 1) * 1e6
+        rows.append(_row(name, classes, score(data.texts), micros, bootstrap))
+    return rows
+
+
+def _row(name: str, classes: Classes, scores: Floats, micros: float, bootstrap: Bootstrap) -> Row:
+    toxic, ranked = classes.toxic, classes.toxic_scores(scores)
+    predicted = classes.scores(scores).argmax(axis=1)
+    measures: dict[str, Callable[[Flags, Floats], float]] = {
+        "precision": lambda t, s: precision_recall_f1(t, s >= CAUGHT)[0],
+        "recall": lambda t, s: precision_recall_f1(t, s >= CAUGHT)[1],
+        "f1": lambda t, s: precision_recall_f1(t, s >= CAUGHT)[2],
+        "auc": auc,
+        "average_precision": average_precision,
+        "recall_at_precision_90": lambda t, s: recall_at(0.9, t, s),
+    }
+    binary = {
+        key: bootstrap(lambda r, m=measure: m(toxic[r], ranked[r]), len(toxic))  # type: ignore[misc]  # the default binds the loop variable
+        for key, measure in measures.items()
+    }
+    macro = bootstrap(lambda r: macro_f1(classes.truth[r], predicted[r]), len(toxic))
+    return Row(name, binary, macro, micros)
+
+
+def contenders_of(
+    bundles: Sequence[Path],
+    stages: Sequence[tuple[Path, Path]],
+    taxonomy: Taxonomy,
+    load: Callable[[Bundle], Classifier],
+) -> dict[str, Score]:
+    """Load bundles and two-stage pairs (binary, fine-grained); a model used twice is loaded once.
+
+    Raises:
+        BundleError: a bundle cannot be used.
+        DataError: the categories of a bundle are not those of the data.
+    """
+    loaded: dict[Path, tuple[str, Score]] = {}
+    for path in [*bundles, *(path for pair in stages for path in pair)]:
+        if path not in loaded:
+            bundle = load_bundle(path)
+            loaded[path] = bundle.manifest.name, _aligned(bundle, scoring(load(bundle)), taxonomy)
+    contenders = {f"{loaded[path][0]}, one stage": loaded[path][1] for path in bundles}
+    for first, second in stages:
+        name = f"{loaded[first][0]} → {loaded[second][0]}, two stages"
+        contenders[name] = two_stage(loaded[first][1], loaded[second][1], taxonomy, [])
+    return contenders
+
+
+def _aligned(bundle: Bundle, score: Score, taxonomy: Taxonomy) -> Score:
+    """Put a bundle's scores at the positions of the data's categories.
+
+    A category that the data lacks counts to the first toxic one, so that a binary stage may have one of its own.
+    """
+    theirs, ours = bundle.taxonomy.names, taxonomy.names
+    if theirs == ours:
+        return score
+    if not set(theirs) & set(ours) - {NON_TOXIC} and len(theirs) > 2:
+        raise DataError(f"{bundle.path}: none of its categories ({', '.join(theirs)}) is among the data's")
+    toxic = next(place for place, name in enumerate(ours) if name != NON_TOXIC)
+    places = [ours.index(name) if name in ours else toxic for name in theirs]
+
+    def score_aligned(texts: Sequence[str]) -> Floats:
+        found = score(texts)
+        scores: Floats = np.zeros((len(found), len(ours)))
+        for column, place in enumerate(places):
+            scores[:, place] += found[:, column]
+        return scores
+
+    return score_aligned
+
+
+def as_document(rows: Sequence[Row]) -> Document:
+    """Return the table as plain data."""
+    return {
+        row.name: {
+            "binary": {name: [round(float(value), 4) for value in found] for name, found in row.binary.items()},
+            "macro_f1": [round(float(value), 4) for value in row.macro_f1],
+            "micros_per_message": round(row.micros_per_message, 1),
+        }
+        for row in rows
+    }
+
+
+def as_markdown(document: Mapping[str, Any]) -> str:
+    """Return the table in the form of the published four rows, with cost beside quality."""
+    lines = ["| model | precision | recall | F1 | AUC | macro F1 | µs per message |", "|---|---|---|---|---|---|---|"]
+    for name, row in document.items():
+        cells = [f"{row['binary'][key][0]:.3f}" for key in ("precision", "recall", "f1", "auc")]
+        lines.append(f"| {name} | {' | '.join(cells)} | {row['macro_f1'][0]:.3f} | {row['micros_per_message']:,.0f} |")
+    return "\n".join(lines)

@@ -1,0 +1,145 @@
+"""What is trained on and measured on: own lines, public sets, and the split between them."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from model.errors import DataError
+from model.training.labels import LabelMap, LabelMaps, Target, counts
+from model.training.sources import Example, read_public, read_table
+from model.training.splits import Split, refuse_leaks, split_by_match, split_by_text, without
+from schemas.taxonomy import Taxonomy
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Where a table keeps what; ``match`` ties lines that must stay on one side of a split."""
+
+    text: str = "text"
+    label: str = "label"
+    match: str | None = None
+    lang: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Examples with what each teaches, in one order."""
+
+    examples: list[Example] = field(default_factory=list)
+    targets: list[Target] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    @property
+    def texts(self) -> list[str]:
+        """The canonical texts."""
+        return [example.text for example in self.examples]
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """A split with its targets."""
+
+    train: Labelled
+    dev: Labelled
+    test: Labelled
+
+
+def bind(examples: Sequence[Example], maps: LabelMaps) -> Labelled:
+    """Give every example its target.
+
+    Raises:
+        LabelError: labels that no map gives a meaning, all of them listed.
+    """
+    return Labelled(list(examples), maps.targets(examples))
+
+
+def read_own(path: Path, columns: Columns, taxonomy: Taxonomy, label_map: Path | None = None) -> Labelled:
+    """Read a studio's table.  Without a label map its labels are category names.
+
+    Raises:
+        SourceError: the file cannot be read as asked.
+        LabelError: labels without a meaning, all of them listed.
+        DataError: no row has a text.
+    """
+    examples = read_table(path, text=columns.text, label=columns.label, match=columns.match, subset=columns.lang)
+    if not examples:
+        raise DataError(f"{path}: no row has a text in column {columns.text!r}; name the column")
+    sources = (path.stem,)
+    if label_map is None:
+        meaning = LabelMap(sources=sources, labels={name: (name,) for name in taxonomy.names})
+    else:
+        meaning = LabelMap.from_toml(label_map).model_copy(update={"sources": sources})
+    return bind(examples, LabelMaps([meaning], taxonomy))
+
+
+def split_own(own: Labelled, *, dev: float, test: float, seed: int) -> Sides:
+    """Split by match where every line has one, else by normal form; no text stands on two sides.
+
+    Raises:
+        DataError: too few lines for three sides.
+        LeakError: a text or match stands on two sides.
+    """
+    by_match = all(example.match for example in own.examples)
+    split = (split_by_match if by_match else split_by_text)(own.examples, dev=dev, test=test, seed=seed)
+    sides = _with_targets(split, own)
+    if not (sides.train and sides.dev and sides.test):
+        sizes = f"{len(sides.train)} / {len(sides.dev)} / {len(sides.test)}"
+        raise DataError(f"the split leaves {sizes} lines to train, develop and test on; give more distinct lines")
+    refuse_leaks(sides.train.examples, [*sides.dev.examples, *sides.test.examples])
+    return sides
+
+
+def _with_targets(split: Split, own: Labelled) -> Sides:
+    known = dict(zip(own.examples, own.targets, strict=True))
+
+    def bound(examples: list[Example]) -> Labelled:
+        return Labelled(examples, [known[example] for example in examples])
+
+    return Sides(bound(split.train), bound(split.dev), bound(split.test))
+
+
+def hold_back(train: Labelled, held_back: Labelled) -> None:
+    """Refuse a held-back set that training knows.
+
+    Raises:
+        LeakError: how many texts and matches stand on both sides.
+    """
+    refuse_leaks(train.examples, held_back.examples)
+
+
+def read_mapped(directory: Path, sources: Iterable[str], maps: LabelMaps, closed: Iterable[Example]) -> Labelled:
+    """Read public sets by name, without any text that ``closed`` has.
+
+    Raises:
+        SourceError: a set is unknown or not there.
+        LabelError: labels without a meaning.
+    """
+    held_back = list(closed)
+    examples = [example for source in sources for example in read_public(directory, source)]
+    return bind(without(examples, held_back), maps)
+
+
+def join(parts: Iterable[Labelled]) -> Labelled:
+    """Put sets one after the other."""
+    joined = Labelled()
+    for part in parts:
+        joined.examples.extend(part.examples)
+        joined.targets.extend(part.targets)
+    return joined
+
+
+def fingerprint(data: Labelled) -> str:
+    """Digest of texts and targets, whatever their order.  128 bits, in hex."""
+    rows = sorted(
+        hashlib.blake2b(f"{example.text}\0{target.categories}\0{target.weight}".encode(), digest_size=16).digest()
+        for example, target in zip(data.examples, data.targets, strict=True)
+    )
+    return hashlib.blake2b(b"".join(rows), digest_size=16).hexdigest()
+
+
+def summary(data: Labelled, taxonomy: Taxonomy) -> dict[str, int]:
+    """Count the rows by what they may stand for."""
+    return dict(counts(data.targets, taxonomy))

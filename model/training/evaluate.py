@@ -1,0 +1,226 @@
+"""Everything measured of one model on one held-back set, as plain data for JSON and the report."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+from model.classifier import Classifier, PoisonedText
+from model.training.data import Labelled, fingerprint, summary
+from model.training.metrics import (
+    Bootstrap,
+    Flags,
+    Floats,
+    auc,
+    binary_measures,
+    class_measures,
+    classes_of,
+    confusion,
+    macro_f1,
+    precision_recall_f1,
+)
+from model.training.probe import (
+    CAUGHT,
+    Bias,
+    Outcome,
+    Score,
+    functional,
+    functional_given,
+    identity_bias,
+    identity_sentences,
+    power_mean,
+    robustness,
+)
+from schemas.taxonomy import NON_TOXIC, Taxonomy
+
+Document = dict[str, Any]
+
+CHUNK: Final = 2_048
+_CURVE: Final = 200
+_LEAST_ROWS: Final = 30
+"""Of a language, to be reported by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Sets that probe the model beside its test set; each may be empty."""
+
+    functional: Labelled
+    identity: Labelled
+
+
+Progress = Callable[[str], None]
+
+
+def scoring(classifier: Classifier) -> Score:
+    """Score any number of texts in chunks; a text that poisons the classifier counts as harmless.
+
+    Raises:
+        ClassifierDown: as the classifier does.
+    """
+
+    def score(texts: Sequence[str]) -> Floats:
+        rows = [
+            row for start in range(0, len(texts), CHUNK) for row in _chunk(classifier, texts[start : start + CHUNK])
+        ]
+        scores: Floats = np.array(rows, dtype=np.float64)
+        return scores
+
+    return score
+
+
+def _chunk(classifier: Classifier, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+    try:
+        return classifier(texts)
+    except PoisonedText as exc:
+        before, after = texts[: exc.index], texts[exc.index + 1 :]
+        width = len(classifier(["-"])[0])
+        return [*_chunk(classifier, before), [0.0] * width, *_chunk(classifier, after)]
+
+
+def quality(score: Score, data: Labelled, taxonomy: Taxonomy, bootstrap: Bootstrap) -> Document:
+    """Measure a held-back set: binary, by class, confusion, calibration, curves; intervals by bootstrap."""
+    classes = classes_of(data.targets, taxonomy)
+    scores = score(data.texts)
+    toxic, ranked = classes.toxic, classes.toxic_scores(scores)
+    predicted = classes.scores(scores).argmax(axis=1)
+    macro = bootstrap(lambda rows: macro_f1(classes.truth[rows], predicted[rows]), len(data))
+    return {
+        "rows": len(data),
+        "toxic_rows": int(toxic.sum()),
+        "binary": _plain(binary_measures(toxic, ranked, bootstrap)),
+        "macro_f1": _rounded(macro),
+        "classes": {name: _plain(found) for name, found in class_measures(classes, scores, bootstrap).items()},
+        "confusion": {"classes": classes.names, "table": confusion(classes.truth, predicted, len(classes.names))},
+        "false_alarms_per_10000_clean": round(10_000 * float((ranked[~toxic] >= CAUGHT).mean()), 1)
+        if not toxic.all()
+        else None,
+        "languages": _languages(data, toxic, ranked),
+        "curves": _curves(toxic, ranked),
+    }
+
+
+def probes(score: Score, data: Labelled, taxonomy: Taxonomy, given: Given) -> Document:
+    """Probe with sentences made for the purpose, and with the test set's own lines in disguise."""
+    classes = classes_of(data.targets, taxonomy)
+    toxic_texts = [text for text, toxic in zip(data.texts, classes.toxic, strict=True) if toxic]
+
+    def toxic_score(texts: Sequence[str]) -> Floats:
+        return classes.toxic_scores(score(texts))
+
+    return {
+        "functional": _shares(functional(score, taxonomy.names)),
+        "functional_given": _shares(_given_functional(score, given.functional, taxonomy)),
+        "robustness": _shares(robustness(toxic_texts, toxic_score)),
+        "identity": _identity(*identity_sentences()[:2], score, taxonomy),
+        "identity_given": _given_identity(score, given.identity, taxonomy),
+    }
+
+
+def evaluation(
+    score: Score, data: Labelled, taxonomy: Taxonomy, given: Given, progress: Progress, bootstrap: Bootstrap
+) -> Document:
+    """Measure and probe.  Blocks for as long as scoring a few times the test set takes."""
+    progress(f"scoring {len(data):,} held-back lines")
+    measured = quality(score, data, taxonomy, bootstrap)
+    progress("probing with functional tests, disguises and identity terms")
+    return {
+        "data": {"fingerprint": fingerprint(data), "labels": summary(data, taxonomy)},
+        **measured,
+        **probes(score, data, taxonomy, given),
+    }
+
+
+def _given_functional(score: Score, data: Labelled, taxonomy: Taxonomy) -> dict[str, Outcome]:
+    if not data.examples:
+        return {}
+    chosen = score(data.texts).argmax(axis=1)
+    right: Flags = np.array(
+        [int(category) in target.categories for category, target in zip(chosen, data.targets, strict=True)]
+    )
+    return functional_given([example.subset for example in data.examples], right)
+
+
+def _given_identity(score: Score, data: Labelled, taxonomy: Taxonomy) -> Document:
+    if not data.examples:
+        return {}
+    return _identity(data.texts, classes_of(data.targets, taxonomy).toxic, score, taxonomy)
+
+
+def _identity(texts: list[str], toxic: Flags, score: Score, taxonomy: Taxonomy) -> Document:
+    """Subgroup, BPSN and BNSP AUC by term, with the worst and the power mean of each."""
+    harmless = 1 - score(texts)[:, taxonomy.names.index(NON_TOXIC)]
+    found = identity_bias(texts, toxic, harmless, identity_sentences()[2])
+    table = {term: {name: _round(value) for name, value in bias._asdict().items()} for term, bias in found.items()}
+    summed: Document = {"terms": table, "auc": _round(auc(toxic, harmless))}
+    for name in Bias._fields[1:]:
+        values = [getattr(bias, name) for bias in found.values()]
+        if values:
+            summed[f"min_{name}"], summed[f"mean_{name}"] = _round(min(values)), _round(power_mean(values))
+    return summed
+
+
+def _languages(data: Labelled, toxic: Flags, ranked: Floats) -> Document:
+    """By language where the set names one; languages of few rows are left out."""
+    languages = np.array([example.subset for example in data.examples])
+    found = {}
+    for language, rows in Counter(languages.tolist()).most_common():
+        if language and rows >= _LEAST_ROWS:
+            own = languages == language
+            precision, recall, f1 = precision_recall_f1(toxic[own], ranked[own] >= CAUGHT)
+            values = {
+                "auc": auc(toxic[own], ranked[own]),
+            }
+            values |= {"precision": precision, "recall": recall, "f1": f1}
+            found[language] = {"rows": rows, **{name: _round(value) for name, value in values.items()}}
+    return found
+
+
+def _curves(toxic: Flags, ranked: Floats) -> Document:
+    """Points of the ROC, precision-recall and reliability curves, few enough to plot."""
+    if not 0 < toxic.sum() < len(toxic):
+        return {}
+    false_positives, true_positives, _ = roc_curve(toxic, ranked)
+    precisions, recalls, _ = precision_recall_curve(toxic, ranked)
+    bins = np.minimum((ranked * 10).astype(int), 9)
+    reliability = [
+        [_round(float(ranked[bins == b].mean())), _round(float(toxic[bins == b].mean())), int((bins == b).sum())]
+        for b in range(10)
+        if (bins == b).any()
+    ]
+    return {
+        "roc": _thin(false_positives, true_positives),
+        "precision_recall": _thin(recalls, precisions),
+        "reliability": reliability,
+    }
+
+
+def _thin(x: Floats, y: Floats) -> list[list[float | None]]:
+    places = np.unique(np.linspace(0, len(x) - 1, _CURVE).astype(int))
+    return [[_round(float(x[place])), _round(float(y[place]))] for place in places]
+
+
+def _shares(outcomes: Mapping[str, Outcome]) -> Document:
+    if not outcomes:
+        return {}
+    table = {
+        name: {"cases": cases, "passed": passed, "share": _round(passed / max(cases, 1))}
+        for name, (cases, passed) in outcomes.items()
+    }
+    cases, passed = sum(o.cases for o in outcomes.values()), sum(o.passed for o in outcomes.values())
+    return {"cases": cases, "share": _round(passed / max(cases, 1)), "kinds": table}
+
+
+def _plain(measures: Mapping[str, Sequence[float]]) -> Document:
+    return {name: _rounded(found) for name, found in measures.items()}
+
+
+def _rounded(values: Sequence[float]) -> list[float | None]:
+    return [_round(value) for value in values]
+
+
+def _round(value: float) -> float | None:
+    return round(float(value), 4) if np.isfinite(value) else None

@@ -1,0 +1,111 @@
+"""From lines and settings to a finished bundle: train, calibrate, measure, describe."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import transformers
+
+from model.bundle import Bundle, Description, write_bundle
+from model.checkpoint import save_bundle
+from model.torch_classifier import TorchClassifier
+from model.training.calibrate import fit_temperature, softmax, thresholds_for
+from model.training.data import Labelled, Sides, fingerprint, join
+from model.training.evaluate import Document, Given, Progress, evaluation, quality, scoring
+from model.training.floor import fit_floor
+from model.training.metrics import Bootstrap
+from model.training.report import card
+from model.training.settings import TrainingSettings
+from model.training.train import Trained, train
+from schemas.taxonomy import Taxonomy
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be made."""
+
+    name: str
+    output: Path
+    taxonomy: Taxonomy
+    settings: TrainingSettings
+    work: Path | None = None
+    """Where checkpoints are kept, so that the run can be resumed."""
+    notes: Mapping[str, str] | None = None
+    """Further facts for the card: sources, licences."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A finished bundle and what was measured of it."""
+
+    bundle: Bundle
+    evaluation: Document
+    floor: Document
+
+
+def fit(
+    order: Order, sides: Sides, public: Labelled, given: Given, progress: Progress, bootstrap: Bootstrap
+) -> Fitted | None:
+    """Train on the own and public lines and write the bundle; None in the processes that only help to train.
+
+    Blocks for as long as training takes.
+
+    Raises:
+        BundleError: the base cannot be used or the output is in use.
+        WorkshopError: the run cannot be resumed.
+    """
+    learn = join([*[sides.train] * order.settings.own_repeats, public])
+    progress(f"training on {len(learn):,} lines ({len(public):,} public), developing on {len(sides.dev):,}")
+    trained = train(order.settings, order.taxonomy, learn, sides.dev, order.work)
+    if not trained.leads:
+        return None
+    described = _describe(order, trained, sides.dev, learn)
+    bundle = save_bundle(trained.model, trained.tokenizer, order.output, described)
+    progress("fitting the linear floor")
+    floor = quality(fit_floor(learn, len(order.taxonomy.names)), sides.test, order.taxonomy, bootstrap)
+    measured = evaluation(scoring(TorchClassifier(bundle)), sides.test, order.taxonomy, given, progress, bootstrap)
+    rows = {"train": len(learn), "develop": len(sides.dev), "test": len(sides.test)}
+    return Fitted(_finish(bundle, described, measured, floor, rows), measured, floor)
+
+
+def _describe(order: Order, trained: Trained, dev: Labelled, learn: Labelled) -> Description:
+    """Calibrate on the development set and describe the network."""
+    allowed = trained.outputs.allowed(dev.targets)
+    temperature = fit_temperature(trained.dev_logits, allowed)
+    shares = softmax(trained.dev_logits, temperature)
+    names = trained.outputs.names
+    suggested = thresholds_for(order.settings.precision, shares[:, 1:], allowed[:, 1:], names[1:])
+    settings = order.settings
+    training: dict[str, Any] = {
+        "base": settings.base,
+        "data_fingerprint": fingerprint(learn),
+        "epochs": settings.epochs,
+        "seed": settings.seed,
+        "settings": settings.model_dump_json(),
+        "transformers": transformers.__version__,
+        **(order.notes or {}),
+    }
+    return Description(
+        name=order.name,
+        taxonomy=order.taxonomy,
+        labels={name: name for name in names},
+        temperature=temperature,
+        thresholds=dict(suggested),
+        max_tokens=settings.max_tokens,
+        training=training,
+    )
+
+
+def _finish(
+    bundle: Bundle, described: Description, measured: Document, floor: Document, rows: Mapping[str, int]
+) -> Bundle:
+    """Add the card, the report and the measured figures; none of them changes the bundle's digest."""
+    brief = {"binary": measured["binary"], "macro_f1": measured["macro_f1"], "floor": floor["binary"]}
+    full = described.model_copy(update={"metrics": brief})
+    text = card(full.model_dump(mode="json"), measured, floor, rows)
+    (bundle.path / "README.md").write_text(text, encoding="utf-8")
+    report = {key: value for key, value in measured.items() if key != "curves"}
+    (bundle.path / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    return write_bundle(bundle.path, full)

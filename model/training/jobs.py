@@ -1,0 +1,160 @@
+"""What the workshop's commands run: files in, bundles and reports out."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from model.bundle import Bundle, bundle_digest, load_bundle
+from model.errors import DataError
+from model.training.data import Columns, Labelled, Sides, bind, hold_back, read_mapped, read_own, split_own
+from model.training.evaluate import Document, Given, Progress, evaluation, scoring
+from model.training.floor import fit_floor
+from model.training.labels import LabelMaps
+from model.training.metrics import Bootstrap
+from model.training.report import write_report
+from model.training.sources import read_public
+from schemas.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    from model.training.settings import TrainingSettings
+
+NOTHING: Final = Given(Labelled(), Labelled())
+
+
+@dataclass(frozen=True, slots=True)
+class TrainJob:
+    """One call of ``train``."""
+
+    data: Path
+    output: Path
+    settings: "TrainingSettings"
+    taxonomy: Taxonomy
+    columns: Columns
+    label_map: Path | None = None
+    test: Path | None = None
+    public: Path | None = None
+    sources: tuple[str, ...] = ()
+    work: Path | None = None
+    curve: tuple[int, ...] = ()
+    """Sizes of the learning curve; none, no curve."""
+    bootstrap: Bootstrap = field(default_factory=Bootstrap)
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateJob:
+    """One call of ``evaluate`` or ``compare``."""
+
+    bundles: tuple[Path, ...]
+    data: Path
+    taxonomy: Taxonomy
+    columns: Columns
+    label_map: Path | None = None
+    train: Path | None = None
+    """Lines that the floor learns from; none, no floor."""
+    functional: Path | None = None
+    """Folder with the public probe sets (HateCheck, identity templates)."""
+    device: str = "auto"
+    bootstrap: Bootstrap = field(default_factory=Bootstrap)
+
+
+def run_training(job: TrainJob, progress: Progress) -> list[Path]:
+    """Train, measure and write; return what was written.  Blocks for as long as training takes.
+
+    Raises:
+        ModelError: data, settings, base or output cannot be used, or the split would leak.
+    """
+    from model.training.few_shot import learning_curve
+    from model.training.fit import Order, fit
+
+    sides = own_sides(job)
+    closed = [*sides.dev.examples, *sides.test.examples]
+    maps = LabelMaps.read()
+    public = read_mapped(job.public, job.sources, _fitting(maps, job.taxonomy), closed) if job.public else Labelled()
+    notes = {"own_data": job.data.name, "public_sets": ", ".join(job.sources) if job.public else "none"}
+    order = Order(job.output.name, job.output, job.taxonomy, job.settings, job.work, notes)
+    fitted = fit(order, sides, public, NOTHING, progress, job.bootstrap)
+    if fitted is None:
+        return []
+    evaluations = {order.name: fitted.evaluation, "linear floor": fitted.floor}
+    if job.curve:
+        evaluations[order.name]["learning_curve"] = learning_curve(order, sides, public, progress, job.curve)
+    report = job.output.with_name(f"{job.output.name}-report")
+    return [fitted.bundle.path, *write_report(report, f"{order.name}, held-back lines", evaluations)]
+
+
+def own_sides(job: TrainJob) -> Sides:
+    """Read the own lines and split them; a given held-back file takes the place of the test side.
+
+    Raises:
+        LeakError: a text or match of the held-back file is in training.
+    """
+    own = read_own(job.data, job.columns, job.taxonomy, job.label_map)
+    sides = split_own(own, dev=job.settings.dev, test=job.settings.test, seed=job.settings.seed)
+    if job.test is None:
+        return sides
+    held_back = read_own(job.test, job.columns, job.taxonomy, job.label_map)
+    hold_back(own, held_back)
+    return Sides(sides.train, sides.dev, held_back)
+
+
+def run_evaluation(job: EvaluateJob, progress: Progress) -> dict[str, Document]:
+    """Measure each bundle on the same lines, and the floor where it has lines to learn from; by name.
+
+    Raises:
+        ModelError: a bundle or the data cannot be used, a bundle has another taxonomy, or the floor's lines leak.
+    """
+    data = read_own(job.data, job.columns, job.taxonomy, job.label_map)
+    given = _given(job.functional, job.taxonomy)
+    found: dict[str, Document] = {}
+    for path in job.bundles:
+        bundle = load_bundle(path)
+        progress(f"measuring {bundle.manifest.name}")
+        found[bundle.manifest.name] = measure(bundle, data, job, given, progress)
+    if job.train is not None:
+        learn = read_own(job.train, job.columns, job.taxonomy, job.label_map)
+        hold_back(learn, data)
+        progress("fitting the linear floor")
+        floor = fit_floor(learn, len(job.taxonomy.names))
+        found["linear floor"] = evaluation(floor, data, job.taxonomy, given, progress, job.bootstrap)
+    return found
+
+
+def measure(bundle: Bundle, data: Labelled, job: EvaluateJob, given: Given, progress: Progress) -> Document:
+    """Measure one bundle.
+
+    Raises:
+        DataError: its categories are not those of the data.
+    """
+    from model.torch_classifier import TorchClassifier
+
+    if bundle.taxonomy.names != job.taxonomy.names:
+        theirs, ours = ", ".join(bundle.taxonomy.names), ", ".join(job.taxonomy.names)
+        raise DataError(f"{bundle.path}: its categories are {theirs}; the data's are {ours}; give its --taxonomy")
+    device: Any = job.device
+    found = evaluation(scoring(TorchClassifier(bundle, device)), data, job.taxonomy, given, progress, job.bootstrap)
+    return {"bundle": {"name": bundle.manifest.name, "digest": bundle_digest(bundle)}, **found}
+
+
+def _given(folder: Path | None, taxonomy: Taxonomy) -> Given:
+    if folder is None:
+        return NOTHING
+    maps = _fitting(LabelMaps.read(), taxonomy)
+    return Given(bind(read_public(folder, "hatecheck"), maps), bind(read_public(folder, "madlibs"), maps))
+
+
+def _fitting(maps: LabelMaps, taxonomy: Taxonomy) -> LabelMaps:
+    """Bind the shipped label maps to a studio's taxonomy: categories that it lacks drop out of each meaning.
+
+    Raises:
+        LabelError: no map is left.
+    """
+    if taxonomy.names == maps.taxonomy.names:
+        return maps
+    known = set(taxonomy.names)
+    fitted = []
+    for label_map in maps.maps:
+        labels = {label: tuple(n for n in names if n in known) for label, names in label_map.labels.items()}
+        kept = {label: names for label, names in labels.items() if names}
+        if len(kept) == len(labels):
+            fitted.append(label_map.model_copy(update={"labels": kept}))
+    return LabelMaps(fitted, taxonomy)

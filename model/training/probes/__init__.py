@@ -1,0 +1,1 @@
+"""Sentences of our own that probe a model: functional tests and identity terms."""

@@ -1,0 +1,102 @@
+"""Evaluations as a page and as a model card."""
+
+import base64
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Document = Mapping[str, Any]
+
+TEMPLATES: Final = Path(__file__).parent / "templates"
+_INK: Final = ["#1b6ca8", "#c4473a", "#3a7d44", "#8a5fa8", "#b07d2b", "#555555"]
+
+
+def page(title: str, evaluations: Mapping[str, Document]) -> str:
+    """Return one HTML page for one or several models measured on the same set, by name; needs no network."""
+    return (
+        _environment("html")
+        .get_template("report.html.j2")
+        .render(title=title, evaluations=evaluations, plots=_plots(evaluations))
+    )
+
+
+def write_report(path: Path, title: str, evaluations: Mapping[str, Document]) -> list[Path]:
+    """Write evaluations as JSON and as a page beside it; return both paths."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    as_json, as_page = path.with_suffix(".json"), path.with_suffix(".html")
+    as_json.write_text(json.dumps(evaluations, indent=1) + "\n", encoding="utf-8")
+    as_page.write_text(page(title, evaluations), encoding="utf-8")
+    return [as_json, as_page]
+
+
+def card(manifest: Document, evaluation: Document, floor: Document | None, rows: Mapping[str, int]) -> str:
+    """Return a model card in Markdown.
+
+    Args:
+        manifest: the bundle's manifest, as plain data.
+        evaluation: what ``evaluate`` measured on the held-back set.
+        floor: the same of the linear model; None when it was not fitted.
+        rows: lines by side of the split.
+    """
+    template = _environment("md").get_template("card.md.j2")
+    return template.render(manifest=manifest, evaluation=evaluation, floor=floor, rows=rows)
+
+
+def interval(values: Sequence[float | None]) -> str:
+    """Write a measure with its interval."""
+    value, low, high = values
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if low is None or high is None or low == high else f"{value:.3f} ({low:.3f}–{high:.3f})"
+
+
+def _environment(kind: str) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=kind == "html",  # noqa: S701  # a model card is Markdown
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["interval"] = interval
+    environment.filters["words"] = lambda name: str(name).replace("_", " ")
+    return environment
+
+
+def _plots(evaluations: Mapping[str, Document]) -> list[tuple[str, str]]:
+    """Draw what the curves hold; each plot is a caption and a PNG as base64."""
+    drawn = [(name, found["curves"]) for name, found in evaluations.items() if found.get("curves")]
+    if not drawn:
+        return []
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12, 3.8), layout="constrained")
+    left, middle, right = figure.subplots(1, 3)
+    for (name, curves), ink in zip(drawn, _INK * len(drawn), strict=False):
+        left.plot(*_axes(curves["precision_recall"]), color=ink, label=name)
+        middle.plot(*_axes(curves["roc"]), color=ink, label=name)
+        right.plot(*_axes(curves["reliability"]), color=ink, marker="o", label=name)
+    _finish(left, "precision and recall", "recall", "precision")
+    _finish(middle, "ROC", "false alarms", "caught")
+    right.plot([0, 1], [0, 1], color="#bbbbbb", linestyle=":")
+    _finish(right, "calibration", "score", "share that is toxic")
+    image = io.BytesIO()
+    figure.savefig(image, format="png", dpi=90)
+    return [("Toxic or not, on the held-back set", base64.b64encode(image.getvalue()).decode())]
+
+
+def _axes(points: Sequence[Sequence[float]]) -> tuple[list[float], list[float]]:
+    return [point[0] for point in points], [point[1] for point in points]
+
+
+def _finish(axes: "Axes", title: str, x: str, y: str) -> None:
+    axes.set(title=title, xlabel=x, ylabel=y, xlim=(0, 1), ylim=(0, 1.02))
+    axes.grid(alpha=0.25)
+    axes.legend(fontsize=8)

@@ -1,0 +1,74 @@
+"""How a training run goes: every choice, with the default that measured best or is safest."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from model.errors import WorkshopError
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Metric = Literal["average_precision", "auc", "macro_f1", "loss"]
+
+
+class Lora(BaseModel):
+    """Low-rank adapters, merged into the weights at the end; for decoders, which are too large to train whole."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rank: Annotated[int, Field(ge=1, le=256)] = 16
+    alpha: Annotated[int, Field(ge=1)] = 32
+    dropout: Share = 0.05
+
+
+class TrainingSettings(BaseModel):
+    """One run.  The seed fixes the split, the order, the disguises and the new weights."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    base: str
+    """Hub name or folder of a checkpoint; a bundle is one too."""
+    epochs: Annotated[float, Field(gt=0, le=1_000)] = 4
+    batch_size: Annotated[int, Field(ge=1, le=4_096)] = 32
+    learning_rate: Annotated[float, Field(gt=0, lt=1)] = 5e-5
+    weight_decay: Share = 0.01
+    warmup: Share = 0.06
+    max_tokens: Annotated[int, Field(ge=4, le=8_192)] = 64
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.03
+    class_weights: Literal["none", "root", "balanced"] = "root"
+    """Weigh classes by the inverse of their frequency, its root, or not at all."""
+    disguised: Share = 0.3
+    """Share of training texts that are disguised afresh each time they are seen."""
+    dev: Annotated[float, Field(gt=0, lt=0.5)] = 0.1
+    test: Annotated[float, Field(gt=0, lt=0.5)] = 0.2
+    metric: Metric = "average_precision"
+    """On the development set; chooses the best epoch and ends the run when it gets no better."""
+    patience: Annotated[int, Field(ge=1)] = 2
+    precision: Share = 0.9
+    """Wanted of the suggested thresholds."""
+    mixed: Literal["auto", "off", "bf16", "fp16"] = "auto"
+    """Mixed precision; auto is bf16 on a GPU that has it, fp16 on another, off on a CPU."""
+    lora: Lora | None = None
+    """None trains the whole network; decoders always get adapters."""
+    own_repeats: Annotated[int, Field(ge=1, le=100)] = 1
+    """How often own lines come beside public ones in an epoch."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 7
+
+    @classmethod
+    def read(cls, path: Path | None, given: dict[str, Any]) -> Self:
+        """Read a TOML file of settings; what is given on top wins, None means not given.
+
+        Raises:
+            WorkshopError: the file is unreadable, or a key is unknown or has a wrong value; names it.
+        """
+        try:
+            document = tomllib.loads(path.read_text(encoding="utf-8")) if path else {}
+            return cls.model_validate(document | {key: value for key, value in given.items() if value is not None})
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+            raise WorkshopError(f"{path}: {exc}") from exc
+        except ValidationError as exc:
+            faults = "; ".join(
+                f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in exc.errors(include_url=False)
+            )
+            raise WorkshopError(f"{path or 'options'}: {faults}") from exc

@@ -1,0 +1,284 @@
+"""Fine-tuning: any Hugging Face base, single stage, by the Trainer."""
+
+import logging
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import torch
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    EarlyStoppingCallback,
+    EvalPrediction,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    PrinterCallback,
+    Trainer,
+    TrainingArguments,
+)
+from transformers.trainer_utils import get_last_checkpoint
+from transformers.utils.logging import disable_progress_bar
+
+from model.architectures import DECODERS
+from model.checkpoint import locate, refuse_code
+from model.errors import BundleError, WorkshopError
+from model.training.batches import Collator, Rows
+from model.training.calibrate import softmax
+from model.training.data import Labelled
+from model.training.metrics import Flags, Floats, auc, average_precision, classes_of, macro_f1
+from model.training.outputs import Outputs, outputs_for, row_weights
+from model.training.progress import ShowProgress
+from model.training.settings import Lora, TrainingSettings
+from schemas.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+
+log = logging.getLogger(__name__)
+
+# Partly typed in transformers; given types here.
+_quiet: Callable[[], None] = disable_progress_bar
+_find_last: Callable[[str], str | None] = get_last_checkpoint
+
+_SMALLER_IS_BETTER: Final = frozenset(["loss"])
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A trained network, with its logits on the development set."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    outputs: Outputs
+    dev_logits: Floats
+    history: list[dict[str, float]]
+    """What the Trainer logged, one entry per step logged and per evaluation."""
+    leads: bool = True
+    """Whether this process is the one that writes, where several train together."""
+
+
+class PartialLabelTrainer(Trainer):
+    """Learns from labels that stand for one or several outputs.
+
+    The loss of a row is the surprise at any of its allowed outputs, ``-log(sum of their shares)``, smoothed, times the
+    row's weight.  With one allowed output it is cross-entropy.
+    """
+
+    def __init__(self, *, label_smoothing: float, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._smoothing = label_smoothing
+
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,  # noqa: FBT001, FBT002  # the Trainer's signature
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> Any:
+        """Return the loss of a batch; see the class."""
+        allowed, weight = inputs.pop("labels"), inputs.pop("weight")
+        outputs = model(**inputs)
+        logs = torch.log_softmax(outputs.logits.float(), dim=-1)
+        surprise = -torch.logsumexp(logs.masked_fill(~allowed.bool(), -torch.inf), dim=-1)
+        smoothed = (1 - self._smoothing) * surprise - self._smoothing * logs.mean(dim=-1)
+        loss = (smoothed * weight).sum() / weight.sum().clamp(min=1e-6)
+        return (loss, outputs) if return_outputs else loss
+
+
+def train(
+    settings: TrainingSettings, taxonomy: Taxonomy, learn: Labelled, dev: Labelled, work: Path | None = None
+) -> Trained:
+    """Fine-tune.  Blocks for as long as training takes; progress on standard error.
+
+    With ``work`` the run keeps its checkpoints there and resumes from the last one.
+
+    Raises:
+        BundleError: the base is unsafe, unknown or has no fast tokenizer.
+        WorkshopError: ``work`` holds the checkpoints of another network.
+    """
+    with tempfile.TemporaryDirectory(prefix="chatwarden-") as scratch:
+        return _train(settings, taxonomy, learn, dev, work or Path(scratch))
+
+
+def _train(settings: TrainingSettings, taxonomy: Taxonomy, learn: Labelled, dev: Labelled, work: Path) -> Trained:
+    _quiet()
+    outputs = outputs_for(learn.targets, taxonomy)
+    torch.manual_seed(settings.seed)
+    model, tokenizer = load_base(settings, outputs)
+    collator = Collator(tokenizer, settings.max_tokens)
+    arguments = _arguments(settings, work, steps=-(-len(learn) // settings.batch_size))
+    developed = _rows(dev, outputs, settings, disguised=0.0)
+    trainer = PartialLabelTrainer(
+        label_smoothing=settings.label_smoothing,
+        model=model,
+        args=arguments,
+        data_collator=collator,
+        train_dataset=_rows(learn, outputs, settings, disguised=settings.disguised),
+        eval_dataset=developed,
+        compute_metrics=_Measures(dev, outputs, taxonomy),
+        callbacks=[EarlyStoppingCallback(settings.patience), ShowProgress(settings.metric)],
+    )
+    trainer.remove_callback(PrinterCallback)
+    last = _last_checkpoint(work)
+    if last is not None:
+        log.warning("resuming from %s", last)
+    try:
+        trainer.train(resume_from_checkpoint=last)
+    except (ValueError, RuntimeError) as exc:
+        if last is None:
+            raise
+        raise WorkshopError(f"{work}: cannot resume: {exc}; name another folder or remove it") from exc
+    logits = np.asarray(trainer.predict(developed).predictions, dtype=np.float64)
+    history = list(trainer.state.log_history)
+    return Trained(_merged(model), tokenizer, outputs, logits, history, trainer.is_world_process_zero())
+
+
+@torch.inference_mode()
+def predict(trained: Trained, texts: Sequence[str], max_tokens: int, batch: int = 128) -> Floats:
+    """Return a trained network's logits for canonical texts, [texts, outputs]."""
+    model = trained.model
+    model.train(mode=False)
+    found = []
+    for start in range(0, len(texts), batch):
+        encoded = trained.tokenizer(
+            list(texts[start : start + batch]),
+            truncation=True,
+            max_length=max_tokens,
+            padding=True,
+            return_tensors="pt",
+            return_token_type_ids=False,
+        ).to(model.device)
+        found.append(
+            model(encoded["input_ids"], attention_mask=encoded["attention_mask"]).logits.double().cpu().numpy()
+        )
+    logits: Floats = np.concatenate(found)
+    return logits
+
+
+def load_base(settings: TrainingSettings, outputs: Outputs) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Load the base with a new head; a decoder, or whatever ``settings.lora`` asks for, gets adapters.
+
+    Raises:
+        BundleError: the base is unsafe, unknown or has no fast tokenizer.
+    """
+    folder = locate(settings.base)
+    refuse_code(folder)
+    names = dict(enumerate(outputs.names))
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        model = AutoModelForSequenceClassification.from_pretrained(
+            folder,
+            num_labels=len(names),
+            id2label=names,
+            label2id={name: place for place, name in names.items()},
+            problem_type="single_label_classification",
+            ignore_mismatched_sizes=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            dtype=torch.float32,
+        )
+    except (OSError, ValueError, KeyError) as exc:
+        raise BundleError(f"{folder}: transformers cannot load it: {exc}") from exc
+    if not tokenizer.is_fast:
+        raise BundleError(f"{folder}: {type(tokenizer).__name__} has no tokenizer.json; convert it first")
+    _set_padding(model, tokenizer)
+    decoder = model.config.model_type in DECODERS
+    adapters = settings.lora or (Lora() if decoder else None)
+    return (model if adapters is None else _adapted(model, adapters)), tokenizer
+
+
+def _last_checkpoint(work: Path) -> str | None:
+    found: str | None = None
+    if work.is_dir():
+        found = _find_last(str(work))
+    return found
+
+
+def _set_padding(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    tokenizer.padding_side = "right"
+    model.config.pad_token_id = tokenizer.pad_token_id
+
+
+def _adapted(model: PreTrainedModel, lora: Lora) -> Any:
+    from peft import LoraConfig, TaskType, get_peft_model
+
+    return get_peft_model(
+        model,
+        LoraConfig(
+            task_type=TaskType.SEQ_CLS,
+            r=lora.rank,
+            lora_alpha=lora.alpha,
+            lora_dropout=lora.dropout,
+            target_modules="all-linear",
+        ),
+    )
+
+
+def _merged(model: "PreTrainedModel | PeftModel") -> PreTrainedModel:
+    if isinstance(model, PreTrainedModel):
+        return model
+    merged: PreTrainedModel = model.merge_and_unload()
+    return merged
+
+
+def _rows(data: Labelled, outputs: Outputs, settings: TrainingSettings, *, disguised: float) -> Rows:
+    weights = row_weights(data.targets, settings.class_weights)
+    return Rows(data.texts, outputs.allowed(data.targets), weights, disguised)
+
+
+def _arguments(settings: TrainingSettings, work: Path, steps: int) -> TrainingArguments:
+    cuda = torch.cuda.is_available()
+    mixed = settings.mixed
+    if mixed == "auto":
+        mixed = "off" if not cuda else "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+    return TrainingArguments(
+        output_dir=str(work),
+        per_device_train_batch_size=settings.batch_size,
+        per_device_eval_batch_size=settings.batch_size * 4,
+        num_train_epochs=settings.epochs,
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        warmup_steps=round(settings.warmup * steps * settings.epochs),
+        bf16=mixed == "bf16",
+        fp16=mixed == "fp16",
+        use_cpu=not cuda,
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        save_total_limit=2,
+        load_best_model_at_end=True,
+        metric_for_best_model=settings.metric,
+        greater_is_better=settings.metric not in _SMALLER_IS_BETTER,
+        label_names=["labels"],
+        remove_unused_columns=False,
+        report_to="none",
+        disable_tqdm=True,
+        logging_steps=max(1, steps // 10),
+        seed=settings.seed,
+        dataloader_pin_memory=cuda,
+    )
+
+
+class _Measures:
+    """What the Trainer measures after each epoch, on the development set."""
+
+    def __init__(self, dev: Labelled, outputs: Outputs, taxonomy: Taxonomy) -> None:
+        self._classes = classes_of(dev.targets, taxonomy)
+        self._outputs = outputs
+        self._categories = len(taxonomy.names)
+
+    def __call__(self, prediction: EvalPrediction) -> Mapping[str, float]:
+        shares = softmax(np.asarray(prediction.predictions, dtype=np.float64))
+        scores = self._outputs.spread(shares, self._categories)
+        toxic: Flags = self._classes.toxic
+        ranked = self._classes.toxic_scores(scores)
+        return {
+            "average_precision": average_precision(toxic, ranked),
+            "auc": auc(toxic, ranked),
+            "macro_f1": macro_f1(self._classes.truth, self._classes.scores(scores).argmax(axis=1)),
+        }

@@ -1,0 +1,76 @@
+"""``chatwarden evaluate``: measure a bundle on lines that it has not seen."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from stream.commands.data_options import Inputs, LabelColumn, LabelMapFile, TaxonomyFile, TextColumn
+from stream.commands.workshop import say, translated
+from stream.errors import LimitsExceeded
+
+Probes = Annotated[
+    Path | None,
+    typer.Option("--probes", metavar="DIR", help="Folder with HateCheck and identity templates, public sets."),
+]
+
+
+def evaluate(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Held-back labelled lines: csv, tsv, jsonl or parquet.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Report; .json and .html are written.")
+    ] = Path("evaluation"),
+    model: Annotated[
+        Path | None, typer.Option("--model", metavar="DIR", help="The bundle; the one that ships by default.")
+    ] = None,
+    train: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Training lines: prints the linear floor beside, refused if they leak."),
+    ] = None,
+    taxonomy: TaxonomyFile = None,
+    labels: LabelMapFile = None,
+    text: TextColumn = "text",
+    label: LabelColumn = "label",
+    lang: Annotated[str | None, typer.Option(help="Column with the language; measures each by itself.")] = None,
+    probes: Probes = None,
+    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where the network runs.")] = "auto",
+    least_auc: Annotated[float | None, typer.Option(min=0, max=1, help="Exit with 1 below this AUC.")] = None,
+    least_macro_f1: Annotated[float | None, typer.Option(min=0, max=1, help="Exit with 1 below this macro F1.")] = None,
+) -> None:
+    """Measure a bundle on held-back lines and probe it.
+
+    Precision, recall, F1 and AUC by category and binary, calibration, confusion, languages, functional tests,
+    disguises, identity terms; intervals by bootstrap.
+
+    Exit codes: 0 measured · 1 below a limit given · 2 bundle or data cannot be used.
+    """
+    with translated():
+        from model.bundle import DEFAULT_BUNDLE
+        from model.training.jobs import EvaluateJob, run_evaluation
+        from model.training.report import write_report
+
+        inputs = Inputs(taxonomy, labels, text, label, lang=lang)
+        bundles = (model or DEFAULT_BUNDLE,)
+        job = EvaluateJob(bundles, data, inputs.categories(), inputs.columns(), labels, train, probes, device)
+        found = run_evaluation(job, say)
+        for path in write_report(output, f"{data.name}", found):
+            typer.echo(path)
+    name, measured = next(iter(found.items()))
+    _table(found)
+    limits = ("AUC", measured["binary"]["auc"][0], least_auc), ("macro F1", measured["macro_f1"][0], least_macro_f1)
+    missed = [
+        f"{what} {value} is below {least}" for what, value, least in limits if least is not None and value < least
+    ]
+    if missed:
+        raise LimitsExceeded(f"{name}: {'; '.join(missed)}")
+
+
+def _table(found: dict[str, dict]) -> None:  # type: ignore[type-arg]  # plain JSON data
+    """Print the binary measures, one column per model."""
+    from model.training.report import interval
+
+    typer.echo("".join(f"{name:>28}" for name in ["", *found]))
+    for measure in next(iter(found.values()))["binary"]:
+        cells = [interval(measured["binary"][measure]) for measured in found.values()]
+        typer.echo(f"{measure:>28}" + "".join(f"{cell:>28}" for cell in cells))
+    typer.echo(f"{'macro_f1':>28}" + "".join(f"{interval(m['macro_f1']):>28}" for m in found.values()))

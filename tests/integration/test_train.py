@@ -1,0 +1,125 @@
+"""The workshop from end to end on a tiny network: it learns, it measures, it refuses a leak."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from model.bundle import load_bundle
+from model.torch_classifier import TorchClassifier
+from stream.cli import app
+from stream.errors import ConfigError, LimitsExceeded
+from tests.support.checkpoints import write_checkpoint
+from tests.support.labelled import lines, write_table, write_taxonomy
+
+RUNNER = CliRunner()
+SETTINGS = """
+epochs = 6
+learning_rate = 5e-3
+batch_size = 32
+max_tokens = 32
+disguised = 0.1
+patience = 6
+"""
+
+
+def run(*arguments: object) -> Result:
+    result = RUNNER.invoke(app, [str(argument) for argument in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with labelled lines, held-back lines, a taxonomy, a base and a bundle trained on them."""
+    folder = tmp_path_factory.mktemp("studio")
+    rows = lines(460)
+    write_table(folder / "own.csv", rows[:400])
+    write_table(folder / "held_back.csv", rows[400:])
+    write_taxonomy(folder / "taxonomy.toml")
+    write_checkpoint(folder / "base", spread=0.1)
+    (folder / "settings.toml").write_text(f'base = "{folder / "base"}"\n{SETTINGS}')
+    run(*train(folder, "bundle"), "--work", folder / "work")
+    return folder
+
+
+def train(folder: Path, name: str) -> list[object]:
+    arguments: list[object] = ["train", folder / "own.csv", "-o", folder / name]
+    return [*arguments, "--taxonomy", folder / "taxonomy.toml", "--settings", folder / "settings.toml"]
+
+
+def test_it_learns(studio: Path) -> None:
+    report = json.loads((studio / "bundle-report.json").read_text())
+    assert report["bundle"]["binary"]["auc"][0] > 0.9
+    assert report["bundle"]["macro_f1"][0] > 0.7
+    scores = TorchClassifier(load_bundle(studio / "bundle"), "cpu")(["gg wp nice", "you idiot noob", "kill the mid"])
+    assert [vector.index(max(vector)) for vector in scores] == [0, 1, 2]
+
+
+def test_the_bundle_says_what_it_is(studio: Path) -> None:
+    bundle = load_bundle(studio / "bundle")
+    assert set(bundle.manifest.labels) == {"non_toxic", "insult", "threat"}
+    assert bundle.manifest.temperature != 1
+    assert bundle.manifest.thresholds
+    assert bundle.manifest.training["data_fingerprint"]
+    card = (studio / "bundle" / "README.md").read_text()
+    for part in ("## Limits", "## Licences", "linear floor", "data fingerprint"):
+        assert part in card
+    assert "<h1>" in (studio / "bundle-report.html").read_text()
+
+
+def test_a_run_that_stopped_goes_on_from_its_last_checkpoint(studio: Path) -> None:
+    before = {path.name for path in (studio / "work").iterdir()}
+    run(*train(studio, "again"), "--work", studio / "work")
+    assert {path.name for path in (studio / "work").iterdir()} == before
+    assert (
+        load_bundle(studio / "again").manifest.files["model.safetensors"]
+        == (load_bundle(studio / "bundle").manifest.files["model.safetensors"])
+    )
+
+
+def test_a_leak_is_refused(studio: Path) -> None:
+    rows = [*lines(500)[450:], {"text": "  GG WP nice!! ", "label": "non_toxic", "match": ""}]
+    write_table(studio / "leaking.csv", rows)
+    write_table(studio / "knows.csv", [*lines(400), {"text": "gg wp nice", "label": "non_toxic", "match": ""}])
+    arguments = train(studio, "leaked")
+    arguments[1] = studio / "knows.csv"
+    with pytest.raises(ConfigError, match="stand in training and in the held-back part"):
+        run(*arguments, "--test", studio / "leaking.csv")
+    assert not (studio / "leaked").exists()
+
+
+def test_labels_without_a_meaning_are_listed(studio: Path) -> None:
+    write_table(studio / "odd.csv", [{"text": "gg", "label": "rude"}, {"text": "wp", "label": "ruder"}])
+    arguments = train(studio, "odd")
+    arguments[1] = studio / "odd.csv"
+    with pytest.raises(ConfigError, match=r"'rude' \(1 examples\)\n.*'ruder' \(1 examples\)"):
+        run(*arguments)
+
+
+def test_evaluate_measures_and_holds_to_limits(studio: Path) -> None:
+    arguments = ["evaluate", studio / "held_back.csv", "--model", studio / "bundle", "-o", studio / "measured"]
+    arguments += ["--taxonomy", studio / "taxonomy.toml", "--train", studio / "own.csv"]
+    assert "linear floor" in run(*arguments).output
+    measured = json.loads((studio / "measured.json").read_text())["bundle"]
+    assert measured["rows"] == 60
+    assert sum(map(sum, measured["confusion"]["table"])) == 60
+    assert measured["functional"]["cases"] > 200
+    assert 0 <= measured["identity"]["min_bpsn"] <= 1
+    assert set(measured["robustness"]["kinds"]) >= {"leet", "lookalike", "spaced"}
+    with pytest.raises(LimitsExceeded, match=r"AUC .* is below 1\.0"):
+        run(*arguments[:-2], "--least-auc", 1.0, "--least-macro-f1", 1.0)
+
+
+def test_compare_puts_one_stage_and_two_stages_side_by_side(studio: Path) -> None:
+    arguments = ["compare", studio / "held_back.csv", studio / "bundle", "--taxonomy", studio / "taxonomy.toml"]
+    arguments += ["--two-stage", f"{studio / 'bundle'}:{studio / 'bundle'}", "--train", studio / "own.csv"]
+    output = run(*arguments, "-o", studio / "compared.json").output
+    compared = json.loads((studio / "compared.json").read_text())
+    assert list(compared) == ["bundle, one stage", "bundle → bundle, two stages", "linear floor"]
+    assert all(name in output for name in compared)
+    one, two = compared["bundle, one stage"], compared["bundle → bundle, two stages"]
+    assert two["binary"]["f1"] == one["binary"]["f1"]
