@@ -23,16 +23,12 @@ from stream.seams import Taken
 from stream.start import Start, ensure_start
 
 log: Final = logging.getLogger("stream.source")
-
 NO_OFFSET: Final = -1001  # what ``committed`` answers where a group has committed nothing
 FAILED_CALL_S: Final = 10.0
 
 
 class KafkaSource:
-    """Reads one topic as a member of a consumer group.
-
-    ``connect`` builds the consumer, so that tests may give another one.
-    """
+    """Reads one topic as a member of a consumer group; ``connect`` builds the consumer."""
 
     def __init__(
         self,

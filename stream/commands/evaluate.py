@@ -15,27 +15,35 @@ Probes = Annotated[
 ]
 
 
+Data = Annotated[Path, typer.Argument(metavar="DATA", help="Held-back labelled lines: csv, tsv, jsonl or parquet.")]
+Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Report; .json and .html are written.")]
+Model = Annotated[
+    Path | None, typer.Option("--model", metavar="DIR", help="The bundle; the one that ships by default.")
+]
+Train = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Training lines: prints the linear floor beside, refused if they leak."),
+]
+LangColumn = Annotated[str | None, typer.Option(help="Column with the language; measures each by itself.")]
+Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where the network runs.")]
+LeastAuc = Annotated[float | None, typer.Option(min=0, max=1, help="Exit with 1 below this AUC.")]
+LeastMacroF1 = Annotated[float | None, typer.Option(min=0, max=1, help="Exit with 1 below this macro F1.")]
+
+
 def evaluate(
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="Held-back labelled lines: csv, tsv, jsonl or parquet.")],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="Report; .json and .html are written.")
-    ] = Path("evaluation"),
-    model: Annotated[
-        Path | None, typer.Option("--model", metavar="DIR", help="The bundle; the one that ships by default.")
-    ] = None,
-    train: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Training lines: prints the linear floor beside, refused if they leak."),
-    ] = None,
+    data: Data,
+    output: Output = Path("evaluation"),
+    model: Model = None,
+    train: Train = None,
     taxonomy: TaxonomyFile = None,
     labels: LabelMapFile = None,
     text: TextColumn = "text",
     label: LabelColumn = "label",
-    lang: Annotated[str | None, typer.Option(help="Column with the language; measures each by itself.")] = None,
+    lang: LangColumn = None,
     probes: Probes = None,
-    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where the network runs.")] = "auto",
-    least_auc: Annotated[float | None, typer.Option(min=0, max=1, help="Exit with 1 below this AUC.")] = None,
-    least_macro_f1: Annotated[float | None, typer.Option(min=0, max=1, help="Exit with 1 below this macro F1.")] = None,
+    device: Device = "auto",
+    least_auc: LeastAuc = None,
+    least_macro_f1: LeastMacroF1 = None,
 ) -> None:
     """Measure a bundle on held-back lines and probe it.
 
@@ -55,8 +63,12 @@ def evaluate(
         found = run_evaluation(job, say)
         for path in write_report(output, f"{data.name}", found):
             typer.echo(path)
-    name, measured = next(iter(found.items()))
     _table(found)
+    _hold(found, least_auc, least_macro_f1)
+
+
+def _hold(found: dict[str, dict], least_auc: float | None, least_macro_f1: float | None) -> None:  # type: ignore[type-arg]  # plain JSON data
+    name, measured = next(iter(found.items()))
     limits = ("AUC", measured["binary"]["auc"][0], least_auc), ("macro F1", measured["macro_f1"][0], least_macro_f1)
     missed = [
         f"{what} {value} is below {least}" for what, value, least in limits if least is not None and value < least

@@ -1,55 +1,71 @@
 """``chatwarden train``: fine-tune a base on your own lines and public ones; out comes a bundle."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from stream.commands.data_options import DataFolder, LabelColumn, LabelMapFile, MatchColumn, TaxonomyFile, TextColumn
+from stream.commands.data_options import (
+    DataFolder,
+    Inputs,
+    LabelColumn,
+    LabelMapFile,
+    MatchColumn,
+    TaxonomyFile,
+    TextColumn,
+)
 from stream.commands.workshop import say, translated
 from stream.errors import ConfigError
 
+Data = Annotated[Path, typer.Argument(metavar="DATA", help="Your labelled lines: csv, tsv, jsonl (.gz) or parquet.")]
+Output = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The bundle; must not exist.")]
+Base = Annotated[str | None, typer.Option(help="Hub name or folder of a checkpoint; the bundle that ships by default.")]
+HeldBack = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Held-back lines of your own; refused if training knows them.")
+]
+Sources = Annotated[str, typer.Option(metavar="LIST", help="Public sets to add, comma separated (with --public).")]
+SettingsFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="TOML of training settings; options win over it.")
+]
+Work = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Keep checkpoints here; a run that stopped goes on from the last.")
+]
+Epochs = Annotated[float | None, typer.Option(help="Most passes over the lines.")]
+LearningRate = Annotated[float | None, typer.Option(help="Highest learning rate.")]
+BatchSize = Annotated[int | None, typer.Option(help="Lines per step and device.")]
+MaxTokens = Annotated[int | None, typer.Option(help="Tokens read at once.")]
+Metric = Annotated[str | None, typer.Option(help="Chooses the best epoch: average_precision, auc, macro_f1 or loss.")]
+Precision = Annotated[float | None, typer.Option(help="Wanted of the suggested thresholds.")]
+Seed = Annotated[int | None, typer.Option(help="Fixes split, order, disguises and new weights.")]
+Curve = Annotated[
+    str | None,
+    typer.Option("--learning-curve", metavar="LIST", help="Also train on so many own lines: 100,300,1000,3000."),
+]
+
 
 def train(
-    data: Annotated[
-        Path, typer.Argument(metavar="DATA", help="Your labelled lines: csv, tsv, jsonl (.gz) or parquet.")
-    ],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The bundle; must not exist.")],
-    base: Annotated[
-        str | None, typer.Option(help="Hub name or folder of a checkpoint; the bundle that ships by default.")
-    ] = None,
+    data: Data,
+    output: Output,
+    base: Base = None,
     taxonomy: TaxonomyFile = None,
     labels: LabelMapFile = None,
     text: TextColumn = "text",
     label: LabelColumn = "label",
     match: MatchColumn = None,
-    test: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Held-back lines of your own; refused if training knows them.")
-    ] = None,
+    test: HeldBack = None,
     public: DataFolder = None,
-    sources: Annotated[
-        str, typer.Option(metavar="LIST", help="Public sets to add, comma separated (with --public).")
-    ] = "jigsaw",
-    settings: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="TOML of training settings; options win over it.")
-    ] = None,
-    work: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Keep checkpoints here; a run that stopped goes on from the last."),
-    ] = None,
-    epochs: Annotated[float | None, typer.Option(help="Most passes over the lines.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Lines per step and device.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="Tokens read at once.")] = None,
-    metric: Annotated[
-        str | None, typer.Option(help="Chooses the best epoch: average_precision, auc, macro_f1 or loss.")
-    ] = None,
-    precision: Annotated[float | None, typer.Option(help="Wanted of the suggested thresholds.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Fixes split, order, disguises and new weights.")] = None,
-    curve: Annotated[
-        str | None,
-        typer.Option("--learning-curve", metavar="LIST", help="Also train on so many own lines: 100,300,1000,3000."),
-    ] = None,
+    sources: Sources = "jigsaw",
+    settings: SettingsFile = None,
+    work: Work = None,
+    epochs: Epochs = None,
+    learning_rate: LearningRate = None,
+    batch_size: BatchSize = None,
+    max_tokens: MaxTokens = None,
+    metric: Metric = None,
+    precision: Precision = None,
+    seed: Seed = None,
+    curve: Curve = None,
 ) -> None:
     """Fine-tune a classifier for your own categories, measure it on lines it has not seen, and write a bundle.
 
@@ -58,37 +74,57 @@ def train(
 
     Exit codes: 0 done · 2 data, settings, base or output cannot be used (a leak is refused).
     """
+    inputs = Inputs(taxonomy, labels, text, label, match)
+    given: dict[str, object] = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}
+    given |= {
+        "max_tokens": max_tokens,
+        "base": base or _shipped(settings),
+        "metric": metric,
+        "precision": precision,
+        "seed": seed,
+    }
+    files = Files(data, output, test, public, settings, work)
+    _run(files, inputs, given, _names(sources), _sizes(curve))
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What the command reads and writes."""
+
+    data: Path
+    output: Path
+    test: Path | None
+    public: Path | None
+    settings: Path | None
+    work: Path | None
+
+
+def _run(
+    files: Files, inputs: Inputs, given: dict[str, object], sources: tuple[str, ...], curve: tuple[int, ...]
+) -> None:
     with translated():
         from model.training.jobs import TrainJob, run_training
         from model.training.settings import TrainingSettings
-        from stream.commands.data_options import Inputs
 
-        given = {
-            "base": base or _shipped(settings),
-            "epochs": epochs,
-            "learning_rate": learning_rate,
-            "batch_size": batch_size,
-            "max_tokens": max_tokens,
-            "metric": metric,
-            "precision": precision,
-            "seed": seed,
-        }
-        inputs = Inputs(taxonomy, labels, text, label, match)
         job = TrainJob(
-            data=data,
-            output=output,
-            settings=TrainingSettings.read(settings, given),
+            data=files.data,
+            output=files.output,
+            settings=TrainingSettings.read(files.settings, given),
             taxonomy=inputs.categories(),
             columns=inputs.columns(),
-            label_map=labels,
-            test=test,
-            public=public,
-            sources=tuple(part.strip() for part in sources.split(",") if part.strip()),
-            work=work,
-            curve=_sizes(curve),
+            label_map=inputs.labels,
+            test=files.test,
+            public=files.public,
+            sources=sources,
+            work=files.work,
+            curve=curve,
         )
         for path in run_training(job, say):
             typer.echo(path)
+
+
+def _names(given: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in given.split(",") if part.strip())
 
 
 def _sizes(given: str | None) -> tuple[int, ...]:

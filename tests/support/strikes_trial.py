@@ -2,14 +2,15 @@
 
 import random
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
 import msgspec
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from schemas.codec import decode_verdict
 from schemas.strike import Strike
@@ -233,11 +234,24 @@ def ends(trial: Trial) -> dict[int, int]:
     return found
 
 
+def committed_places(reader: Consumer, trial: Trial, numbers: Iterable[int]) -> list[TopicPartition]:
+    """Ask for the committed offsets again while the broker is still finding who keeps them."""
+    places = [TopicPartition(trial.topic("verdicts"), number) for number in numbers]
+    for _ in range(50):
+        try:
+            return reader.committed(places, 10)
+        except KafkaException as exc:
+            if exc.args[0].code() not in (KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_LOAD_IN_PROGRESS):
+                raise
+            time.sleep(0.2)
+    raise AssertionError("no broker keeps the group's offsets")
+
+
 def committed(trial: Trial) -> int:
     """Return how far the workers have committed, all partitions together."""
     reader = Consumer({"bootstrap.servers": trial.bootstrap, "group.id": trial.name, "log_level": 0})
     try:
-        places = reader.committed([TopicPartition(trial.topic("verdicts"), number) for number in range(PARTITIONS)], 10)
+        places = committed_places(reader, trial, range(PARTITIONS))
         return sum(max(place.offset, 0) for place in places)
     finally:
         reader.close()
@@ -247,7 +261,7 @@ def is_done(trial: Trial, verdicts: dict[int, int]) -> bool:
     """Say whether the workers have committed every verdict, and every remark that came of them."""
     reader = Consumer({"bootstrap.servers": trial.bootstrap, "group.id": trial.name, "log_level": 0})
     try:
-        committed = reader.committed([TopicPartition(trial.topic("verdicts"), number) for number in verdicts], 10)
+        committed = committed_places(reader, trial, verdicts)
         if any(place.offset < verdicts[place.partition] for place in committed):
             return False
         remarks = reader.committed(

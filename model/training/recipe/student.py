@@ -1,6 +1,7 @@
 """The student: the first layers of a teacher over a small vocabulary, an ordinary checkpoint of a few megabytes."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -54,16 +55,18 @@ def start_student(
 
 def _chosen(state: dict[str, Tensor], layers: Sequence[int], old: Sequence[int]) -> Iterator[tuple[str, Tensor]]:
     for name, tensor in state.items():
-        if name == "embeddings.word_embeddings.weight":
-            yield name, tensor[list(old)]
-        elif name == "embeddings.position_embeddings.weight":
-            yield name, tensor[:POSITIONS]
-        elif name.startswith("encoder.layer."):
-            place, rest = name.removeprefix("encoder.layer.").split(".", 1)
-            if int(place) in layers:
-                yield f"encoder.layer.{layers.index(int(place))}.{rest}", tensor
-        else:
-            yield name, tensor
+        layer = re.fullmatch(r"encoder\.layer\.(\d+)\.(.+)", name)
+        if layer is None:
+            yield name, _cut(name, tensor, old)
+        elif int(layer[1]) in layers:
+            yield f"encoder.layer.{layers.index(int(layer[1]))}.{layer[2]}", tensor
+
+
+def _cut(name: str, tensor: Tensor, old: Sequence[int]) -> Tensor:
+    """Keep of an embedding what the smaller vocabulary and the shorter texts need."""
+    if name == "embeddings.word_embeddings.weight":
+        return tensor[list(old)]
+    return tensor[:POSITIONS] if name == "embeddings.position_embeddings.weight" else tensor
 
 
 def _pieces(tokenizer: Tokenizer, texts: Sequence[str], vocabulary: int) -> list[str]:

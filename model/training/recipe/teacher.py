@@ -6,7 +6,7 @@ the encoder learn from all of them without being taught a contradiction.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 import torch
@@ -94,13 +94,14 @@ def train_teacher(
             if progress.done % EVERY == 0:
                 average.update_parameters(model)
             progress.step(loss.item())
-    out.mkdir(parents=True, exist_ok=True)
+    _save(tokenizer, average.module, out)
+
+
+def _save(tokenizer: Tokenizer, model: nn.Module, out: Path) -> None:
+    cast("Teacher", model).encoder.config.save_pretrained(out)
     tokenizer.no_truncation()
     tokenizer.save(str(out / "tokenizer.json"))
-    encoder.config.save_pretrained(out)
-    save_file(
-        {name: value.contiguous() for name, value in average.module.state_dict().items()}, out / "teacher.safetensors"
-    )
+    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, out / "teacher.safetensors")
 
 
 def _loss(model: Teacher, batch: Batch, lessons: Sequence[Lesson]) -> Tensor:
