@@ -83,8 +83,7 @@ def train(
         "precision": precision,
         "seed": seed,
     }
-    files = Files(data, output, test, public, settings, work)
-    _run(files, inputs, given, _names(sources), _sizes(curve))
+    _run(Files(data, output, test, public, settings, work), inputs, given, _names(sources), _sizes(curve))
 
 
 @dataclass(frozen=True, slots=True)
