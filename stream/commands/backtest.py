@@ -91,11 +91,15 @@ def merge(
 
 def _backtest(given: dict[str, Any]) -> None:
     """Run as asked; ``given`` are the options by name."""
-    from stream.interrupts import Interrupts
+    from stream.interrupts import Interrupted, Interrupts
 
-    with Interrupts() as interrupts:
-        # Parts are whole or not there, so a signal may end the work wherever it is.
-        document = interrupts.wait(lambda: _run(given))
+    try:
+        with Interrupts() as interrupts:
+            # Parts are whole or not there, so a signal may end the work wherever it is.
+            document = interrupts.wait(lambda: _run(given))
+    except Interrupted as exc:
+        typer.echo("interrupted; what is done is kept, --resume goes on with it", err=True)
+        raise typer.Exit(exc.exit_code) from exc
     if document is None:
         typer.echo(f"share {given['shard']} is done; when all are: chatwarden backtest merge DIR...", err=True)
     else:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any, Final
 
 import msgspec
@@ -124,10 +125,11 @@ def save_plan(path: Path, plan: Plan) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".unfinished")
         plain = msgspec.to_builtins(plan, str_keys=True)
-        unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(plain, order="sorted")))
-        unfinished.replace(path)
+        # Shards may write the same plan at the same time.
+        with NamedTemporaryFile(dir=path.parent, suffix=".unfinished", delete=False) as unfinished:
+            unfinished.write(msgspec.json.format(msgspec.json.encode(plain, order="sorted")))
+        Path(unfinished.name).replace(path)
     except OSError as exc:
         raise FileError(f"cannot write {path}: {exc.strerror}") from exc
 

@@ -121,7 +121,8 @@ def replay(job: Job, plan: Plan, folder: Folder, shard: Shard, workers: int, cas
         meter = _meter(console, "events", mine, left)
         cpu_s = crew.do(compare_task(desk, cast), shares(left, workers), meter.done)
         timing["events"] = _finished(meter, cpu_s)
-    (folder.path / TIMING).write_text(json.dumps({"workers": workers, **timing}, indent=1) + "\n", encoding="utf-8")
+    name = TIMING if shard.of == 1 else f"timing-{shard.number}-of-{shard.of}.json"
+    (folder.path / name).write_text(json.dumps({"workers": workers, **timing}, indent=1) + "\n", encoding="utf-8")
 
 
 def _index(desk: Desk, verdicts: list[Stretch], crew: Crew, console: Console) -> dict[str, object]:

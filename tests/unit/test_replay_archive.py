@@ -1,0 +1,88 @@
+"""Archives: what is where, what is missing, and how players are forgotten, on a file system that is only in memory."""
+
+from uuid import uuid4
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyarrow import parquet
+
+from stream.replay.archive.erase import erase
+from stream.replay.archive.layout import ArchiveFile, day, missing, parse, schema
+from stream.replay.archive.write import Archive, event_row, verdict_row
+from stream.replay.history.events import Labelling, read_events
+from stream.replay.history.files import FileReader, cut_files, expand
+from stream.replay.plan import origins_of_files
+from tests.support.judges import an_event
+
+spans = st.tuples(st.integers(0, 30), st.integers(0, 30)).map(lambda pair: (min(pair), max(pair)))
+
+
+@given(spans, st.lists(spans, max_size=6))
+def test_what_is_missing_and_what_is_kept_make_up_the_span(span: tuple[int, int], kept: list[tuple[int, int]]) -> None:
+    left = [offset for low, high in missing(span, kept) for offset in range(low, high)]
+    there = {offset for low, high in kept for offset in range(low, high)}
+    assert left == [offset for offset in range(*span) if offset not in there]
+
+
+def test_a_path_says_what_is_in_it() -> None:
+    file = ArchiveFile("chat.events", "2026-01-31", 3, 10, 20)
+    assert parse(file.path("s3://bucket/chat/")) == file
+    assert parse("chat/events.parquet") is None
+    assert day(1_767_225_600_000) == "2026-01-01"
+    assert day(-1) == "1970-01-01"
+
+
+def test_rows_name_players_or_causes() -> None:
+    event = an_event()
+    assert event_row(7, 1, event) == (7, 1, "p", event, None)
+    assert event_row(8, 1, b"{") == (8, 1, None, None, "not_json")
+    assert verdict_row(9, 1, b"{}") == (9, 1, None, None, "no_verdict")
+    assert verdict_row(9, 1, None)[4] == "no_verdict"
+
+
+@pytest.fixture
+def archive() -> Archive:
+    """Return an archive of two files, with players p (in the first), q and r."""
+    kept = Archive(f"memory://{uuid4()}")
+    files: list[list[str | None]] = [["p", "q", "p", None], ["q", "r"]]
+    for partition, players in enumerate(files):
+        rows = [
+            (offset, 0, player, None if player is None else an_event().replace(b'"p"', f'"{player}"'.encode()), None)
+            for offset, player in enumerate(players)
+        ]
+        table = pa.table([list(column) for column in zip(*rows, strict=True)], schema=schema("chat", partition))
+        path = ArchiveFile("chat", "2026-01-01", partition, 0, 9).path(kept.root.removeprefix("memory:/"))
+        kept.replace(path, lambda sink, table=table: parquet.write_table(table, sink, row_group_size=2))  # type: ignore[misc]  # bound now
+    return kept
+
+
+def test_an_archive_reads_as_history(archive: Archive) -> None:
+    paths = expand([archive.root])
+    origin = origins_of_files(paths)
+    assert origin is not None
+    assert origin.topic == "chat"
+    assert origin.spans == {0: (0, 9), 1: (0, 9)}
+    batches = [batch for stretch in cut_files(paths, 3) for batch in FileReader().read(stretch)]
+    events = read_events(batches, Labelling())
+    assert events.topic == "chat"
+    assert events.partitions.tolist() == [0, 0, 0, 1, 1]
+    assert events.positions.tolist() == [0, 1, 2, 0, 1]
+    assert [detail.player_id for detail in events.details(range(5))] == ["p", "q", "p", "q", "r"]
+    assert events.dead_letters == {"null_value": 1}
+
+
+def test_a_player_is_erased_from_every_file_and_nobody_else(archive: Archive) -> None:
+    looked: list[tuple[int, int]] = []
+    erased = erase(archive, ["q", "nobody"], lambda number, count: looked.append((number, count)))
+    assert erased == (2, 2, 2)
+    assert looked == [(1, 2), (2, 2)]
+    assert erase(archive, ["q"], lambda *_: None).rows == 0
+    left = []
+    for path in archive.files():
+        with archive.open(path) as file:
+            table = parquet.read_table(file)
+        assert table.schema.metadata[b"topic"] == b"chat"
+        left += list(zip(table["offset"].to_pylist(), table["player_id"].to_pylist(), strict=True))
+    assert left == [(0, "p"), (2, "p"), (3, None), (1, "r")]
