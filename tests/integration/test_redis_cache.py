@@ -26,7 +26,7 @@ from tests.support.servers import unavailable
 
 pytestmark = pytest.mark.redis
 
-TIMEOUT_S = 0.1
+TIMEOUT_S = 0.5
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_a_frozen_redis_stalls_nothing(server: RedisProcess, cache: RedisCache) 
         assert verdicts(judge, ["rotten"]) == [("block", "classifier")]
     spent = time.monotonic() - started
     server.child.signal(signal.SIGCONT)
-    assert spent < 2 * TIMEOUT_S + 2.5  # two timeouts until the breaker opens; connecting is bounded by one second
+    assert spent < 20 * TIMEOUT_S  # two until the breaker opens; without it there would be 200
 
 
 def test_a_late_answer_is_not_taken_for_the_next(server: RedisProcess, cache: RedisCache) -> None:
@@ -148,7 +148,7 @@ def test_a_server_that_drips_bytes_is_too_slow() -> None:
         cache.close()
         done.set()
         thread.join()
-    assert spent < 1.5
+    assert spent < 5  # it would go on for ever
 
 
 def _drip(listener: socket.socket, done: threading.Event) -> None:
