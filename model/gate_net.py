@@ -29,8 +29,9 @@ LONGEST_GRAM: Final = 5
 _TOKEN: Final = re.compile(r"[^\x00-`{-\x7f]+|0+|\S|\n")
 _DIGITS: Final = str.maketrans("123456789", "000000000")
 _WORD_GRID: Final = 64.0
-_FEATURE_GRID: Final = 1_024.0
-_HEAD_GRID: Final = 64.0
+_WEIGHT_GRID: Final = 2.0**20
+_FEATURE_GRID: Final = 4_096.0
+_HEAD_GRID: Final = 1_024.0
 
 
 class Weights(NamedTuple):
@@ -105,15 +106,13 @@ class Net:
     def __init__(self, weights: Weights, kept_words: int = KEPT_WORDS) -> None:
         self._most = kept_words
         self._grams = weights.grams.astype(np.float64)
-        self._words = np.rint(weights.words.astype(np.float64).T * weights.scale * _FEATURE_GRID)
+        self._words = np.rint(weights.words.astype(np.float64).T * weights.scale * _WEIGHT_GRID)
         self._features = len(weights.words) // 3
-        grid = _WORD_GRID * _FEATURE_GRID
         self._bias = np.rint(weights.words_bias * _FEATURE_GRID).astype(np.float32)
         self._hidden = np.rint(weights.hidden.astype(np.float64).T * _HEAD_GRID)
         self._hidden_bias = np.rint(weights.hidden_bias.astype(np.float64) * _HEAD_GRID * _FEATURE_GRID)
         self._out = np.rint(weights.out.astype(np.float64).T * _HEAD_GRID)
         self._out_bias = weights.out_bias.astype(np.float64)
-        self._unit = grid
         self._rows: dict[str, int] = {}
         self._kept: Floats = np.zeros((1, 3 * self._features), dtype=np.float32)
         self._forget()
@@ -166,7 +165,9 @@ class Net:
             grown = np.zeros((max(2 * len(self._kept), len(self._rows)), self._kept.shape[1]), dtype=np.float32)
             grown[:first] = self._kept[:first]
             self._kept = grown
-        self._kept[first : first + len(words)] = np.rint(scaled @ self._words / _WORD_GRID)
+        self._kept[first : first + len(words)] = np.rint(
+            scaled @ self._words / (_WORD_GRID * _WEIGHT_GRID / _FEATURE_GRID)
+        )
 
     def _forget(self) -> None:
         self._rows = {"\n": 0}

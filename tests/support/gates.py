@@ -6,7 +6,7 @@ from model.gate import Gate, GateEntry, Point
 from model.gate_net import Net, Weights, gram_buckets
 
 MARKED = "rotten"
-BUCKETS, WIDTH, FEATURES, HIDDEN = 1 << 10, 8, 4, 3
+BUCKETS, WIDTH, FEATURES, HIDDEN = 1 << 10, 64, 4, 3
 
 
 def weights(seed: int = 3) -> Weights:
@@ -14,8 +14,8 @@ def weights(seed: int = 3) -> Weights:
     rng = np.random.default_rng(seed)
     grams = rng.integers(-100, 100, size=(BUCKETS, WIDTH)).astype(np.int8)
     buckets, _ = gram_buckets([MARKED], BUCKETS)
-    direction = grams[buckets].mean(axis=0)
-    words = rng.normal(0, 0.01, size=(3 * FEATURES, WIDTH))
+    direction = grams[buckets].sum(axis=0) / np.sqrt(len(buckets))
+    words = rng.normal(0, 0.0001, size=(3 * FEATURES, WIDTH))
     words[FEATURES] = direction / np.square(direction).sum()
     hidden = rng.normal(0, 0.01, size=(HIDDEN, 2 * FEATURES))
     hidden[0, 0] = 1.0
