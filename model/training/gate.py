@@ -9,82 +9,30 @@ limits are chosen as well, so that a stricter policy finds one instead of losing
 import argparse
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import JsonValue
 
 from model.bundle import Bundle, Description, load_bundle, write_bundle
 from model.gate import WEIGHTS_FILE, GateEntry, Point, categories_out
 from model.gate_net import Net, Weights
-from model.readings import readings
 from model.training.gate_chat import SEED, Chat, Mixer, read_chat
 from model.training.gate_fit import Shape, fit
-
-Floats = NDArray[np.float64]
-Ask = Callable[[Sequence[str]], Floats]
-"""Canonical texts to the classifier's scores, (texts, categories), each text as it stands."""
+from model.training.gate_measure import Ask, Floats, distances, in_every_reading, margins, measured, threshold, worst
 
 KEPT: Final = (0.99, 0.995, 0.999)
 STRICTER: Final = (1.0, 0.6, 0.3, 0.1)
 """Operating points, as shares of the suggested thresholds."""
 NEAR: Final = -3.0
 """From which distance on a text counts as near a limit."""
-CAUTION: Final = 0.7
-"""How much of the misses that a share allows is used on the texts that thresholds are chosen on."""
 
 
 def limits_of(bundle: Bundle) -> dict[str, float]:
     """Return from which score on the default policy acts, by category that the classifier puts out."""
     out = categories_out(bundle)
     return {name: limit for name, limit in sorted(bundle.manifest.acting.items()) if name in out}
-
-
-def margins(scores: Floats, limits: Mapping[str, float], names: Sequence[str]) -> Floats:
-    """Return how far each text is from being acted on: the highest of its distances, (texts,)."""
-    highest: Floats = distances(scores, limits, names).max(axis=1)
-    return highest
-
-
-def distances(scores: Floats, limits: Mapping[str, float], names: Sequence[str]) -> Floats:
-    """Return the log-odds of each category above its limit, (texts, limits)."""
-    places = [names.index(name) for name in limits]
-    floor = 1e-3
-    clipped = np.clip(scores[:, places], floor, 1 - floor)
-    bounds = np.clip(np.array(list(limits.values())), floor, 1 - floor)
-    found: Floats = np.log(clipped / (1 - clipped)) - np.log(bounds / (1 - bounds))
-    return found
-
-
-def threshold(scores: Floats, positive: NDArray[np.bool_], kept: float) -> float:
-    """Return the score from which on texts are let past so that ``kept`` of the positives are, with some caution."""
-    ranked = np.sort(scores[positive])
-    missed = int((1 - kept) * len(ranked) * CAUTION)
-    return float(ranked[missed]) if len(ranked) else float("-inf")
-
-
-def share_passed(scores: Floats, positive: NDArray[np.bool_], at: float) -> dict[str, JsonValue]:
-    """Return what letting past from ``at`` on comes to: shares kept, passed, positive, and passed over positive."""
-    passed, share = float((scores >= at).mean()), float(positive.mean())
-    return {
-        "texts": len(scores),
-        "kept": round(float((scores[positive] >= at).mean()), 4),
-        "passed": round(passed, 4),
-        "positives": round(share, 4),
-        "ratio": round(passed / share, 3),
-    }
-
-
-def in_every_reading(score: Callable[[Sequence[str]], Floats], texts: Sequence[str]) -> Floats:
-    """Return each text's highest score over its readings."""
-    ways = [readings(text) for text in texts]
-    flat = [way for each in ways for way in each]
-    starts = np.concatenate([[0], np.cumsum([len(each) for each in ways])[:-1]])
-    highest: Floats = np.maximum.reduceat(score(flat), starts)
-    return highest
 
 
 class Order(NamedTuple):
@@ -104,7 +52,7 @@ def make_gate(
     weights = learner.weights()
     net = Net(weights)
     held = [text for side in chat.chosen_on.values() for text in side]
-    scores, said = in_every_reading(net, held), _worst(ask, held)
+    scores, said = in_every_reading(net, held), worst(ask, held)
     points = tuple(_point(scores, said, limits, factor, names) for factor in STRICTER)
     entry = GateEntry(scale=weights.scale, points=points)
     return weights, entry.model_copy(update={"measured": measured(net, entry.points[0], chat, ask, names)})
@@ -125,36 +73,12 @@ def _lessons(
     return [*texts, *more], np.concatenate([said, ask(more)]) if more else said
 
 
-def _worst(ask: Ask, texts: Sequence[str]) -> Floats:
-    """Return the classifier's highest score of each category over each text's readings."""
-    ways = [readings(text) for text in texts]
-    starts = np.concatenate([[0], np.cumsum([len(each) for each in ways])[:-1]])
-    worst: Floats = np.maximum.reduceat(ask([way for each in ways for way in each]), starts, axis=0)
-    return worst
-
-
 def _point(scores: Floats, said: Floats, limits: Mapping[str, float], factor: float, names: Sequence[str]) -> Point:
     stricter = {name: round(limit * factor, 4) for name, limit in limits.items()}
     positive = margins(said, stricter, names) >= 0
     return Point(
         limits=stricter, thresholds={f"{kept:g}": round(threshold(scores, positive, kept), 4) for kept in KEPT}
     )
-
-
-def measured(net: Net, point: Point, chat: Chat, ask: Ask, names: Sequence[str]) -> dict[str, JsonValue]:
-    """Return what the point comes to on chat that neither classifier nor gate has seen, by game and share kept.
-
-    ``best`` is the ratio where exactly that share would be kept, which only hindsight can choose.
-    """
-    found: dict[str, JsonValue] = {}
-    for game, texts in chat.measured_on.items():
-        scores = in_every_reading(net, texts)
-        positive = margins(_worst(ask, texts), point.limits, names) >= 0
-        for kept, at in point.thresholds.items():
-            ranked = np.sort(scores[positive])
-            hindsight = share_passed(scores, positive, float(ranked[int((1 - float(kept)) * len(ranked))]))
-            found[f"{game} {kept}"] = {**share_passed(scores, positive, at), "best": hindsight["ratio"]}
-    return found
 
 
 def write_gate(bundle: Bundle, weights: Weights, entry: GateEntry) -> Bundle:

@@ -1,0 +1,137 @@
+"""Measuring a gate: what is near a limit, what a threshold keeps and lets past, what is left of a natural stream."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from model.gate import Point
+from model.gate_net import Net
+from model.readings import readings
+from model.resolver import Answer, Text
+from model.rules import PACKS, RulesResolver, extended, load_pack
+from model.training.gate_chat import Chat
+from schemas.taxonomy import NON_TOXIC, Category, Taxonomy
+
+Floats = NDArray[np.float64]
+Ask = Callable[[Sequence[str]], Floats]
+"""Canonical texts to the classifier's scores, (texts, categories), each text as it stands."""
+
+CAUTION: Final = 0.7
+"""How much of the misses that a share allows is used on the texts that thresholds are chosen on."""
+
+
+def margins(scores: Floats, limits: Mapping[str, float], names: Sequence[str]) -> Floats:
+    """Return how far each text is from being acted on: the highest of its distances, (texts,)."""
+    highest: Floats = distances(scores, limits, names).max(axis=1)
+    return highest
+
+
+def distances(scores: Floats, limits: Mapping[str, float], names: Sequence[str]) -> Floats:
+    """Return the log-odds of each category above its limit, (texts, limits)."""
+    places = [names.index(name) for name in limits]
+    floor = 1e-3
+    clipped = np.clip(scores[:, places], floor, 1 - floor)
+    bounds = np.clip(np.array(list(limits.values())), floor, 1 - floor)
+    found: Floats = np.log(clipped / (1 - clipped)) - np.log(bounds / (1 - bounds))
+    return found
+
+
+def threshold(scores: Floats, positive: NDArray[np.bool_], kept: float, caution: float = CAUTION) -> float:
+    """Return the score from which on texts are let past so that ``kept`` of the positives are, with some caution."""
+    ranked = np.sort(scores[positive])
+    missed = int((1 - kept) * len(ranked) * caution)
+    return float(ranked[missed]) if len(ranked) else float("-inf")
+
+
+def share_passed(scores: Floats, positive: NDArray[np.bool_], at: float) -> dict[str, JsonValue]:
+    """Return what letting past from ``at`` on comes to: shares kept, passed, positive, and passed over positive."""
+    passed, share = float((scores >= at).mean()), float(positive.mean())
+    return {
+        "texts": len(scores),
+        "kept": round(float((scores[positive] >= at).mean()), 4) if share else None,
+        "passed": round(passed, 4),
+        "positives": round(share, 4),
+        "ratio": round(passed / share, 3) if share else None,
+    }
+
+
+def in_every_reading(score: Callable[[Sequence[str]], Floats], texts: Sequence[str]) -> Floats:
+    """Return each text's highest score over its readings."""
+    ways = [readings(text) for text in texts]
+    flat = [way for each in ways for way in each]
+    starts = np.concatenate([[0], np.cumsum([len(each) for each in ways])[:-1]])
+    highest: Floats = np.maximum.reduceat(score(flat), starts)
+    return highest
+
+
+def worst(ask: Ask, texts: Sequence[str]) -> Floats:
+    """Return the classifier's highest score of each category over each text's readings."""
+    ways = [readings(text) for text in texts]
+    starts = np.concatenate([[0], np.cumsum([len(each) for each in ways])[:-1]])
+    worst: Floats = np.maximum.reduceat(ask([way for each in ways for way in each]), starts, axis=0)
+    return worst
+
+
+def measured(net: Net, point: Point, chat: Chat, ask: Ask, names: Sequence[str]) -> dict[str, JsonValue]:
+    """Return what the point comes to on chat that neither classifier nor gate has seen, by game and share kept.
+
+    ``best`` is the ratio where exactly that share would be kept, which only hindsight can choose.
+    """
+    found: dict[str, JsonValue] = {}
+    for game, texts in chat.measured_on.items():
+        scores = in_every_reading(net, texts)
+        positive = margins(worst(ask, texts), point.limits, names) >= 0
+        for kept, at in point.thresholds.items():
+            best = share_passed(scores, positive, threshold(scores, positive, float(kept), caution=1.0))["ratio"]
+            found[f"{game} {kept}"] = {**share_passed(scores, positive, at), "best": best}
+    if chat.stream:
+        found |= {
+            f"stream {kept}": left_of_stream(net, at, point, chat, ask, names) for kept, at in point.thresholds.items()
+        }
+    return found
+
+
+def left_of_stream(
+    net: Net, at: float, point: Point, chat: Chat, ask: Ask, names: Sequence[str]
+) -> dict[str, JsonValue]:
+    """Return what rules, memory and gate leave of held-back matches in their order, one message after another.
+
+    The memory knows the chat of the matches trained on; ``kept`` is the share of the messages to act on by the
+    classifier's scores that it was asked about now or before, or that a rule settled.
+    """
+    seen, rules = set(chat.before), _rules(names)
+    texts = list(dict.fromkeys(chat.stream))
+    scores = dict(zip(texts, in_every_reading(net, texts).tolist(), strict=True))
+    acted = dict(zip(texts, (margins(worst(ask, texts), point.limits, names) >= 0).tolist(), strict=True))
+    settled = {
+        text: isinstance(reply, Answer) for text, reply in zip(texts, rules([Text(t) for t in texts]), strict=True)
+    }
+    remembered = left = 0
+    for text in chat.stream:
+        if settled[text]:
+            continue
+        remembered += text in seen
+        left += text not in seen and scores[text] >= at
+        seen.add(text)
+    positive = [text for text in chat.stream if acted[text]]
+    kept = sum(settled[text] or scores[text] >= at for text in positive)
+    total = len(chat.stream)
+    return {
+        "messages": total,
+        "rules": round(sum(settled[text] for text in chat.stream) / total, 4),
+        "memory": round(remembered / total, 4),
+        "left": round(left / total, 4),
+        "positives": round(len(positive) / total, 4),
+        "kept": round(kept / len(positive), 4) if positive else None,
+    }
+
+
+def _rules(names: Sequence[str]) -> RulesResolver:
+    pack = load_pack(PACKS / "default")
+    bare = Taxonomy(name="names", categories=tuple(Category(name=n, severity=0, description=n) for n in names))
+    if NON_TOXIC not in bare.names:
+        raise ValueError(f"no {NON_TOXIC} among {names}")
+    return RulesResolver({"": pack}, extended(bare, [pack]))
