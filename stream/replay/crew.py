@@ -1,5 +1,6 @@
 """Shares of a job in processes side by side; what one of them keeps, no other touches."""
 
+import gc
 import multiprocessing
 import os
 import queue
@@ -122,6 +123,7 @@ def _work(inbox: Any, reports: Any, parent: int) -> None:
     """Do shares as they come; the process's main function."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us
     threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
+    gc.set_threshold(1_000_000)  # columns are made of very many short-lived tuples, none of them in a cycle
     before = 0.0
     while True:
         task, share = inbox.get()

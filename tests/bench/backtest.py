@@ -46,7 +46,7 @@ TOPICS: Final = ("chat.events", "moderation.verdicts", "moderation.flagged", "ch
 GROUP: Final = "chatwarden"
 _POLICY: Final = """name = "stricter"
 [thresholds]
-insult = { flag = 0.4, block = 0.8 }
+insult = { flag = 0.45, block = 0.88 }
 hate = { flag = 0.3, block = 0.6 }
 threat = { flag = 0.3, block = 0.6 }
 profanity = { flag = 0.6 }

@@ -4,8 +4,9 @@ A verdict is a few hundred bytes, most of them said many times over: equal score
 else that a comparison looks at) are kept once and pointed to.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from operator import attrgetter
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
@@ -153,13 +154,13 @@ def _matrix(raws: list[bytes]) -> tuple[tuple[str, ...], ScoreMatrix, NDArray[np
     first = next((raw for raw in raws if raw != b"{}"), b"{}")
     names = tuple(_read_scores(b"[" + first + b"]")[0])
     try:
-        rows = [astuple(row) for row in msgspec.json.decode(array, type=list[_row_of(names)])]  # type: ignore[misc]  # a type at run time
+        parsed: Iterable[tuple[float, ...]] = map(astuple, msgspec.json.decode(array, type=list[_row_of(names)]))  # type: ignore[misc]  # a type at run time
     except msgspec.ValidationError:
-        parsed = _read_scores(array)
-        names = tuple(dict.fromkeys(name for scores in parsed for name in scores))
-        rows = [tuple(scores.get(name, 0.0) for name in names) for scores in parsed]
-    values = np.array(rows, np.float64).reshape(len(raws), len(names))
-    return names, np.rint(values * GRID).astype(np.uint16), scored
+        found = _read_scores(array)
+        names = tuple(dict.fromkeys(name for scores in found for name in scores))
+        parsed = (tuple(scores.get(name, 0.0) for name in names) for scores in found)
+    values = np.fromiter(chain.from_iterable(parsed), np.float64, len(raws) * len(names))
+    return names, np.rint(values * GRID).astype(np.uint16).reshape(len(raws), len(names)), scored
 
 
 def _row_of(names: tuple[str, ...]) -> type[msgspec.Struct]:
