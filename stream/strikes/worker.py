@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError
 from stream.errors import ChatwardenError, ConfigError, TransportError
 from stream.health import AdminServer, Health
 from stream.metrics import PrometheusMetrics
-from stream.settings import Settings
+from stream.settings import AdminSettings, Settings
 from stream.strikes.app import Clocks, Connections, FaustWhereabouts, StrikesApp, attend, build
 from stream.strikes.endpoint import Endpoint, serve
 from stream.strikes.ladder import Ladders
@@ -59,7 +59,7 @@ async def _main(settings: Settings, leaving: Leaving) -> None:
     leaving.tell(lambda: loop.call_soon_threadsafe(stop.set))
     health = Health(time.monotonic, _MAX_TICK_AGE_S, ("partitions",))
     metrics = PrometheusMetrics()
-    with AdminServer(settings.admin.host, settings.admin.port, health, metrics.exposition):
+    with open_admin(settings.admin, health, metrics):
         async with _prepared(settings, metrics) as app:
             try:
                 await _attend(app, stop, health)
@@ -69,6 +69,22 @@ async def _main(settings: Settings, leaving: Leaving) -> None:
                 began = time.monotonic()
                 await app.stop()
                 log.info("stopped", extra={"seconds": round(time.monotonic() - began, 3)})
+
+
+def open_admin(settings: AdminSettings, health: Health, metrics: PrometheusMetrics) -> AdminServer:
+    """Open the admin port; where it is only the default and another worker of this machine has it, a free one.
+
+    Raises:
+        ConfigError: the port was asked for and is taken, or the host is not ours.
+    """
+    try:
+        return AdminServer(settings.host, settings.port, health, metrics.exposition)
+    except ConfigError:
+        if "port" in settings.model_fields_set:
+            raise
+    server = AdminServer(settings.host, 0, health, metrics.exposition)
+    log.warning("admin.port is taken; a free one serves instead", extra={"port": server.port})
+    return server
 
 
 @contextlib.asynccontextmanager
