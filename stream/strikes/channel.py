@@ -18,6 +18,9 @@ from stream.strikes.issue import Finding, Issued, Subject, issue, remember
 from stream.strikes.ladder import Ladder, PileOn, Rules
 from stream.strikes.windows import Mark, Marks, admit, find, ids, prune
 
+PATIENCE_S: Final = 600
+"""By how much of event time the partitions' remarks may be apart, as when a backlog is worked off.  Each remark is
+judged by what was said around it, not by what came in before it."""
 BUCKET_MS: Final = 10_000
 """Shares are counted in steps of ten seconds."""
 MAX_MARKS: Final = 256
@@ -55,7 +58,8 @@ class Channel(msgspec.Struct, frozen=True, array_like=True):
     said: Marks = ()
     flagged: Marks = ()
     shares: Shares = {}
-    quiet: dict[str, int] = {}
+    quiet: dict[str, tuple[int, int]] = {}
+    """Since when and until when a rule does not strike again, in event time."""
     issued: tuple[Issued, ...] = ()
 
 
@@ -74,39 +78,46 @@ def hear(channel: Channel, remark: Remark, who: str, rules: Rules) -> Heard:
     after = _observe(channel, remark, who, ladder)
     subject = Subject(remark.game_id, remark.player_id, remark.verdict_id, remark.at)
     quiet, strikes = _settled(channel.quiet, after.clock), []
-    findings = {f"raid {remark.fingerprint}": raid(after, remark, ladder), "pile_on": pile_on(after, ladder)}
+    findings = {f"raid {remark.fingerprint}": raid(after, remark, ladder), "pile_on": pile_on(after, remark, ladder)}
     for key, finding in findings.items():
-        if finding is not None and key not in quiet:
+        since, until = quiet.get(key, (0, 0))
+        if finding is not None and not since <= remark.at < until:
             strikes.append(issue(finding, subject, after.clock, rules))
-            quiet = {**quiet, key: finding.quiet_until(after.clock)}
+            quiet[key] = remark.at - finding.cool_down_s * 1_000, finding.quiet_until(remark.at)
     issued = remember(channel.issued, strikes)
     return Heard(msgspec.structs.replace(after, quiet=quiet, issued=issued), tuple(strikes))
 
 
 def raid(channel: Channel, remark: Remark, ladder: Ladder) -> Finding | None:
-    """Find many players saying what ``remark`` says."""
+    """Find many players saying what ``remark`` says, in a window that it is in."""
     rule = ladder.raid
     if not rule.enabled or find(channel.said, remark.verdict_id) is None:
         return None
     same = [mark for mark in channel.said if mark.text == remark.fingerprint]
-    players = len({mark.who for mark in same})
-    if players < rule.players:
+    span = rule.window_s * 1_000
+    ends = {mark.at for mark in same if remark.at <= mark.at < remark.at + span}
+    crowds = [[mark for mark in same if end - span < mark.at <= end] for end in sorted(ends)]
+    crowd = max(crowds, key=_players, default=[])
+    if _players(crowd) < rule.players:
         return None
-    return Finding("raid", rule.action, rule.duration_s, rule.cool_down_s, float(players), ids(same))
+    return Finding("raid", rule.action, rule.duration_s, rule.cool_down_s, float(_players(crowd)), ids(crowd))
 
 
-def pile_on(channel: Channel, ladder: Ladder) -> Finding | None:
-    """Find the flagged share leaping: recent buckets against those before them.  A new channel leaps from zero."""
+def pile_on(channel: Channel, remark: Remark, ladder: Ladder) -> Finding | None:
+    """Find the flagged share leaping: the buckets up to ``remark`` against those before them.
+
+    A new channel leaps from zero.
+    """
     rule = ladder.pile_on
-    if not rule.enabled:
+    if not rule.enabled or not remark.flagged:
         return None
-    recent, baseline = _shares(channel, rule)
-    if recent.messages < rule.min_messages or recent.share < rule.min_share:
+    edge = remark.at - rule.window_s * 1_000
+    recent = _count(channel.shares, edge, remark.at)
+    before = _count(channel.shares, remark.at - rule.baseline_s * 1_000, edge)
+    if recent.messages < rule.min_messages or recent.share < max(rule.min_share, rule.leap * before.share):
         return None
-    if recent.share < rule.leap * baseline.share:
-        return None
-    marks = prune(channel.flagged, channel.clock, rule.window_s)
-    if len({mark.who for mark in marks}) < rule.min_players:
+    marks = [mark for mark in channel.flagged if edge < mark.at <= remark.at]
+    if _players(marks) < rule.min_players:
         return None
     return Finding("pile_on", rule.action, rule.duration_s, rule.cool_down_s, recent.share, ids(marks))
 
@@ -120,41 +131,40 @@ class _Count(NamedTuple):
         return self.flagged / self.messages if self.messages else 0.0
 
 
-def _shares(channel: Channel, rule: PileOn) -> tuple[_Count, _Count]:
-    """Count the recent buckets, and those before them."""
-    edge = channel.clock - rule.window_s * 1_000
-    recent = [count for start, count in channel.shares.items() if start > edge]
-    before = [count for start, count in channel.shares.items() if start <= edge]
-    return _add(recent), _add(before)
-
-
-def _add(counts: list[tuple[int, int]]) -> _Count:
+def _count(shares: Shares, after: int, until: int) -> _Count:
+    """Add up the buckets that start after ``after`` and not after ``until``."""
+    counts = [count for start, count in shares.items() if after < start <= until]
     return _Count(sum(messages for messages, _ in counts), sum(flagged for _, flagged in counts))
+
+
+def _players(marks: list[Mark]) -> int:
+    return len({mark.who for mark in marks})
 
 
 def _observe(channel: Channel, remark: Remark, who: str, ladder: Ladder) -> Channel:
     clock = max(channel.clock, remark.at)
-    said = prune(channel.said, clock, ladder.raid.window_s)
-    flagged = prune(channel.flagged, clock, ladder.pile_on.window_s)
-    if ladder.raid.enabled and remark.toxicity >= ladder.raid.min_toxicity:
+    crowd, leap = ladder.raid, ladder.pile_on
+    said = prune(channel.said, clock, crowd.window_s + PATIENCE_S)
+    flagged = prune(channel.flagged, clock, leap.window_s + PATIENCE_S)
+    if crowd.enabled and remark.toxicity >= crowd.min_toxicity:
         mark = Mark(remark.at, remark.verdict_id, text=remark.fingerprint, who=who)
-        said = admit(said, mark, clock, ladder.raid.window_s, MAX_MARKS)
-    if ladder.pile_on.enabled and remark.flagged:
+        said = admit(said, mark, clock, crowd.window_s + PATIENCE_S, MAX_MARKS)
+    if leap.enabled and remark.flagged:
         mark = Mark(remark.at, remark.verdict_id, who=who)
-        flagged = admit(flagged, mark, clock, ladder.pile_on.window_s, MAX_MARKS)
+        flagged = admit(flagged, mark, clock, leap.window_s + PATIENCE_S, MAX_MARKS)
     return msgspec.structs.replace(
         channel,
         clock=clock,
         heard={**channel.heard, remark.partition: remark.offset},
         said=said,
         flagged=flagged,
-        shares=_counted(channel.shares, remark, clock, ladder.pile_on),
+        shares=_counted(channel.shares, remark, clock, leap),
     )
 
 
 def _counted(shares: Shares, remark: Remark, clock: int, rule: PileOn) -> Shares:
-    """Count a remark in its bucket and drop the buckets that have left the baseline."""
-    horizon = clock - rule.baseline_s * 1_000
+    """Count a remark in its bucket and drop the buckets that no baseline needs any more."""
+    horizon = clock - (rule.baseline_s + PATIENCE_S) * 1_000
     kept = {start: count for start, count in shares.items() if start > horizon}
     start = remark.at // BUCKET_MS * BUCKET_MS
     if rule.enabled and start > horizon:
@@ -163,6 +173,7 @@ def _counted(shares: Shares, remark: Remark, clock: int, rule: PileOn) -> Shares
     return kept
 
 
-def _settled(quiet: Mapping[str, int], clock: int) -> dict[str, int]:
-    """Drop what is no longer quiet."""
-    return {key: until for key, until in quiet.items() if until > clock}
+def _settled(quiet: Mapping[str, tuple[int, int]], clock: int) -> dict[str, tuple[int, int]]:
+    """Drop what is no longer quiet, even for the slowest partition."""
+    horizon = clock - PATIENCE_S * 1_000
+    return {key: times for key, times in quiet.items() if times[1] > horizon}

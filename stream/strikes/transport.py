@@ -11,7 +11,8 @@ Three things that Faust's own does not promise hold here:
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, cast
 
 import aiokafka
@@ -125,6 +126,12 @@ class VerdictConsumerThread(driver.AIOKafkaConsumerThread):
         return {tp: state for tp, state in states.items() if state is not None}
 
 
+def _in_turn(records: Mapping[TP, list[Any]]) -> Iterator[tuple[TP, Any]]:
+    """Take a record of each partition in turn, so that they keep pace in event time."""
+    rows = zip_longest(*([(TP(*partition), record) for record in batch] for partition, batch in records.items()))
+    return (found for row in rows for found in row if found is not None)
+
+
 def _position(state: Any) -> int | None:
     return state.position if state.has_valid_position else None
 
@@ -169,12 +176,10 @@ class VerdictConsumer(driver.Consumer):
         fetched = await self._thread.fetch(expected, timeout)
         if self.should_stop or not self.flow_active or not self.ledger.take(epoch, fetched.positions):
             return
-        for partition, records in fetched.records.items():
-            tp = TP(partition.topic, partition.partition)
-            for record in records:
-                if self.ledger.epoch != epoch or not self.flow_active:
-                    return  # all of it is read again in the next epoch
-                yield tp, self._to_message(tp, record)
+        for tp, record in _in_turn(fetched.records):
+            if self.ledger.epoch != epoch or not self.flow_active:
+                return  # all of it is read again in the next epoch
+            yield tp, self._to_message(tp, record)
 
     def lags(self) -> dict[TP, int]:
         """Return how many offsets lie between what was read and the end, where both are known."""

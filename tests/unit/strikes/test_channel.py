@@ -41,6 +41,20 @@ def test_a_lobby_that_says_good_game_is_no_raid() -> None:
     assert heard(one)[1] == []
 
 
+def test_a_raid_is_found_though_one_partition_is_minutes_behind() -> None:
+    ahead, behind = said_by(3, "raid", toxicity=0.3), said_by(6, "raid", toxicity=0.3)[3:]
+    later = [an_allowed(str(index), 60 + 10 * index, toxicity=0.3) for index in range(50)]
+    _, (strike,) = heard(ahead + later + behind)
+    assert (strike.kind, strike.points) == ("raid", 6.0)
+    assert set(strike.evidence) == {verdict.verdict_id for verdict in ahead + behind}
+
+
+def test_one_text_over_a_long_time_is_no_raid() -> None:
+    slow = [an_allowed(str(index), 30 * index, text="x", toxicity=0.3, player_id=f"p{index}") for index in range(20)]
+    assert heard(slow)[1] == []
+    assert heard(slow[::-1])[1] == []
+
+
 def test_two_texts_are_two_raids() -> None:
     _, strikes = heard(said_by(6, "one", toxicity=0.3) + said_by(6, "two", toxicity=0.3))
     assert [strike.kind for strike in strikes] == ["raid", "raid"]
