@@ -139,7 +139,7 @@ class StandIn:
     def __init__(self, settings: Settings) -> None:
         scorer = wiring.scorer(settings)
         decoded = [decode_event(line) for line in lines(1_500, seed=2)]
-        texts = [text_of(event, scorer.packs) for event in decoded if isinstance(event, Event)]
+        texts = [text_of(event, scorer) for event in decoded if isinstance(event, Event)]
         self._pool = [
             each.scores for each in scorer(texts) if isinstance(each, Answer) and each.resolved_by == "classifier"
         ]
