@@ -8,7 +8,7 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 
 from model.training.folding import folding, install
 from model.training.labels import LabelMap, LabelMaps, Target
-from model.training.recipe.blend import as_categories, blend, hedged, with_label
+from model.training.recipe.blend import as_categories, blend, with_label
 from model.training.recipe.choose import probabilities, settle_temperature, threshold_for
 from model.training.recipe.lessons import lent_to, lessons_by_source
 from model.training.recipe.measure import calibration_error, macro_f1, ranking, with_intervals
@@ -81,16 +81,6 @@ def test_a_label_moves_the_estimate_as_far_as_it_is_trusted() -> None:
     assert with_label(estimate, Target((2,), 1.0), 0.0) == pytest.approx(estimate)
     assert with_label(estimate, Target((2,), 1.0), 1.0) == pytest.approx([0, 0, 1], abs=1e-3)
     assert with_label(estimate, Target((0, 1), 1.0), 0.5)[0] == pytest.approx(0.5 * 0.6 + 0.5 * 0.75, abs=1e-2)
-
-
-def test_a_taunt_is_hedged_by_where_it_was_said() -> None:
-    sure = np.array([0.0, 0.9, 0.1], dtype=np.float32)
-    here, there = (hedged(sure, origin, NAMES) for origin in ("gametox", "conda"))
-    assert here.sum() == pytest.approx(1)
-    assert here[0] == pytest.approx(here[1])
-    assert there[1] > there[0] > 0
-    insult = np.array([0.1, 0.0, 0.9], dtype=np.float32)
-    assert hedged(insult, "conda", NAMES) == pytest.approx(insult)
 
 
 def test_a_linear_answer_is_read_by_the_first_meaning() -> None:

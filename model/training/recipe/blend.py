@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.training.labels import LabelMap, Target
-from schemas.taxonomy import NON_TOXIC
 
 Floats = NDArray[np.float32]
 
@@ -21,11 +20,6 @@ HEADS_HEARD: Final[Mapping[str, Mapping[str, float]]] = {
 
 PRIOR: Final[Mapping[str, float]] = {"sexual": 0.3, "self_harm": 0.5, "extremism": 0.5}
 """How readily a label that may mean several categories is read as one of these; the others count 1."""
-
-
-MILDER: Final = ("taunt", "report_call")
-GAMETOX_SHARE: Final = 0.5
-ELSEWHERE_SLOPE: Final = 0.4
 
 
 def blend(
@@ -56,26 +50,6 @@ def _view(answer: Floats, estimate: Floats, label_map: LabelMap, names: Sequence
         shares = estimate[:, columns] + 1e-6
         view[:, columns] += answer[:, [place]] * shares / shares.sum(1, keepdims=True)
     return view
-
-
-def hedged(wanted: Floats, origin: str, names: Sequence[str]) -> Floats:
-    """Return one text's distribution with the categories that games judge differently held back.
-
-    GameTox calls a taunt and a call to report clean, CONDA does not.  The share of such a category among what is not
-    abuse therefore stays near a half: above it where CONDA speaks, below it where GameTox does.  So the
-    likeliest category is the origin's own, while 1 - P(non_toxic) does not rank a taunt among insults.
-    """
-    milder = [names.index(name) for name in MILDER if name in names]
-    clean = names.index(NON_TOXIC)
-    mild = wanted[milder].sum()
-    if mild <= 0:
-        return wanted
-    share = mild / (mild + wanted[clean])
-    kept = share * GAMETOX_SHARE if origin == "gametox" else min(share, 0.5 + (share - 0.5) * ELSEWHERE_SLOPE)
-    moved = wanted.copy()
-    moved[milder] *= kept / share
-    moved[clean] += mild * (1 - kept / share)
-    return moved
 
 
 def with_label(estimate: Floats, target: Target, trust: float) -> Floats:

@@ -16,12 +16,14 @@ class Plan:
     """How long each stage is; the defaults are those of the bundle that ships."""
 
     adapt_epochs: int = 1
-    teachers: tuple[tuple[str, int], ...] = (("adapted", 11), ("base", 12), ("adapted", 13))
-    """What each teacher starts from, and its seed."""
+    teachers: tuple[tuple[str, int], ...] = (("adapted", 11),)
+    """What each teacher starts from ("adapted" or "base"), and its seed."""
     teacher_epochs: int = 3
+    copies: int = 0
+    """Rounds of invented lines; 0 for none."""
     student_layers: tuple[int, ...] = (0, 1)
     student_vocabulary: int = 5_800
-    student_epochs: int = 6
+    student_epochs: int = 3
     resamples: int = 1_000
     """Of the test, for the intervals."""
 

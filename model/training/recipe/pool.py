@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 import numpy as np
 
 from model.training.labels import LabelMaps, Target
-from model.training.recipe.blend import Floats, blend, hedged, with_label
+from model.training.recipe.blend import Floats, blend, with_label
 from model.training.recipe.corpus import Corpus
 from model.training.recipe.distil import Pool
 from model.training.recipe.lessons import heads_of
@@ -23,7 +23,7 @@ DRAWN: Final[Mapping[str, tuple[int, float]]] = {
 }  # fmt: skip
 """How many examples of a set take part, and their weight; the games take part whole at weight 1 and more."""
 
-RAW: Final = (20_000, 0.5)
+RAW: Final = (8_000, 0.5)
 INVENTED_WEIGHT: Final = 0.6
 TRUST_IN_LABELS: Final[Mapping[str, float]] = {"gametox": 0.4, "conda": 0.4}
 TRUST_ELSEWHERE: Final = 0.9
@@ -79,7 +79,6 @@ def taught(plan: Syllabus, answers: Mapping[str, Floats], maps: LabelMaps, names
         if said:
             trust = TRUST_IN_LABELS.get(origin, TRUST_ELSEWHERE)
             wanted[place] = np.mean([with_label(estimates[place], target, trust) for target in said], axis=0)
-        wanted[place] = hedged(wanted[place], origin, names)
     wanted /= wanted.sum(1, keepdims=True)
     return Pool(plan.texts, wanted, np.array(plan.weights, dtype=np.float32))
 

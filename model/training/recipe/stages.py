@@ -76,7 +76,8 @@ def _teacher(run: Run, adapted: Path, start: str, seed: int) -> Path:
 def _invented(run: Run, adapted: Path) -> dict[str, list[str]]:
     file = run.out / "invented.json"
     if not _done(file):
-        lines = {game: invent(adapted, often(run.lessons[game], run.maps, game), seed=21) for game in GAMES}
+        texts = {game: often(run.lessons[game], run.maps, game) * run.plan.copies for game in GAMES}
+        lines = {game: invent(adapted, chosen, seed=21) for game, chosen in texts.items() if chosen}
         partial = file.with_suffix(".part")
         partial.write_text(json.dumps(lines, ensure_ascii=False), encoding="utf-8")
         partial.replace(file)
@@ -88,7 +89,9 @@ def _pool(run: Run, teachers: Sequence[Path], linears: Sequence[Linear], invente
     file = run.out / "answers.npz"
     plan = syllabus(run.corpus, run.maps, invented, SEED)
     if not _done(file):
-        np.savez(file, allow_pickle=False, **ask_ensemble(teachers, linears, plan.texts))
+        partial = file.with_suffix(".part.npz")
+        np.savez(partial, allow_pickle=False, **ask_ensemble(teachers, linears, plan.texts))
+        partial.replace(file)
     with np.load(file) as answers:
         return taught(plan, dict(answers), run.maps, run.names)
 

@@ -1,0 +1,149 @@
+"""The whole recipe, tiny, on text of our own: every stage runs, the student learns, a second run does nothing."""
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tokenizers import Tokenizer
+from tokenizers.models import WordPiece
+from tokenizers.pre_tokenizers import BertPreTokenizer
+from tokenizers.processors import TemplateProcessing
+from tokenizers.trainers import WordPieceTrainer
+from transformers import BertConfig, BertModel
+
+from model.bundle import load_bundle
+from model.training.folding import install
+from model.training.recipe.own import own_lines
+from model.training.recipe.plan import Plan
+from model.training.recipe.pretrain import SPECIAL
+from model.training.recipe.stages import make_bundle
+from model.vetting import MODEL_CARD
+
+RNG = np.random.default_rng(4)
+PLAN = Plan(
+    adapt_epochs=1,
+    teachers=(("adapted", 1),),
+    teacher_epochs=7,
+    copies=1,
+    student_layers=(0, 1),
+    student_vocabulary=400,
+    student_epochs=4,
+    resamples=20,
+)
+
+
+def lines() -> Mapping[str, Sequence[str]]:
+    found: dict[str, list[str]] = {}
+    for example in own_lines(90, RNG):
+        found.setdefault(example.labels[0], []).append(example.text)
+    found["taunt"] = [f"ez {word} {number}" for number in range(12) for word in ("game", "win", "mid", "lane", "noobs")]
+    return found
+
+
+def write(path: Path, columns: Sequence[str], rows: Iterator[Sequence[object]] | Sequence[Sequence[object]]) -> None:
+    text = io.StringIO()
+    table = csv.writer(text)
+    table.writerow(columns)
+    table.writerows(rows)
+    raw = text.getvalue().encode()
+    path.write_bytes(gzip.compress(raw) if path.suffix == ".gz" else raw)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write every public set's file in its own columns, filled with our own lines."""
+    directory = tmp_path_factory.mktemp("data")
+    said = lines()
+    gametox = [("non_toxic", 0), ("insult", 1), ("profanity", 2), ("hate", 3), ("threat", 4), ("extremism", 5)]
+    rows = [(text, label) for name, label in gametox for text in said[name]]
+    write(directory / "gametox_train.csv", ("message", "label"), [row for place, row in enumerate(rows) if place % 5])
+    write(directory / "gametox_dev.csv", ("message", "label"), rows[::5])
+    intents = [("non_toxic", "O", "O"), ("insult", "E", "T"), ("taunt", "I", "O"), ("report_call", "A", "D")]
+    chat = [(text, intent, tag) for name, intent, tag in intents for text in said[name]]
+    write(
+        directory / "conda_train.csv",
+        ("match_id", "conversation_id", "seconds", "player_slot", "utterance", "intent", "slot_tokens"),
+        [(place % 40, 0, place, 1, text, intent, f"x ({tag}), ") for place, (text, intent, tag) in enumerate(chat)],
+    )
+    clean, bad = said["non_toxic"][:60], said["insult"][:60]
+    both = [(text, "NOT_BAD") for text in clean] + [(text, "BAD") for text in bad]
+    write(directory / "twitch_pubg.csv.gz", ("dt", "channel", "user", "text"), [("t", 0, 0, text) for text in clean])
+    write(
+        directory / "jigsaw_six_labels.csv.gz",
+        ("origin", "comment_text", "toxic", "severe_toxic", "obscene", "threat", "insult", "identity_hate"),
+        [("a", text, *(int(label == "BAD"), 0, 0, 0, int(label == "BAD"), 0)) for text, label in both],
+    )
+    write(
+        directory / "olid_train.csv.gz",
+        ("id", "tweet", "subtask_a", "subtask_b", "subtask_c"),
+        [(1, text, *(("OFF", "TIN", "IND") if label == "BAD" else ("NOT", "NULL", "NULL"))) for text, label in both],
+    )
+    write(directory / "davidson.csv.gz", ("text", "class"), [(text, 2 - (label == "BAD")) for text, label in both])
+    write(
+        directory / "surge_toxicity.csv",
+        ("text", "is_toxic"),
+        [(text, "Toxic" if label == "BAD" else "Not Toxic") for text, label in both],
+    )
+    write(directory / "noisyhate_pairs.csv", ("clean", "perturbed"), [("dog", "d0g")])
+    write(
+        directory / "hatemoji_build_train.csv",
+        ("text", "type", "label_gold"),
+        [(text, "none", 0) for text in clean] + [(text, "derogation", 1) for text in said["hate"][:40]],
+    )
+    write(
+        directory / "hatecheck_half.csv",
+        ("functionality", "test_case", "label_gold", "templ_id"),
+        [("ident_pos_nh", text, "non-hateful", place % 8) for place, text in enumerate(clean)]
+        + [("counter_quote_nh", text, "non-hateful", place % 8) for place, text in enumerate(said["non_toxic"][60:90])]
+        + [("slur_h", text, "hateful", place % 8) for place, text in enumerate(said["hate"][:60])],
+    )
+    write(directory / "bias_madlibs_77k.csv.gz", ("Text", "Label", "Template"), [(*row, "name_adj") for row in both])
+    return directory
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write an untrained encoder with a vocabulary of our own lines."""
+    directory = tmp_path_factory.mktemp("base")
+    tokenizer = install(Tokenizer(WordPiece({"[UNK]": 0})))
+    tokenizer.pre_tokenizer = BertPreTokenizer()
+    texts = [text for part in lines().values() for text in part]
+    tokenizer.train_from_iterator(texts, WordPieceTrainer(vocab_size=600, special_tokens=list(SPECIAL)))
+    marks = [(mark, tokenizer.get_vocab()[mark]) for mark in ("[CLS]", "[SEP]")]
+    tokenizer.post_processor = TemplateProcessing("[CLS] $A [SEP]", "[CLS] $A [SEP] $B [SEP]", marks)
+    tokenizer.save(str(directory / "tokenizer.json"))
+    config = BertConfig(
+        vocab_size=tokenizer.get_vocab_size(),
+        hidden_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=96,
+        max_position_embeddings=128,
+    )
+    BertModel(config).save_pretrained(directory)
+    return directory
+
+
+@pytest.mark.slow
+def test_the_recipe_makes_a_bundle_that_learned_and_is_not_made_twice(
+    data: Path, base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory = make_bundle(data, base, tmp_path, PLAN)
+    bundle = load_bundle(directory)
+    metrics = bundle.manifest.metrics
+    assert isinstance(metrics["gametox.auc"], float)
+    assert metrics["gametox.auc"] > 0.65
+    assert bundle.manifest.thresholds.keys() >= {"insult", "hate", "threat"}
+    assert "licence" in (directory / MODEL_CARD).read_text(encoding="utf-8")
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if "bundle" not in path.parts}
+    capsys.readouterr()
+    make_bundle(data, base, tmp_path, PLAN)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    said = capsys.readouterr().err
+    assert said.count("done before, kept") == 5
+    assert len(json.loads((tmp_path / "student" / "done.json").read_text())["macro_f1_dev_by_epoch"]) == 4
