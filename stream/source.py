@@ -55,8 +55,7 @@ class KafkaSource:
         self._progress = Progress(self._high, self._answered, health, metrics, wall)
         self._owned: dict[int, Partition] = {}
         self._next: dict[int, int] = {}
-        self._stopped: set[int] = set()
-        self._gone: set[Partition] = set()
+        self._stopped, self._gone = set[int](), set[Partition]()
         self._buffer: deque[Record] = deque()
         self._paused: bool | None = False  # None: not the same for all
         try:
@@ -142,7 +141,7 @@ class KafkaSource:
         self._consumer.close()
 
     def report(self) -> None:
-        """Measure how far behind we are; asks the broker, briefly, about a partition that has long brought nothing."""
+        """Measure how far behind we are; asks the broker about a partition that has long brought nothing."""
         self._progress.report(self._next)
 
     def _high(self, number: int) -> int:
@@ -151,10 +150,10 @@ class KafkaSource:
 
     def _answered(self, number: int) -> bool:
         try:
-            (place,) = self._consumer.committed([TopicPartition(self._topic, number)], timeout=1.0)
+            found = self._consumer.committed([TopicPartition(self._topic, number)], timeout=1.0)
         except KafkaException:
             return False
-        return place.error is None
+        return found[0].error is None
 
     def _read(self, limit: int, wait_s: float) -> bool:
         """Append what comes to the buffer; whether anything came, be it an error or a stale record."""

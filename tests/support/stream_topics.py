@@ -35,6 +35,10 @@ class StreamTopics:
         """The group's name."""
         return f"g-{self.suffix}"
 
+    def producer(self) -> Producer:
+        """Return a producer that sends at once, for paced input."""
+        return Producer({"bootstrap.servers": self.bootstrap, "linger.ms": 0})
+
     def create(self, config: dict[str, str] | None = None) -> None:
         """Create them all."""
         roles = ("events", *OUTPUTS)
