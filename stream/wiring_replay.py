@@ -61,8 +61,10 @@ def _baseline(job: Job, scored: Scored | None) -> Side:
     settings = _changed(job.settings, "policy", path=Path(name))
     if job.depth == "redecide":
         return _redecided(settings)
-    shared = scored or _scored(settings)
-    return Rescored(shared, _decider(settings, shared))
+    own = _scored(settings)
+    if scored is not None and scored.scorer.digest == own.scorer.digest:
+        own = scored  # so that both sides' texts are scored once; a policy may turn the gate off, and then they are not
+    return Rescored(own, _decider(settings, own))
 
 
 def _changed(settings: Settings, section: str, **values: object) -> Settings:
