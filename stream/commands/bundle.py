@@ -34,7 +34,8 @@ def make(
     from model.bundle import Description
     from model.checkpoint import make_bundle
     from schemas.taxonomy import Taxonomy
-    from stream.commands.workshop import OutputMap, translated
+    from stream.commands.output_map import OutputMap
+    from stream.commands.workshop import translated
 
     with translated():
         try:

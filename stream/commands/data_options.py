@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from schemas.taxonomy import Taxonomy
-
 if TYPE_CHECKING:
     from model.training.data import Columns
+    from schemas.taxonomy import Taxonomy
 
 TaxonomyFile = Annotated[
     Path | None, typer.Option("--taxonomy", metavar="FILE", help="Your categories (TOML); the default ones otherwise.")
@@ -39,9 +38,10 @@ class Inputs:
     match: str | None = None
     lang: str | None = None
 
-    def categories(self) -> Taxonomy:
+    def categories(self) -> "Taxonomy":
         """Read the taxonomy, the default one where none is given."""
         from model.training.labels import DEFAULT_TAXONOMY
+        from schemas.taxonomy import Taxonomy
 
         return Taxonomy.from_toml(self.taxonomy or DEFAULT_TAXONOMY)
 
