@@ -78,7 +78,7 @@ class PipelineSettings(_Section):
     """Keys fingerprints and cache keys.  Set your own, the same on every worker."""
     classifier_down: Literal["hold", "pass"] = "hold"
     """When the classifier is down: hold the stream, or let messages pass unscored."""
-    gate_keeps: Share = 0.99
+    gate_keeps: Share = 0.999
     """Share of what the policy acts on that the gate must let past to the classifier."""
     gate_audit: Share = 0.01
     """Share of events cleared by the gate that the classifier looks at too, to count what the gate misses."""
