@@ -43,17 +43,22 @@ def main() -> None:
             broker.start()
             bench = Bench(broker.bootstrap, folder, given.protocol)
             for part in given.parts or PARTS:
-                if part == "rate":
-                    for chunk in given.chunk or (512, 2_048):
-                        bench.rate(given.events, chunk)
-                elif part == "latency":
-                    bench.latency(given.pace, given.seconds)
-                elif part == "memory":
-                    bench.memory(given.long)
-                else:
-                    bench.times()
+                _run(bench, part, given)
         finally:
             broker.stop()
+
+
+def _run(bench: "Bench", part: str, given: argparse.Namespace) -> None:
+    match part:
+        case "rate":
+            for chunk in given.chunk or (512, 2_048):
+                bench.rate(given.events, chunk)
+        case "latency":
+            bench.latency(given.pace, given.seconds)
+        case "memory":
+            bench.memory(given.long)
+        case _:
+            bench.times()
 
 
 class Bench:

@@ -59,6 +59,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write every public set's file in its own columns, filled with our own lines."""
     directory = tmp_path_factory.mktemp("data")
     said = lines()
+    write_game_sets(directory, said)
+    write_other_sets(directory, said)
+    return directory
+
+
+def write_game_sets(directory: Path, said: Mapping[str, Sequence[str]]) -> None:
     gametox = [("non_toxic", 0), ("insult", 1), ("profanity", 2), ("hate", 3), ("threat", 4), ("extremism", 5)]
     rows = [(text, label) for name, label in gametox for text in said[name]]
     write(directory / "gametox_train.csv", ("message", "label"), [row for place, row in enumerate(rows) if place % 5])
@@ -70,6 +76,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("match_id", "conversation_id", "seconds", "player_slot", "utterance", "intent", "slot_tokens"),
         [(place % 40, 0, place, 1, text, intent, f"x ({tag}), ") for place, (text, intent, tag) in enumerate(chat)],
     )
+
+
+def write_other_sets(directory: Path, said: Mapping[str, Sequence[str]]) -> None:
     clean, bad = said["non_toxic"][:60], said["insult"][:60]
     both = [(text, "NOT_BAD") for text in clean] + [(text, "BAD") for text in bad]
     write(directory / "twitch_pubg.csv.gz", ("dt", "channel", "user", "text"), [("t", 0, 0, text) for text in clean])
@@ -103,7 +112,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         + [("slur_h", text, "hateful", place % 8) for place, text in enumerate(said["hate"][:60])],
     )
     write(directory / "bias_madlibs_77k.csv.gz", ("Text", "Label", "Template"), [(*row, "name_adj") for row in both])
-    return directory
 
 
 @pytest.fixture(scope="module")
