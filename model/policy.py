@@ -104,7 +104,9 @@ class Policy(BaseModel):
         try:
             source = path.read_text(encoding="utf-8")
             return cls.model_validate(tomllib.loads(source))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+        except OSError as exc:
+            raise PolicyError(f"{path}: {exc.strerror}") from exc
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
             raise PolicyError(f"{path}: {exc}") from exc
         except ValidationError as exc:
             raise PolicyError(_faults(path, source, exc)) from exc

@@ -159,10 +159,20 @@ def _read_document(raw: bytes) -> dict[object, object] | Rejection:
     except ValueError as exc:
         return Rejection("not_json", str(exc))
     if not isinstance(document, dict):
-        return Rejection("not_an_object", f"a JSON {type(document).__name__}, not an object")
+        return Rejection("not_an_object", f"JSON, but {_KINDS[type(document)]} and not an object")
     if _depth_exceeds(document, MAX_DEPTH):
         return Rejection("too_deep", f"nested more than {MAX_DEPTH} deep")
     return document
+
+
+_KINDS: Final[dict[type, str]] = {
+    list: "an array",
+    str: "a string",
+    int: "a number",
+    float: "a number",
+    bool: "true or false",
+    type(None): "null",
+}
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -188,5 +198,8 @@ def _explain(exc: ValidationError, whole: str) -> Rejection:
     """Name each field and its fault, without the input."""
     errors = exc.errors(include_url=False, include_context=False, include_input=False)
     missing = all(error["type"] == "missing" for error in errors)
-    detail = "; ".join(f"{error['loc'][0] if error['loc'] else whole}: {error['msg']}" for error in errors)
+    detail = "; ".join(
+        f"{error['loc'][0] if error['loc'] else whole}: {error['msg'].removeprefix('Value error, ')}"
+        for error in errors
+    )
     return Rejection("missing_field" if missing else "invalid_field", detail[:1_000])

@@ -69,7 +69,7 @@ class ModelSettings(_Section):
 class PipelineSettings(_Section):
     """How a chunk is judged."""
 
-    resolvers: tuple[ResolverName, ...] = ("rules", "gate", "classifier")
+    resolvers: Annotated[tuple[ResolverName, ...], Field(min_length=1)] = ("rules", "gate", "classifier")
     chunk_size: Annotated[int, Field(ge=1, le=100_000)] = 512
     """Most records in a chunk.  Larger is cheaper per record and slower to the first verdict."""
     memory_size: Annotated[int, Field(ge=0)] = 100_000

@@ -49,7 +49,7 @@ def moderate(
     A malformed line becomes a dead letter and never stops the run; blank lines are skipped.  Progress and a summary go
     to standard error.
 
-    Exit codes: 0 done · 2 usage or configuration · 74 a file cannot be read or written · 75 the classifier is down ·
+    Exit codes: 0 done · 2 usage or configuration · 74 a file fails on the way · 75 the classifier is down ·
     130 interrupted (what is written is whole lines) · 141 the reader of the output is gone.
     """
     from stream.settings import load_settings

@@ -166,7 +166,7 @@ def test_no_bytes_raise(raw: bytes, data: st.DataObject) -> None:
         (b'{"event_id": -Infinity}', "not_json", "-Infinity"),
         (b"[" * 100_000, "too_deep", "nested"),
         (raw_with(extra=json.loads("[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1))), "too_deep", "nested"),
-        (b"[]", "not_an_object", "list"),
+        (b"[]", "not_an_object", "an array"),
         (b'"event"', "not_an_object", "str"),
         (json.dumps({k: v for k, v in GOOD.items() if k != "text"}).encode(), "missing_field", "text"),
         (raw_with(text=7), "invalid_field", "text"),

@@ -126,3 +126,8 @@ def test_secrets_never_show() -> None:
     assert "hush" not in repr(settings)
     assert "hush" not in str(settings)
     assert "hush" not in settings.model_dump_json(exclude={"kafka": {"properties"}})
+
+
+def test_nobody_taking_part_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"pipeline\.resolvers: .*at least 1 item"):
+        load_settings(None, {"pipeline.resolvers": []})
