@@ -55,8 +55,10 @@ def serve(
         metrics.gauge("deciders", 1, scorer=scorer, policy=policy)
         health.ready("model")
         size = settings.pipeline.chunk_size
-        source = KafkaSource(settings.topics.events, consumer, health, metrics, size, start)
         sink = KafkaSink(settings.topics, producer, settings.kafka.group_id)
+        # Who loses partitions was away from the broker.  librdkafka's producer may then wait for its coordinator past
+        # every time-out (seen on 2.16), so the next transaction gets a new one.
+        source = KafkaSource(settings.topics.events, consumer, health, metrics, size, start, sink.close)
         log.info(
             "the worker starts",
             extra={"transactional_id": transactional_id(settings.kafka, slot), "scorer": scorer, "policy": policy},

@@ -38,10 +38,11 @@ class KafkaSource:
         metrics: Metrics,
         read_ahead: int,
         start: Start = "earliest",
+        on_lost: Callable[[], None] = lambda: None,
         connect: Callable[[Properties], Consumer] = Consumer,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        """Connect; ``join`` comes next.  ``start`` is where a group without offsets starts.
+        """Connect; ``join`` comes next.  ``start`` is where a new group starts; ``on_lost`` hears of losses.
 
         Raises:
             ConfigError: librdkafka refuses a property.
@@ -52,6 +53,7 @@ class KafkaSource:
         self._metrics = metrics
         self._read_ahead: Final = read_ahead
         self._start = start
+        self._on_lost = on_lost
         self._progress = Progress(self._high, self._answered, health, metrics, wall)
         self._owned: dict[int, Partition] = {}
         self._next: dict[int, int] = {}
@@ -217,6 +219,7 @@ class KafkaSource:
     def _lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._forget(partitions)
         self._rebalanced("lost", partitions)
+        self._on_lost()
 
     def _rebalanced(self, kind: str, partitions: list[TopicPartition]) -> None:
         self._metrics.count("rebalances_total", len(partitions), kind=kind)

@@ -24,6 +24,7 @@ class Scene:
 
     def __init__(self, read_ahead: int = 4, start: Start = "earliest", offsets: tuple[int, ...] = (0, 0)) -> None:
         self.now = 100.0
+        self.losses: list[float] = []
         self.consumer = FakeConsumer()
         self.consumer.offsets = dict(enumerate(offsets))
         self.health = Health(ManualClock(), 10, ("partitions",))
@@ -35,6 +36,7 @@ class Scene:
             self.metrics,
             read_ahead,
             start,
+            lambda: self.losses.append(self.now),
             cast("type[Consumer]", self.consumer),
             lambda: self.now,
         )
@@ -105,6 +107,7 @@ def test_lost_partitions_are_gone_too() -> None:
     scene = Scene().joined()
     scene.say(lambda: scene.consumer.on_lost(scene.consumer, scene.places(0, 1)))
     assert scene.source.take(9, 0).gone == {Partition(TOPIC, 0), Partition(TOPIC, 1)}
+    assert scene.losses == [100.0]
 
 
 def test_a_partition_that_comes_back_starts_where_it_is_told() -> None:
