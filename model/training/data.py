@@ -122,6 +122,23 @@ def read_mapped(directory: Path, sources: Iterable[str], maps: LabelMaps, closed
     return bind(without(examples, held_back), maps)
 
 
+def onto(data: Labelled, theirs: Taxonomy, ours: Taxonomy) -> Labelled:
+    """Bring mapped data from one taxonomy to another by category name.
+
+    Categories that ours lacks drop out of each meaning, and lines of which nothing is left drop out whole.
+    """
+    if theirs.names == ours.names:
+        return data
+    places = {place: ours.names.index(name) for place, name in enumerate(theirs.names) if name in ours.names}
+    brought = Labelled()
+    for example, target in zip(data.examples, data.targets, strict=True):
+        kept = tuple(places[category] for category in target.categories if category in places)
+        if kept:
+            brought.examples.append(example)
+            brought.targets.append(Target(kept, target.weight))
+    return brought
+
+
 def join(parts: Iterable[Labelled]) -> Labelled:
     """Put sets one after the other."""
     joined = Labelled()

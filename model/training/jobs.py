@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from model.bundle import Bundle, bundle_digest, load_bundle
 from model.errors import DataError
-from model.training.data import Columns, Labelled, Sides, bind, hold_back, read_mapped, read_own, split_own
+from model.training.data import Columns, Labelled, Sides, bind, hold_back, onto, read_mapped, read_own, split_own
 from model.training.evaluate import Document, Given, Progress, evaluation, scoring
 from model.training.floor import fit_floor
 from model.training.labels import LabelMaps
@@ -69,7 +69,9 @@ def run_training(job: TrainJob, progress: Progress) -> list[Path]:
     sides = own_sides(job)
     closed = [*sides.dev.examples, *sides.test.examples]
     maps = LabelMaps.read()
-    public = read_mapped(job.public, job.sources, _fitting(maps, job.taxonomy), closed) if job.public else Labelled()
+    public = Labelled()
+    if job.public is not None:
+        public = onto(read_mapped(job.public, job.sources, maps, closed), maps.taxonomy, job.taxonomy)
     notes = {"own_data": job.data.name, "public_sets": ", ".join(job.sources) if job.public else "none"}
     order = Order(job.output.name, job.output, job.taxonomy, job.settings, job.work, notes)
     fitted = fit(order, sides, public, NOTHING, progress, job.bootstrap)
@@ -138,23 +140,6 @@ def measure(bundle: Bundle, data: Labelled, job: EvaluateJob, given: Given, prog
 def _given(folder: Path | None, taxonomy: Taxonomy) -> Given:
     if folder is None:
         return NOTHING
-    maps = _fitting(LabelMaps.read(), taxonomy)
-    return Given(bind(read_public(folder, "hatecheck"), maps), bind(read_public(folder, "madlibs"), maps))
-
-
-def _fitting(maps: LabelMaps, taxonomy: Taxonomy) -> LabelMaps:
-    """Bind the shipped label maps to a studio's taxonomy: categories that it lacks drop out of each meaning.
-
-    Raises:
-        LabelError: no map is left.
-    """
-    if taxonomy.names == maps.taxonomy.names:
-        return maps
-    known = set(taxonomy.names)
-    fitted = []
-    for label_map in maps.maps:
-        labels = {label: tuple(n for n in names if n in known) for label, names in label_map.labels.items()}
-        kept = {label: names for label, names in labels.items() if names}
-        if len(kept) == len(labels):
-            fitted.append(label_map.model_copy(update={"labels": kept}))
-    return LabelMaps(fitted, taxonomy)
+    maps = LabelMaps.read()
+    sets = [bind(read_public(folder, name), maps) for name in ("hatecheck", "madlibs")]
+    return Given(*(onto(data, maps.taxonomy, taxonomy) for data in sets))

@@ -1,5 +1,6 @@
 """The workshop from end to end on a tiny network: it learns, it measures, it refuses a leak."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -8,9 +9,11 @@ from typer.testing import CliRunner, Result
 
 from model.bundle import load_bundle
 from model.torch_classifier import TorchClassifier
+from model.training.data import onto, read_mapped
+from model.training.labels import LabelMaps
 from stream.cli import app
 from stream.errors import ConfigError, LimitsExceeded
-from tests.support.checkpoints import write_checkpoint
+from tests.support.checkpoints import TAXONOMY, write_checkpoint
 from tests.support.labelled import lines, write_table, write_taxonomy
 
 RUNNER = CliRunner()
@@ -123,3 +126,38 @@ def test_compare_puts_one_stage_and_two_stages_side_by_side(studio: Path) -> Non
     assert all(name in output for name in compared)
     one, two = compared["bundle, one stage"], compared["bundle → bundle, two stages"]
     assert two["binary"]["f1"] == one["binary"]["f1"]
+
+
+def write_public(folder: Path) -> Path:
+    """Write a folder with one public set, in the columns of the real one: insults, threats, and a kind we lack."""
+    folder.mkdir()
+    columns = ("comment_text", "toxic", "severe_toxic", "obscene", "threat", "insult", "identity_hate")
+    rows = []
+    for row in lines(120, seed=11):
+        marks = {"comment_text": row["text"], "threat": "0", "insult": "0"} | {row["label"]: "1"}
+        rows.append({name: marks.get(name, "0") for name in columns})
+    rows += [dict.fromkeys(columns, "0") | {"comment_text": f"burn {n}", "identity_hate": "1"} for n in range(5)]
+    table = write_table(folder / "jigsaw.csv", rows)
+    (folder / "jigsaw_six_labels.csv.gz").write_bytes(gzip.compress(table.read_bytes()))
+    return folder
+
+
+def test_public_sets_help_and_the_learning_curve_says_how_much(studio: Path) -> None:
+    write_table(studio / "few.csv", lines(150))
+    arguments = train(studio, "few")
+    arguments[1] = studio / "few.csv"
+    run(*arguments, "--public", write_public(studio / "public"), "--sources", "jigsaw", "--learning-curve", "40")
+    report = json.loads((studio / "few-report.json").read_text())
+    assert [point["labels"] for point in report["few"]["learning_curve"]] == [40, 105]
+    assert all(0 <= point["auc"] <= 1 for point in report["few"]["learning_curve"])
+    assert "Learning curve" in (studio / "few-report.html").read_text()
+    bundle = load_bundle(studio / "few")
+    assert bundle.manifest.training["public_sets"] == "jigsaw"
+
+
+def test_public_lines_of_a_kind_we_lack_are_left_out(tmp_path: Path) -> None:
+    maps = LabelMaps.read()
+    public = read_mapped(write_public(tmp_path / "public"), ["jigsaw"], maps, [])
+    brought = onto(public, maps.taxonomy, TAXONOMY)
+    assert len(public) - len(brought) == 5
+    assert {category for target in brought.targets for category in target.categories} == {0, 1, 2}
