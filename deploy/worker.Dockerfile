@@ -1,11 +1,14 @@
 # The worker, and every other command but strikes. Build from the repository's root:
 #   docker build -f deploy/worker.Dockerfile -t chatwarden .
+# With what backtests, archives and the workshop need beside it:
+#   docker build -f deploy/worker.Dockerfile -t chatwarden-workshop --build-arg REQUIREMENTS=workshop .
 FROM python:3.12-slim AS build
+ARG REQUIREMENTS=worker
 WORKDIR /src
-COPY requirements/uv.txt requirements/worker.txt requirements/
+COPY requirements requirements
 RUN python -m venv /opt/chatwarden \
  && pip install --no-cache-dir --require-hashes -r requirements/uv.txt \
- && VIRTUAL_ENV=/opt/chatwarden uv pip install --no-cache --require-hashes -r requirements/worker.txt
+ && VIRTUAL_ENV=/opt/chatwarden uv pip install --no-cache --require-hashes -r requirements/${REQUIREMENTS}.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY schemas schemas
 COPY model model

@@ -47,11 +47,13 @@ def _write(topic: str, times: tuple[str | None, str | None], output: str, config
 
     from stream.interrupts import Interrupts
     from stream.replay.archive.write import Archive, event_row, verdict_row
+    from stream.replay.extras import check_extras
     from stream.replay.history.topic import spans
     from stream.replay.progress import Meter
     from stream.replay.request import address, milliseconds
     from stream.settings import load_settings
 
+    check_extras()
     settings = load_settings(config)
     where = address(settings, topic)
     with Interrupts() as interrupts:

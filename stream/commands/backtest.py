@@ -112,10 +112,12 @@ def _run(given: dict[str, Any]) -> "Document | None":
     import time
 
     from stream import wiring_replay
+    from stream.replay.extras import check_extras
     from stream.replay.finish import find_parts, write_report
     from stream.replay.report.page import render
     from stream.replay.run import Console, Folder, Shard, replay
 
+    check_extras()
     settings = _settings(given)
     request, limits, shard = _request(given), _limits(given), Shard.parse(given["shard"] or "0/1")
     request.check_shard(shard.of)

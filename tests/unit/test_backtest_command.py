@@ -8,6 +8,7 @@ from typer.testing import CliRunner, Result
 
 from stream.cli import app
 from stream.errors import ChatwardenError, ConfigError, LimitsExceeded
+from stream.replay.extras import check_extras
 from stream.replay.job import Baseline
 from stream.replay.request import milliseconds
 from stream.replay.run import Shard
@@ -93,3 +94,9 @@ def test_baselines_are_named_with_what_they_need() -> None:
     for text in ("policy", "bundle:", "other:x"):
         with pytest.raises(ConfigError):
             Baseline.parse(text)
+
+
+def test_what_is_not_installed_is_named_before_anything_is_done() -> None:
+    check_extras()
+    with pytest.raises(ConfigError, match=r"pyarrow not installed.*workshop extra"):
+        check_extras(lambda name: None if name == "pyarrow" else name)
