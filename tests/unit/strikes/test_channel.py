@@ -1,13 +1,16 @@
 """Channels: raids and pile-ons."""
 
+import zlib
 from typing import Any
+
+import pytest
 
 from schemas.strike import Strike
 from schemas.verdict import Verdict
 from stream.strikes.channel import Channel, hear
 from stream.strikes.ladder import Ladders
 from stream.strikes.tally import pseudonyms, remark_of
-from tests.support.verdicts import a_verdict, an_allowed
+from tests.support.verdicts import a_history, a_verdict, an_allowed
 
 LADDERS = Ladders()
 
@@ -47,6 +50,25 @@ def test_a_raid_is_found_though_one_partition_is_minutes_behind() -> None:
     _, (strike,) = heard(ahead + later + behind)
     assert (strike.kind, strike.points) == ("raid", 6.0)
     assert set(strike.evidence) == {verdict.verdict_id for verdict in ahead + behind}
+
+
+@pytest.mark.parametrize("apart_s", [60, 300, 600])
+def test_partitions_apart_find_what_an_orderly_reading_finds(apart_s: int) -> None:
+    history = [verdict.model_copy(update={"channel_id": "one"}) for verdict in a_history(1_500, 200, 5)]
+
+    def found(apart: float) -> list[tuple[str, str]]:
+        numbers = [zlib.crc32(verdict.player_id.encode()) % 4 for verdict in history]
+        order = sorted(range(len(history)), key=lambda index: (0.5 * index + apart * numbers[index] / 3, index))
+        channel, kinds = Channel(), []
+        for index in order:
+            remark = remark_of(history[index], numbers[index], index, LADDERS)
+            channel, issued = hear(channel, remark, remark.player_id, LADDERS.of("default"))
+            strikes = [Strike.model_validate_json(strike.body) for strike in issued]
+            kinds += [(strike.kind, remark.fingerprint if strike.kind == "raid" else "") for strike in strikes]
+        return sorted(kinds)
+
+    assert found(apart_s) == found(0)
+    assert {"raid"} <= {kind for kind, _ in found(0)}
 
 
 def test_one_text_over_a_long_time_is_no_raid() -> None:
