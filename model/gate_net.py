@@ -32,6 +32,8 @@ _WORD_GRID: Final = 64.0
 _WEIGHT_GRID: Final = 2.0**20
 _FEATURE_GRID: Final = 4_096.0
 _HEAD_GRID: Final = 1_024.0
+_ROWS: Final = 64
+"""Rows multiplied at once: below this size no linear algebra library starts threads for it."""
 
 
 class Weights(NamedTuple):
@@ -138,7 +140,8 @@ class Net:
         highest = _highest(features, starts, lengths)
         mean = np.rint(np.add.reduceat(features, starts, axis=0) / np.maximum(lengths, 1)[:, None])
         pooled = np.concatenate([highest, mean], axis=1).astype(np.float64)
-        hidden = np.rint(np.maximum(pooled @ self._hidden + self._hidden_bias, 0) / _HEAD_GRID)
+        weighed = [pooled[start : start + _ROWS] @ self._hidden for start in range(0, len(pooled), _ROWS)]
+        hidden = np.rint(np.maximum(np.concatenate(weighed) + self._hidden_bias, 0) / _HEAD_GRID)
         distances = hidden @ self._out / (_FEATURE_GRID * _HEAD_GRID) + self._out_bias
         highest_distance: Doubles = distances.max(axis=1)
         highest_distance[lengths > MAX_TOKENS] = np.inf

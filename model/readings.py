@@ -225,7 +225,10 @@ def _uncovered(word: str) -> Kept:
     return list(enumerate(word))
 
 
+_PICTURES: Final = re.compile("[\u2600-\u27bf\U0001f000-\U0001faff\ufe0f\u200d]+ ?")
+"""Pictures, which may soften a line ("😂") without taking anything back."""
 _STEPS: Final[tuple[tuple[re.Pattern[str], Callable[[str], Kept]], ...]] = (
+    (_PICTURES, _nothing),
     (_BRACKETED, _unbracketed),
     (_SPACED, _joined),
     (_MIXED, _decoded),
