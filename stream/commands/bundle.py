@@ -7,6 +7,8 @@ import typer
 
 from stream.errors import ConfigError
 
+Precision = Literal["float32", "float16", "bfloat16"]
+
 app = typer.Typer(no_args_is_help=True, help="Make a bundle out of a checkpoint, or verify one.")
 
 
@@ -21,9 +23,7 @@ def make(
     name: Annotated[str | None, typer.Option(help="The bundle's name; the folder's name by default.")] = None,
     max_tokens: Annotated[int, typer.Option(help="Longer texts are read in windows of so many tokens.")] = 64,
     temperature: Annotated[float, typer.Option(help="Divides the logits; above 1 the scores are less sure.")] = 1.0,
-    precision: Annotated[Literal["float32", "float16", "bfloat16"], typer.Option(help="Of the stored weights.")] = (
-        "float16"
-    ),
+    precision: Annotated[Precision, typer.Option(help="Of the stored weights.")] = "float16",
 ) -> None:
     """Make a bundle out of a Hugging Face checkpoint.  Reads safetensors only and runs no code of the checkpoint's.
 
