@@ -65,6 +65,11 @@ _LATE: Final = frozenset(
 )
 
 
+def is_time_out(error: KafkaError) -> bool:
+    """Whether a call of ours ran out of its time."""
+    return error.code() == KafkaError._TIMED_OUT
+
+
 def fault_of(error: KafkaError, delivery: KafkaError | None = None) -> Fault:
     """Decide about an error of a transactional call; ``delivery`` is why a record was not delivered, if one was not.
 

@@ -12,7 +12,7 @@ from stream.dead_letters import dead_letter_headers
 from stream.deadline import Backoff, Clock, Deadline
 from stream.errors import ConfigError, Fenced, OutcomeUnknown, TransactionAborted
 from stream.kafka_config import Properties
-from stream.kafka_errors import Fault, cause_of, fault_of, no_room, transport_error
+from stream.kafka_errors import Fault, cause_of, fault_of, is_time_out, no_room, transport_error
 from stream.records import DeadLetter, Outgoing, Partition
 from stream.settings import TopicSettings
 
@@ -96,7 +96,7 @@ class KafkaSink:
             producer.begin_transaction()
             # Offsets first: the first call of a transaction waits until the last one's markers are written, and this
             # one is told so sooner than a record is.
-            self._insist(lambda seconds: producer.send_offsets_to_transaction(offsets, group, seconds), deadline)
+            self._send_offsets(producer, offsets, group, deadline)
             self._produce(producer, results, deadline)
             self._insist(producer.commit_transaction, deadline)
         except KafkaException as exc:
@@ -105,6 +105,24 @@ class KafkaSink:
     def close(self) -> None:
         """Let go of the producer; an open transaction is aborted by the broker or the next owner of the id."""
         self._producer = self._starting = None
+
+    def _send_offsets(
+        self, producer: Producer, offsets: list[TopicPartition], group: object, deadline: Deadline
+    ) -> None:
+        """Send the offsets; the one call that librdkafka cannot resume.
+
+        Called again after a time-out it waits without end, so it has all the time there is, and then it is over.
+        """
+
+        def send(_: float) -> None:
+            try:
+                producer.send_offsets_to_transaction(offsets, group, max(deadline.remaining(), 0.001))
+            except KafkaException as exc:
+                if is_time_out(exc.args[0]):
+                    raise OutcomeUnknown(f"{self._transactional_id}: sending offsets timed out") from exc
+                raise
+
+        self._insist(send, deadline)
 
     def _produce(self, producer: Producer, results: Sequence[Outgoing | DeadLetter], deadline: Deadline) -> None:
         for topic, value, key, headers in self._messages(results):

@@ -115,7 +115,9 @@ def test_the_broker_dies_and_comes_back(broker: Broker, tmp_path: Path) -> None:
         worker.wait_ready()
         send(topics, map(event, range(1_000)))
         assert outcome_of(topics, 1_000, 1_100).sound
-        broker.kill()  # between transactions: see docs/reliability.md for what this broker does within one
+        # Between transactions: see docs/reliability.md for what this broker does within one.
+        wait_until(lambda: topics.settled() == 1_000, 30, "the offsets are settled")
+        broker.kill()
         time.sleep(2)
         assert worker.alive
         broker.start()

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import uuid4
 
-from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from tests.support.broker import create_topics
 
@@ -43,6 +43,17 @@ class StreamTopics:
         """Create them all."""
         roles = ("events", *OUTPUTS)
         create_topics(self.bootstrap, {self.name(role): self.partitions for role in roles}, config)
+
+    def settled(self) -> int:
+        """Return the sum of the group's stable offsets, -1 while a transaction holds them or nobody keeps them."""
+        asking = Consumer({"bootstrap.servers": self.bootstrap, "group.id": self.group, "log_level": 0})
+        places = [TopicPartition(self.name("events"), number) for number in range(self.partitions)]
+        try:
+            return sum(max(place.offset, 0) for place in asking.committed(places, 2))
+        except KafkaException:
+            return -1
+        finally:
+            asking.close()
 
     def env(self, **more: str) -> dict[str, str]:
         """Return the settings of a worker on these topics, as environment variables."""

@@ -67,6 +67,11 @@ ROWS: dict[str, tuple[str, list[Exception | None], type[ChatwardenError] | None]
         [failure(KafkaError.GROUP_AUTHORIZATION_FAILED, txn_requires_abort=True)],
         TransactionAborted,
     ),
+    "offsets that timed out, whatever the flag": (
+        OFFSETS,
+        [failure(KafkaError._TIMED_OUT, retriable=True), None],
+        OutcomeUnknown,
+    ),
     "a time-out that cannot be resumed": (OFFSETS, [failure(KafkaError._TIMED_OUT)], OutcomeUnknown),
     "a lost connection": (COMMIT, [failure(KafkaError._TRANSPORT, txn_requires_abort=True)], OutcomeUnknown),
     "fatal": (COMMIT, [failure(KafkaError.INVALID_TXN_STATE, fatal=True)], OutcomeUnknown),
