@@ -219,9 +219,10 @@ class _Head:
 
 
 def _tokenizer(bundle: Bundle) -> Tokenizer:
+    source = bundle.read(TOKENIZER)
     try:
-        tokenizer = Tokenizer.from_str(bundle.read(TOKENIZER).decode())
-    except Exception as exc:  # tokenizers raises bare Exception
+        tokenizer = Tokenizer.from_str(source.decode())
+    except Exception as exc:  # tokenizers raises bare Exception, and nothing else is called here
         raise BundleError(f"{bundle.path / TOKENIZER}: not a tokenizer: {exc}; save it again") from exc
     most = bundle.manifest.max_tokens
     tokenizer.no_padding()
