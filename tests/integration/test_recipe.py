@@ -19,7 +19,7 @@ from transformers import BertConfig, BertModel
 from model.bundle import load_bundle
 from model.training.folding import install
 from model.training.recipe.own import own_lines
-from model.training.recipe.plan import Plan
+from model.training.recipe.plan import ADAPTED, Plan, Start
 from model.training.recipe.pretrain import SPECIAL
 from model.training.recipe.stages import make_bundle
 from model.vetting import MODEL_CARD
@@ -27,8 +27,7 @@ from model.vetting import MODEL_CARD
 RNG = np.random.default_rng(4)
 PLAN = Plan(
     adapt_epochs=1,
-    teachers=(("adapted", 1),),
-    teacher_epochs=7,
+    teachers=(Start(ADAPTED, 7, 1), Start("second", 5, 2)),
     copies=1,
     student_layers=(0, 1),
     student_vocabulary=400,
@@ -141,17 +140,19 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_recipe_makes_a_bundle_that_learned_and_is_not_made_twice(
     data: Path, base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    directory = make_bundle(data, base, tmp_path, PLAN)
+    directory = make_bundle(data, {"first": base, "second": base}, tmp_path, PLAN)
     bundle = load_bundle(directory)
     metrics = bundle.manifest.metrics
     assert isinstance(metrics["gametox.auc"], float)
     assert metrics["gametox.auc"] > 0.65
     assert bundle.manifest.thresholds.keys() >= {"insult", "hate", "threat"}
+    assert bundle.manifest.labels["taunt, allowed"] == "non_toxic"
+    assert len(bundle.outputs) == len(set(bundle.outputs)) + 2
     assert "licence" in (directory / MODEL_CARD).read_text(encoding="utf-8")
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if "bundle" not in path.parts}
     capsys.readouterr()
-    make_bundle(data, base, tmp_path, PLAN)
+    make_bundle(data, {"first": base, "second": base}, tmp_path, PLAN)
     assert {path: path.stat().st_mtime_ns for path in before} == before
     said = capsys.readouterr().err
-    assert said.count("done before, kept") == 5
-    assert len(json.loads((tmp_path / "student" / "done.json").read_text())["macro_f1_dev_by_epoch"]) == 4
+    assert said.count("done before, kept") == 6
+    assert len(json.loads((tmp_path / "student" / "done.json").read_text())["quality_dev_by_epoch"]) == 4

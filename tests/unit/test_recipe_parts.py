@@ -9,7 +9,7 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 from model.training.folding import folding, install
 from model.training.labels import LabelMap, LabelMaps, Target
 from model.training.recipe.blend import as_categories, blend, with_label
-from model.training.recipe.choose import probabilities, settle_temperature, threshold_for
+from model.training.recipe.choose import Settled, probabilities, settle_temperature, threshold_for
 from model.training.recipe.lessons import lent_to, lessons_by_source
 from model.training.recipe.measure import calibration_error, macro_f1, ranking, with_intervals
 from model.training.recipe.own import own_lines
@@ -72,8 +72,8 @@ def test_the_set_a_text_comes_from_is_heard_most() -> None:
         "own": np.full((2, 3), 1 / 3, dtype=np.float32),
     }
     game, other = blend(answers, ["gametox", "conda"], MAPS, NAMES)
-    assert game[2] == pytest.approx(0.2, abs=0.01)
-    assert other[2] == pytest.approx(0.85, abs=0.01)
+    assert game[2] == pytest.approx(0.1, abs=0.01)
+    assert other[2] == pytest.approx(0.9, abs=0.01)
 
 
 def test_a_label_moves_the_estimate_as_far_as_it_is_trusted() -> None:
@@ -129,8 +129,23 @@ def test_temperature_undoes_overconfidence() -> None:
     truth = rng.integers(0, 2, 4_000)
     right = rng.random(4_000) < 0.8
     logits = np.where((np.arange(2)[None] == truth[:, None]) == right[:, None], 1.4, 0.0).astype(np.float32) * 1.8
-    assert settle_temperature(logits, [Target((int(label),), 1.0) for label in truth]) == pytest.approx(1.8, abs=0.2)
-    assert probabilities(logits, 1e9) == pytest.approx(0.5)
+    said = {"game": [Target((int(label),), 1.0) for label in truth]}
+    plain = Settled(("non_toxic", "insult"), np.zeros(2, dtype=np.float32), {})
+    assert settle_temperature(plain, {"game": logits}, said) == pytest.approx(1.8, abs=0.2)
+    assert probabilities(logits / 1e9) == pytest.approx(0.5)
+
+
+def test_a_twin_ranks_a_taunt_below_abuse_and_leaves_it_the_likeliest() -> None:
+    names = ("non_toxic", "insult", "taunt")
+    logits = np.array([[0, 0, 5], [0, 5, 0], [0, -5, 1]], dtype=np.float32)
+    offsets = np.array([0, 0, 0.5], dtype=np.float32)
+    scores = Settled(names, offsets, {"taunt": 0.8}, temperature=1.1).scores(logits)
+    columns = np.stack([scores[name] for name in names], axis=1)
+    assert columns.sum(1) == pytest.approx(1)
+    assert columns.argmax(1).tolist() == [2, 1, 2]
+    assert 1 - scores["non_toxic"][0] < 0.75 < 0.97 < 1 - scores["non_toxic"][1]
+    plain = Settled(names, offsets, {}, temperature=1.1).scores(logits)
+    assert scores["insult"] == pytest.approx(plain["insult"] / (1 + plain["taunt"] * np.exp(-0.8 / 1.1)), rel=1e-5)
 
 
 def test_a_threshold_reaches_its_precision_or_is_not_given() -> None:

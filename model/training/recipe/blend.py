@@ -12,8 +12,8 @@ Floats = NDArray[np.float32]
 
 ROUNDS: Final = 3
 HEADS_HEARD: Final[Mapping[str, Mapping[str, float]]] = {
-    "gametox": {"gametox": 0.8, "conda": 0.2},
-    "conda": {"gametox": 0.15, "conda": 0.85},
+    "gametox": {"gametox": 0.9, "conda": 0.1},
+    "conda": {"gametox": 0.1, "conda": 0.9},
     "": {"gametox": 0.5, "conda": 0.5},
 }
 """How much each head's view counts, by the set a text comes from."""

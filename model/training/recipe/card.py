@@ -24,7 +24,7 @@ LICENCES: Final[Mapping[str, str]] = {
 TEMPLATE: Final = Path(__file__).with_name("card.md")
 
 
-def write(figures: Figures, floor: Figures, facts: Mapping[str, object]) -> str:
+def write(figures: Figures, others: Mapping[str, Figures], facts: Mapping[str, object]) -> str:
     """Return the card; ``facts`` are the bundle's own (parameters, layers, sources, …)."""
     sources = facts["sources"]
     if not isinstance(sources, Mapping):
@@ -45,7 +45,7 @@ def write(figures: Figures, floor: Figures, facts: Mapping[str, object]) -> str:
         **short,
         sources=listed,
         evasion=evasion,
-        table=table({"linear floor": floor, "this bundle": figures}),
+        table=table({**others, "this bundle": figures}),
         strict_auc=figures["gametox.strict_auc"],
         strict_ap=figures["gametox.strict_ap"],
         hatecheck=figures["hatecheck.right"],

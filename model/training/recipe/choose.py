@@ -1,41 +1,68 @@
-"""What is settled on the development texts once the network is trained: temperature, offsets, thresholds."""
+"""What is settled on the development texts once the network is trained: offsets, twins, temperature, thresholds."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.training.labels import Target
-from model.training.recipe.measure import (
-    FOUR,
-    INTENTS,
-    calibration_error,
-    conda_truth,
-    four_classes,
-    gametox_truth,
-    intents,
-    macro_f1,
-)
+from model.training.recipe.report import conda_figures, gametox_figures
 from model.training.sources import Example
 
 Floats = NDArray[np.float32]
 
-OFFSET_GROUPS: Final = (
-    ("profanity",),
-    ("hate", "threat", "self_harm", "extremism"),
-    ("taunt",),
-    ("report_call",),
-    ("non_toxic",),
-)
+STEPS: Final[Mapping[tuple[str, ...], Sequence[float]]] = {
+    ("profanity",): (-0.3, 0.0, 0.3, 0.6, 0.9, 1.2),
+    ("hate", "threat", "self_harm", "extremism"): (0.0, 0.3, 0.6, 0.9, 1.2),
+    ("taunt",): (-0.6, -0.3, 0.0, 0.3, 0.6, 0.9, 1.2),
+    ("report_call",): (-0.6, -0.3, 0.0, 0.3, 0.6, 0.9, 1.2),
+    ("insult",): (-0.3, 0.0, 0.3),
+    ("non_toxic",): (-0.3, 0.0, 0.3),
+}
+"""What may be added to the logits of a group of categories; the rarest are never made rarer."""
+
+TWINS: Final = ("taunt", "report_call")
+DISTANCES: Final = (0.2, 0.4, 0.6, 0.8, 1.2, 2.0)
+ROUNDS: Final = 3
+GAIN: Final = 5e-4
+"""What a step must gain to be taken."""
+
 TOLERATED_ECE: Final = 0.035
-STEPS: Final = (-0.9, -0.6, -0.3, 0.0, 0.3, 0.6, 0.9)
+READINGS: Final = ("auc", "ap", "strict_auc", "strict_ap")
 
 
-def probabilities(logits: Floats, temperature: float = 1.0) -> Floats:
-    """Return the softmax of ``logits`` / ``temperature``."""
-    scaled = logits / temperature
-    powers = np.exp(scaled - scaled.max(1, keepdims=True))
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What is done to the network's answer: ``offsets`` on its logits, twins of some outputs, a temperature.
+
+    Games disagree whether a taunt or a call for a report is toxic.  Such a category gets a second output, its twin,
+    whose logit lies the given distance below and which counts as ``non_toxic``.  The scores then say that opinions
+    differ: whoever takes 1 - P(non_toxic) for toxicity ranks it below abuse, while it stays the likeliest category.
+    """
+
+    names: tuple[str, ...]
+    offsets: Floats
+    twins: Mapping[str, float]
+    temperature: float = 1.0
+
+    def outputs(self, logits: Floats) -> Floats:
+        """Return the logits of every output, the categories and then the twins, at this temperature."""
+        moved = logits + self.offsets
+        twins = [moved[:, [self.names.index(name)]] - distance for name, distance in self.twins.items()]
+        return np.asarray(np.concatenate([moved, *twins], axis=1) / self.temperature, dtype=np.float32)
+
+    def scores(self, logits: Floats) -> dict[str, Floats]:
+        """Return probabilities by category."""
+        shares = probabilities(self.outputs(logits))
+        scores = by_name(shares[:, : len(self.names)], self.names)
+        return scores | {"non_toxic": scores["non_toxic"] + shares[:, len(self.names) :].sum(1)}
+
+
+def probabilities(logits: Floats) -> Floats:
+    """Return the softmax of ``logits``."""
+    powers = np.exp(logits - logits.max(1, keepdims=True))
     return np.asarray(powers / powers.sum(1, keepdims=True), dtype=np.float32)
 
 
@@ -44,61 +71,70 @@ def by_name(scores: Floats, names: Sequence[str]) -> dict[str, Floats]:
     return {name: scores[:, place] for place, name in enumerate(names)}
 
 
-def settle_temperature(logits: Floats, targets: Sequence[Target]) -> float:
+def settle(
+    logits: Mapping[str, Floats],
+    dev: Mapping[str, Sequence[Example]],
+    targets: Mapping[str, Sequence[Target]],
+    names: Sequence[str],
+) -> Settled:
+    """Return the offsets and twins of the highest ``quality`` on ``dev``, and then the temperature.
+
+    Coordinate ascent over the offsets of each group and the distances of the twins.
+    Source: logit adjustment, Menon et al. 2021, fitted instead of derived from class shares.
+    """
+    best = Settled(tuple(names), np.zeros(len(names), dtype=np.float32), dict.fromkeys(TWINS, 0.8))
+    height = quality(best, logits, dev)
+    for group in [*STEPS, *((name, "") for name in TWINS)] * ROUNDS:
+        tried = _twins_moved(best, group[0]) if group not in STEPS else _offsets_moved(best, group)
+        found, step = max(((quality(one, logits, dev), one) for one in tried), key=lambda pair: pair[0])
+        if found > height + GAIN:
+            height, best = found, step
+    return replace(best, temperature=settle_temperature(best, logits, targets))
+
+
+def _offsets_moved(settled: Settled, group: Sequence[str]) -> list[Settled]:
+    columns = np.isin(settled.names, group)
+    return [
+        replace(settled, offsets=np.where(columns, step, settled.offsets).astype(np.float32))
+        for step in STEPS[tuple(group)]
+    ]
+
+
+def _twins_moved(settled: Settled, name: str) -> list[Settled]:
+    return [replace(settled, twins={**settled.twins, name: distance}) for distance in DISTANCES]
+
+
+def settle_temperature(
+    settled: Settled, logits: Mapping[str, Floats], targets: Mapping[str, Sequence[Target]]
+) -> float:
     """Return the temperature with the least negative log likelihood of what people said.
 
     Source: Guo et al. 2017, with a label's categories summed.
     """
-    admitted = np.zeros_like(logits)
-    for row, target in enumerate(targets):
-        admitted[row, list(target.categories)] = 1
+    admitted = {game: np.zeros_like(logits[game]) for game in targets}
+    for game, said in targets.items():
+        for row, target in enumerate(said):
+            admitted[game][row, list(target.categories)] = 1
 
     def loss(temperature: float) -> float:
-        said = (probabilities(logits, temperature) * admitted).sum(1)
-        return float(-np.log(said + 1e-9).mean())
+        at = replace(settled, temperature=temperature)
+        right = [(np.stack([*at.scores(logits[game]).values()], axis=1) * admitted[game]).sum(1) for game in admitted]
+        return float(-np.log(np.concatenate(right) + 1e-9).mean())
 
     grid = np.round(np.arange(0.6, 2.01, 0.05), 2)
     return float(min(grid, key=loss))
 
 
-def settle_offsets(logits: Mapping[str, Floats], dev: Mapping[str, Sequence[Example]], names: Sequence[str]) -> Floats:
-    """Return what to add to the logits so that macro-F1 over both games' classes is highest on ``dev``.
+def quality(settled: Settled, logits: Mapping[str, Floats], dev: Mapping[str, Sequence[Example]]) -> float:
+    """Return what epochs, offsets and twins are chosen by.
 
-    Coordinate ascent over a few steps per group of categories; the rare classes gain by it, ranking hardly moves, and
-    a calibration error above ``TOLERATED_ECE`` costs as much as it exceeds that.
-    Source: logit adjustment, Menon et al. 2021, fitted instead of derived from class shares.
+    Both games' macro-F1, and ranking on GameTox in both readings (what the policy acts on; 1 - P(non_toxic)); a
+    calibration error above ``TOLERATED_ECE`` costs twice what it exceeds that by.
     """
-    offsets = np.zeros(len(names), dtype=np.float32)
-    best = both_games(logits, dev, names) - miscalibration(logits, dev, names)
-    for group in OFFSET_GROUPS * 2:
-        columns = [names.index(name) for name in group]
-        for step in STEPS:
-            tried = offsets.copy()
-            tried[columns] = step
-            moved = {game: part + tried for game, part in logits.items()}
-            quality = both_games(moved, dev, names) - miscalibration(moved, dev, names)
-            if quality > best + 5e-4:
-                best, offsets = quality, tried
-    return offsets
-
-
-def both_games(logits: Mapping[str, Floats], dev: Mapping[str, Sequence[Example]], names: Sequence[str]) -> float:
-    """Return GameTox four-class macro-F1 plus CONDA macro-F1: the metric that epochs and offsets are chosen by."""
-    gametox = four_classes(by_name(probabilities(logits["gametox"]), names)).argmax(1)
-    conda = intents(by_name(probabilities(logits["conda"]), names)).argmax(1)
-    first = macro_f1(gametox_truth([example.labels[0] for example in dev["gametox"]]), gametox, FOUR)
-    second = macro_f1(conda_truth([example.labels[0] for example in dev["conda"]]), conda, INTENTS)
-    return first["macro_f1"] + second["macro_f1"]
-
-
-def miscalibration(logits: Mapping[str, Floats], dev: Mapping[str, Sequence[Example]], names: Sequence[str]) -> float:
-    """Return how far the calibration errors of "toxic" in both games exceed ``TOLERATED_ECE``, together."""
-    gametox = four_classes(by_name(probabilities(logits["gametox"]), names))
-    conda = intents(by_name(probabilities(logits["conda"]), names))
-    rude = gametox_truth([example.labels[0] for example in dev["gametox"]]) > 0
-    meant = conda_truth([example.labels[0] for example in dev["conda"]]) < 2
-    errors = (calibration_error(rude, 1 - gametox[:, 0]), calibration_error(meant, conda[:, 0] + conda[:, 1]))
-    return sum(max(0.0, error - TOLERATED_ECE) for error in errors)
+    gametox = gametox_figures(dev["gametox"], settled.scores(logits["gametox"]))
+    conda = conda_figures(dev["conda"], settled.scores(logits["conda"]))
+    gained = gametox["macro_f1"] + conda["macro_f1"] + sum(gametox[name] for name in READINGS)
+    return gained - 2 * sum(max(0.0, figures["ece"] - TOLERATED_ECE) for figures in (gametox, conda))
 
 
 def threshold_for(precision: float, truth: NDArray[np.bool_], score: Floats, least: int = 10) -> float | None:

@@ -18,7 +18,7 @@ from model.training.sources import Example
 
 Floats = NDArray[np.float32]
 
-DISGUISED: Final = 0.3
+DISGUISED: Final = 0.4
 
 
 @dataclass(frozen=True, slots=True)

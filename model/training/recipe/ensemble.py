@@ -1,6 +1,7 @@
 """The ensemble: fine-tuned teachers and the linear model, heard together."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +15,7 @@ from model.training.recipe.teacher import ask_teacher
 
 Floats = NDArray[np.float32]
 
-LINEAR_VOICE: Final = 0.25
+LINEAR_VOICE: Final = 0.2
 """Share of the linear model in the mean of log probabilities; the teachers share the rest equally."""
 
 
@@ -43,14 +44,23 @@ def linear_of(head: str, lessons: Sequence[Lesson], seed: int) -> Linear:
     return Linear(head, folds.shape[1], fit_linear(lessons), unseen)
 
 
-def ask_ensemble(teachers: Sequence[Path], linears: Sequence[Linear], texts: Sequence[str]) -> dict[str, Floats]:
-    """Return each head's probabilities: the normalised geometric mean of all that have a say; blocks for minutes."""
-    voices = [ask_teacher(teacher, texts) for teacher in teachers]
-    answers = {head: np.mean([np.log(voice[head] + 1e-6) for voice in voices], axis=0) for head in voices[0]}
-    for linear in linears:
-        said = np.log(linear.ask(texts) + 1e-6)
-        answers[linear.head] = (1 - LINEAR_VOICE) * answers[linear.head] + LINEAR_VOICE * said
-    return {head: _normalised(np.exp(answer)) for head, answer in answers.items()}
+@dataclass(frozen=True, slots=True)
+class Ensemble:
+    """Teachers and linear models; the teachers are asked side by side."""
+
+    teachers: Sequence[Path]
+    linears: Sequence[Linear]
+    workers: Executor
+
+    def ask(self, texts: Sequence[str]) -> dict[str, Floats]:
+        """Return each head's probabilities: the normalised geometric mean of all voices; blocks for minutes."""
+        asked = [self.workers.submit(ask_teacher, teacher, texts) for teacher in self.teachers]
+        voices = [future.result() for future in asked]
+        answers = {head: np.mean([np.log(voice[head] + 1e-6) for voice in voices], axis=0) for head in voices[0]}
+        for linear in self.linears:
+            said = np.log(linear.ask(texts) + 1e-6)
+            answers[linear.head] = (1 - LINEAR_VOICE) * answers[linear.head] + LINEAR_VOICE * said
+        return {head: _normalised(np.exp(answer)) for head, answer in answers.items()}
 
 
 def _normalised(answer: Floats) -> Floats:

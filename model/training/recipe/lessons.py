@@ -17,8 +17,8 @@ from model.training.sources import Example
 Floats = NDArray[np.float32]
 
 EACH_EPOCH: Final[Mapping[str, int]] = {
-    "olid": 2_500, "davidson": 1_500, "jigsaw": 2_000, "hatemoji": 1_800, "hatecheck": 1_000, "madlibs": 1_200,
-    "surge": 500, "own": 1_500,
+    "olid": 1_500, "davidson": 500, "jigsaw": 1_200, "hatemoji": 900, "hatecheck": 700, "madlibs": 800,
+    "surge": 300, "own": 1_500,
 }  # fmt: skip
 """Lessons drawn anew each epoch; the game sets take part whole."""
 

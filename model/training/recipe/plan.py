@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from model.training.labels import LabelMaps
 from model.training.recipe.corpus import Corpus
@@ -12,20 +13,34 @@ from model.training.sources import PUBLIC
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """What a teacher starts from, how long it learns, and its seed."""
+
+    base: str
+    """Name of an encoder in ``Run.bases``, or ``ADAPTED``."""
+    epochs: int
+    seed: int
+
+
+ADAPTED: Final = "adapted"
+"""The first encoder after it has read the raw chat."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """How long each stage is; the defaults are those of the bundle that ships."""
 
     adapt_epochs: int = 1
-    teachers: tuple[tuple[str, int], ...] = (("adapted", 11),)
-    """What each teacher starts from ("adapted" or "base"), and its seed."""
-    teacher_epochs: int = 3
+    teachers: tuple[Start, ...] = (Start(ADAPTED, 3, 11), Start("bge-small", 2, 12))
     copies: int = 0
     """Rounds of invented lines; 0 for none."""
     student_layers: tuple[int, ...] = (0, 1)
-    student_vocabulary: int = 5_800
-    student_epochs: int = 3
+    """Layers of the first teacher that the student starts as."""
+    student_vocabulary: int = 5_100
+    student_epochs: int = 5
     resamples: int = 1_000
     """Of the test, for the intervals."""
+    threads: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +50,8 @@ class Run:
     corpus: Corpus
     maps: LabelMaps
     lessons: Mapping[str, list[Lesson]]
-    base: Path
+    bases: Mapping[str, Path]
+    """Encoders to start from; the first is the one that is adapted."""
     out: Path
     plan: Plan
 

@@ -18,12 +18,12 @@ T = TypeVar("T")
 
 GAMES: Final = ("gametox", "conda")
 DRAWN: Final[Mapping[str, tuple[int, float]]] = {
-    "olid": (4_000, 0.4), "davidson": (3_000, 0.25), "jigsaw": (4_000, 0.4), "hatemoji": (3_000, 0.5),
-    "hatecheck": (1_400, 0.8), "madlibs": (5_000, 0.5), "surge": (1_000, 0.5), "own": (2_500, 0.6),
+    "olid": (3_000, 0.4), "davidson": (1_500, 0.25), "jigsaw": (3_000, 0.4), "hatemoji": (2_000, 0.5),
+    "hatecheck": (1_400, 0.8), "madlibs": (3_000, 0.5), "surge": (1_000, 0.5), "own": (2_500, 0.6),
 }  # fmt: skip
 """How many examples of a set take part, and their weight; the games take part whole at weight 1 and more."""
 
-RAW: Final = (8_000, 0.5)
+RAW: Final = (20_000, 0.5)
 INVENTED_WEIGHT: Final = 0.6
 TRUST_IN_LABELS: Final[Mapping[str, float]] = {"gametox": 0.4, "conda": 0.4}
 TRUST_ELSEWHERE: Final = 0.9

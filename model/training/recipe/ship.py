@@ -1,5 +1,6 @@
 """The last stage: settle what is settled on development texts, measure on the test, write the bundle and its card."""
 
+import copy
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -11,11 +12,12 @@ import torch
 from numpy.typing import NDArray
 from pydantic import JsonValue
 from safetensors.torch import save_file
+from transformers import BertForSequenceClassification
 
 from model.bundle import Description, write_bundle
 from model.training.labels import LabelMaps
 from model.training.recipe import card
-from model.training.recipe.choose import by_name, probabilities, settle_offsets, settle_temperature, threshold_for
+from model.training.recipe.choose import settle, threshold_for
 from model.training.recipe.corpus import Corpus
 from model.training.recipe.distil import ask_student, games_logits
 from model.training.recipe.measure import Figures
@@ -44,55 +46,84 @@ MAX_TOKENS: Final = 64
 
 
 class Answering:
-    """The student with its offsets and temperature: what the bundle will answer."""
+    """The student and what was settled about its answers: what the bundle will say."""
 
     def __init__(self, student: Path, corpus: Corpus, maps: LabelMaps, names: Sequence[str]) -> None:
         self.model, self.tokenizer = load_student(student)
-        self.names: Final = list(names)
         logits = games_logits(self.model, self.tokenizer, corpus.dev)
-        self.offsets: Final = settle_offsets(logits, corpus.dev, names)
-        said = maps.targets([*corpus.dev["gametox"], *corpus.dev["conda"]])
-        both = np.concatenate([logits["gametox"], logits["conda"]]) + self.offsets
-        self.temperature: Final = settle_temperature(both, said)
-        with torch.no_grad():
-            self.model.classifier.bias.add_(torch.from_numpy(self.offsets))
+        targets = {game: maps.targets(corpus.dev[game]) for game in logits}
+        self.settled: Final = settle(logits, corpus.dev, targets, names)
 
     def __call__(self, texts: Sequence[str]) -> dict[str, Floats]:
         """Return scores by category."""
-        return by_name(probabilities(ask_student(self.model, self.tokenizer, texts), self.temperature), self.names)
+        return self.settled.scores(ask_student(self.model, self.tokenizer, texts))
+
+    def labels(self) -> dict[str, str]:
+        """Return the category of each output of the network that ships, by the output's name."""
+        return {name: name for name in self.settled.names} | {_twin(name): "non_toxic" for name in self.settled.twins}
+
+    def built(self) -> BertForSequenceClassification:
+        """Return the network that ships: the student, its offsets in the bias, its twins as outputs of their own."""
+        head, model = self.model.classifier, copy.deepcopy(self.model)
+        twins = [self.settled.names.index(name) for name in self.settled.twins]
+        with torch.no_grad():
+            bias = head.bias + torch.from_numpy(self.settled.offsets)
+            lower = bias[twins] - torch.tensor(list(self.settled.twins.values()))
+            model.classifier = torch.nn.Linear(head.in_features, len(bias) + len(twins))
+            model.classifier.weight.copy_(torch.cat([head.weight, head.weight[twins]]))
+            model.classifier.bias.copy_(torch.cat([bias, lower]))
+        outputs = list(self.labels())
+        model.config.update(
+            {"id2label": dict(enumerate(outputs)), "label2id": {name: place for place, name in enumerate(outputs)}}
+        )
+        return model
 
 
-def ship(run: Run, student: Path, data: Path, floor: Figures) -> Path:
+def _twin(name: str) -> str:
+    return f"{name}, allowed"
+
+
+def ship(run: Run, student: Path, data: Path, others: Mapping[str, Figures]) -> Path:
     """Write the bundle directory, print the figures, return where the bundle lies."""
-    corpus, names = run.corpus, run.names
-    answering = Answering(student, corpus, run.maps, names)
+    corpus = run.corpus
+    answering = Answering(student, corpus, run.maps, run.names)
     thresholds, acting = suggested(answering, corpus)
     figures = figures_of(answering, corpus.test, threshold=acting, resamples=run.plan.resamples)
-    print(table({"linear floor": floor, "student": figures}), file=sys.stderr, flush=True)
+    print(table({**others, "student": figures}), file=sys.stderr, flush=True)
     directory = run.out / "bundle"
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir()
-    answering.model.config.save_pretrained(directory)
+    built = answering.built()
+    built.config.save_pretrained(directory)
     answering.tokenizer.no_truncation()
     answering.tokenizer.save(str(directory / "tokenizer.json"))
-    save_file(half(answering.model), directory / "model.safetensors", metadata={"format": "pt"})
+    save_file(half(built), directory / "model.safetensors", metadata={"format": "pt"})
     facts = _facts(answering, run, data)
     rounded = {name: round(value, 4) for name, value in figures.items()}
-    (directory / MODEL_CARD).write_text(card.write(rounded, floor, facts), encoding="utf-8")
+    (directory / MODEL_CARD).write_text(card.write(rounded, others, facts), encoding="utf-8")
     write_bundle(
         directory,
         Description(
             name="chatwarden-compact",
             taxonomy=run.maps.taxonomy,
-            labels={name: name for name in names},
-            temperature=answering.temperature,
+            labels=answering.labels(),
+            temperature=answering.settled.temperature,
             thresholds=thresholds,
             max_tokens=MAX_TOKENS,
-            metrics={**rounded, **{f"floor.{name}": round(value, 4) for name, value in floor.items()}},
+            metrics=rounded | _prefixed(others),
             training={**facts, "licences": dict(card.LICENCES)},
         ),
     )
     return directory
+
+
+def _prefixed(others: Mapping[str, Figures]) -> Figures:
+    short = {"linear floor": "floor"}
+    return {
+        f"{short.get(model, model)}.{name}": round(value, 4)
+        for model, figures in others.items()
+        for name, value in figures.items()
+    }
 
 
 def _facts(answering: Answering, run: Run, data: Path) -> dict[str, JsonValue]:
@@ -103,12 +134,12 @@ def _facts(answering: Answering, run: Run, data: Path) -> dict[str, JsonValue]:
         | {"twitch": len(run.corpus.raw)},
         "severe": sum(example.labels[0] in ("3", "4", "5") for example in run.corpus.test["gametox"]),
         "recipe": "python -m model.training.recipe",
-        "base": "sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0)",
+        "base": "sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0), BAAI/bge-small-en-v1.5 (MIT)",
         "parameters": sum(parameter.numel() for parameter in answering.model.parameters()),
         "layers": config.num_hidden_layers,
         "vocabulary": config.vocab_size,
         "max_tokens": MAX_TOKENS,
-        "temperature": answering.temperature,
+        "temperature": answering.settled.temperature,
     }
 
 

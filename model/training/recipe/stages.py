@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,15 @@ from torch import nn
 
 from model.training.labels import LabelMaps
 from model.training.recipe.blend import as_categories
-from model.training.recipe.choose import both_games
+from model.training.recipe.choose import Settled, quality
 from model.training.recipe.corpus import SEED, read_corpus
+from model.training.recipe.crew import crew
 from model.training.recipe.distil import Pool, distil, games_logits
-from model.training.recipe.ensemble import Linear, ask_ensemble, linear_of
+from model.training.recipe.ensemble import Ensemble, Linear, linear_of
 from model.training.recipe.invent import invent, often
 from model.training.recipe.lessons import heads_of, lent_to, lessons_by_source
 from model.training.recipe.measure import Figures
-from model.training.recipe.plan import Plan, Run
+from model.training.recipe.plan import ADAPTED, Plan, Run
 from model.training.recipe.pool import GAMES, syllabus, taught
 from model.training.recipe.pretrain import adapt
 from model.training.recipe.report import conda_figures, gametox_figures
@@ -30,7 +32,7 @@ from model.training.recipe.teacher import train_teacher
 Floats = NDArray[np.float32]
 
 
-def make_bundle(data: Path, base: Path, out: Path, plan: Plan) -> Path:
+def make_bundle(data: Path, bases: Mapping[str, Path], out: Path, plan: Plan) -> Path:
     """Run every stage that is not done yet and return the bundle's directory; blocks for up to hours.
 
     Raises:
@@ -38,46 +40,52 @@ def make_bundle(data: Path, base: Path, out: Path, plan: Plan) -> Path:
     """
     out.mkdir(parents=True, exist_ok=True)
     corpus, maps = read_corpus(data), LabelMaps.read()
-    run = Run(corpus, maps, lessons_by_source(corpus.train, maps), base, out, plan)
-    adapted = _adapted(run)
-    teachers = [_teacher(run, adapted, start, seed) for start, seed in plan.teachers]
-    linears = [linear_of(game, run.lessons[game], SEED) for game in GAMES]
-    pool = _pool(run, teachers, linears, _invented(run, adapted))
-    student = _student(run, teachers[0], pool)
-    return ship(run, student, data, _floor(run, linears))
+    run = Run(corpus, maps, lessons_by_source(corpus.train, maps), bases, out, plan)
+    with crew(plan.threads, len(plan.teachers)) as workers:
+        teachers, linears = _taught(run, workers)
+        ensemble = Ensemble(teachers, linears, workers)
+        pool = _pool(run, ensemble, _invented(run))
+        others = _side_by_side(run, ensemble)
+    return ship(run, _student(run, teachers[0], pool), data, others)
 
 
-def _adapted(run: Run) -> Path:
-    directory = run.out / "adapted"
-    if not _done(directory / "tokenizer.json"):
-        chat = list(run.corpus.raw)
-        for source, every in (
-            ("olid", 1),
-            ("hatemoji", 1),
-            ("hatecheck", 1),
-            ("surge", 1),
-            ("jigsaw", 2),
-            ("davidson", 3),
-        ):
-            chat += [example.text for example in run.corpus.train[source]][::every]
-        adapt(run.base, chat, directory, epochs=run.plan.adapt_epochs, seed=1)
-    return directory
+def _taught(run: Run, workers: Executor) -> tuple[list[Path], list[Linear]]:
+    """Train the teachers and the linear models side by side; those that start adapted wait for that alone."""
+    directories = [run.out / f"teacher-{start.base}-{start.seed}" for start in run.plan.teachers]
+    lent = lent_to("gametox", run.lessons, run.maps)
+
+    def train(base: str, checkpoint: Path) -> Iterator[Future[None]]:
+        for start, directory in zip(run.plan.teachers, directories, strict=True):
+            if start.base == base and not _done(directory / "teacher.safetensors"):
+                yield workers.submit(
+                    train_teacher, checkpoint, run.lessons, lent, directory, epochs=start.epochs, seed=start.seed
+                )
+
+    adapting = _adapting(run, workers)
+    training = [future for base, checkpoint in run.bases.items() for future in train(base, checkpoint)]
+    adapting.result()
+    training += train(ADAPTED, run.out / ADAPTED)
+    linears = [workers.submit(linear_of, game, run.lessons[game], SEED) for game in GAMES]
+    for future in training:
+        future.result()
+    return directories, [future.result() for future in linears]
 
 
-def _teacher(run: Run, adapted: Path, start: str, seed: int) -> Path:
-    directory = run.out / f"teacher-{start}-{seed}"
-    if not _done(directory / "teacher.safetensors"):
-        lent = lent_to("gametox", run.lessons, run.maps)
-        checkpoint = adapted if start == "adapted" else run.base
-        train_teacher(checkpoint, run.lessons, lent, directory, epochs=run.plan.teacher_epochs, seed=seed)
-    return directory
+def _adapting(run: Run, workers: Executor) -> Future[None]:
+    directory = run.out / ADAPTED
+    if _done(directory / "tokenizer.json"):
+        done: Future[None] = Future()
+        done.set_result(None)
+        return done
+    first = next(iter(run.bases.values()))
+    return workers.submit(adapt, first, run.corpus.raw, directory, epochs=run.plan.adapt_epochs, seed=1)
 
 
-def _invented(run: Run, adapted: Path) -> dict[str, list[str]]:
+def _invented(run: Run) -> dict[str, list[str]]:
     file = run.out / "invented.json"
     if not _done(file):
         texts = {game: often(run.lessons[game], run.maps, game) * run.plan.copies for game in GAMES}
-        lines = {game: invent(adapted, chosen, seed=21) for game, chosen in texts.items() if chosen}
+        lines = {game: invent(run.out / ADAPTED, chosen, seed=21) for game, chosen in texts.items() if chosen}
         partial = file.with_suffix(".part")
         partial.write_text(json.dumps(lines, ensure_ascii=False), encoding="utf-8")
         partial.replace(file)
@@ -85,12 +93,12 @@ def _invented(run: Run, adapted: Path) -> dict[str, list[str]]:
     return found
 
 
-def _pool(run: Run, teachers: Sequence[Path], linears: Sequence[Linear], invented: Mapping[str, Sequence[str]]) -> Pool:
+def _pool(run: Run, ensemble: Ensemble, invented: Mapping[str, Sequence[str]]) -> Pool:
     file = run.out / "answers.npz"
     plan = syllabus(run.corpus, run.maps, invented, SEED)
     if not _done(file):
         partial = file.with_suffix(".part.npz")
-        np.savez(partial, allow_pickle=False, **ask_ensemble(teachers, linears, plan.texts))
+        np.savez(partial, allow_pickle=False, **ensemble.ask(plan.texts))
         partial.replace(file)
     with np.load(file) as answers:
         return taught(plan, dict(answers), run.maps, run.names)
@@ -112,29 +120,29 @@ def _student(run: Run, teacher: Path, pool: Pool) -> Path:
     qualities: list[float] = []
 
     def keep_the_best(averaged: nn.Module, epoch: int) -> None:
-        qualities.append(both_games(games_logits(averaged, tokenizer, run.corpus.dev), run.corpus.dev, run.names))
-        print(
-            f"student: epoch {epoch + 1}, macro-F1 of both games on dev {qualities[-1] / 2:.4f}",
-            file=sys.stderr,
-            flush=True,
-        )
+        plain = Settled(tuple(run.names), np.zeros(len(run.names), dtype=np.float32), {})
+        qualities.append(quality(plain, games_logits(averaged, tokenizer, run.corpus.dev), run.corpus.dev))
+        print(f"student: epoch {epoch + 1}, quality on dev {qualities[-1]:.4f}", file=sys.stderr, flush=True)
         if qualities[-1] == max(qualities):
             save_file(half(averaged), directory / "model.safetensors", metadata={"format": "pt"})
 
     distil(model, tokenizer, pool, epochs=run.plan.student_epochs, seed=3, after_epoch=keep_the_best)
-    (directory / "done.json").write_text(json.dumps({"macro_f1_dev_by_epoch": [q / 2 for q in qualities]}))
+    (directory / "done.json").write_text(json.dumps({"quality_dev_by_epoch": qualities}))
     return directory
 
 
-def _floor(run: Run, linears: Sequence[Linear]) -> Figures:
-    """What the linear model alone reaches on the test."""
+def _side_by_side(run: Run, ensemble: Ensemble) -> dict[str, Figures]:
+    """What the linear models alone, and the ensemble, reach on the test, each game by its own head."""
     test, heads = run.corpus.test, heads_of(run.maps)
-    figures: Figures = {}
-    for linear, measure in zip(linears, (gametox_figures, conda_figures), strict=True):
-        said = linear.ask([example.text for example in test[linear.head]])
-        scores = as_categories(said, heads[linear.head], run.names)
-        figures |= {f"{linear.head}.{name}": value for name, value in measure(test[linear.head], scores).items()}
-    return figures
+    floor: Figures = {}
+    together: Figures = {}
+    for linear, measure in zip(ensemble.linears, (gametox_figures, conda_figures), strict=True):
+        game = linear.head
+        texts = [example.text for example in test[game]]
+        for figures, said in ((floor, linear.ask(texts)), (together, ensemble.ask(texts)[game])):
+            scores = as_categories(said, heads[game], run.names)
+            figures |= {f"{game}.{name}": value for name, value in measure(test[game], scores).items()}
+    return {"linear floor": floor, "ensemble": together}
 
 
 def _done(path: Path) -> bool:

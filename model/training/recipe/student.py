@@ -14,7 +14,7 @@ from transformers import BertConfig, BertForSequenceClassification
 
 from model.training.recipe.pretrain import SPECIAL
 
-POSITIONS: Final = 128
+POSITIONS: Final = 64
 
 
 def start_student(

@@ -1,0 +1,17 @@
+"""Stages side by side: a few processes with a thread or two each outrun one process with all of them."""
+
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+
+import torch
+
+
+def crew(threads: int, jobs: int) -> ProcessPoolExecutor:
+    """Return processes for ``jobs`` jobs, at most one per thread, which share ``threads`` among them."""
+    workers = max(1, min(threads, jobs))
+    return ProcessPoolExecutor(
+        workers,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=torch.set_num_threads,
+        initargs=(max(1, threads // workers),),
+    )

@@ -1,0 +1,42 @@
+"""Write what the recipe holds back: ``python -m model.training.recipe.held_back --data DIR --out DIR``.
+
+The test sides of both games as CSV, so that ``chatwarden evaluate`` and ``compare`` measure on the lines that the card
+was measured on.
+"""
+
+import argparse
+import csv
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from model.errors import ModelError
+from model.training.recipe.pool import GAMES
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write one file per game; exit code 0 when they are written, 2 when the data cannot be used."""
+    parser = argparse.ArgumentParser(prog="python -m model.training.recipe.held_back", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="directory with the files of the public sets")
+    parser.add_argument("--out", type=Path, required=True, help="directory for GAME_test.csv")
+    given = parser.parse_args(arguments)
+    from model.training.recipe.corpus import read_corpus
+
+    try:
+        test = read_corpus(given.data).test
+    except ModelError as exc:
+        print(exc, file=sys.stderr)
+        return 2
+    given.out.mkdir(parents=True, exist_ok=True)
+    for game in GAMES:
+        file = given.out / f"{game}_test.csv"
+        with file.open("w", encoding="utf-8", newline="") as opened:
+            table = csv.writer(opened)
+            table.writerow(["text", "label"])
+            table.writerows([example.text, example.labels[0]] for example in test[game])
+        print(file)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
