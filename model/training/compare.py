@@ -51,17 +51,19 @@ def two_stage(
 ) -> Score:
     """Return the two-stage form: a binary model first; what it calls toxic goes to a fine-grained one.
 
-    The binary stage's toxic score is shared out by what the second stage thinks of the toxic categories; a message
-    that the first lets pass keeps its score as non_toxic.  ``escalated`` gets the share sent on, per call.
+    The binary stage's toxic score is shared out by what the second stage thinks of the toxic categories; that of a
+    message that the first lets pass counts to the first toxic category, so that such messages are still ranked.
+    ``escalated`` gets the share sent on, per call.
     """
     clean = taxonomy.names.index(NON_TOXIC)
+    unnamed = next(place for place, name in enumerate(taxonomy.names) if name != NON_TOXIC)
 
     def score(texts: Sequence[str]) -> Floats:
         toxic = 1 - first(texts)[:, clean]
         sent = np.flatnonzero(toxic >= threshold)
         escalated.append(len(sent) / max(len(texts), 1))
         scores: Floats = np.zeros((len(texts), len(taxonomy.names)))
-        scores[:, clean] = 1 - toxic
+        scores[:, clean], scores[:, unnamed] = 1 - toxic, toxic
         if sent.size:
             fine = second([texts[int(place)] for place in sent])
             fine[:, clean] = 0
