@@ -18,8 +18,9 @@ from model.bundle import Bundle
 from model.errors import BundleError
 from model.gate_net import Net, Weights
 from model.policy import Limits, Override, Policy
-from model.readings import DISGUISED, lines_with, views
+from model.readings import views
 from model.resolver import Answer, Reply, Text
+from model.suspects import Lines
 from schemas.taxonomy import NON_TOXIC, CategoryName, Taxonomy
 from schemas.verdict import ResolvedBy
 
@@ -164,7 +165,7 @@ class GateResolver:
 
     def _scores(self, written: Sequence[str]) -> list[float]:
         """Return each text's highest score over its readings."""
-        others = [(number, view.text) for number in lines_with(DISGUISED, written) for view in views(written[number])]
+        others = [(number, view.text) for number in Lines(written).disguised() for view in views(written[number])]
         scores: list[float] = self._net([*written, *(text for _, text in others)]).tolist()
         for (number, _), score in zip(others, scores[len(written) :], strict=True):
             scores[number] = max(scores[number], score)

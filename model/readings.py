@@ -7,21 +7,18 @@ beside the text, never in place of it, and whoever judges takes the worst.
 
 import re
 import unicodedata
-from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
-from itertools import accumulate
 from typing import Final
 
-from model.covered import COVERED_WORDS
+from model.lexicon import BY_OUTLINE
 from model.lookalikes import LOOKALIKES
+from model.mending import LEET, decoded, is_harsh, mended
 from model.normalise import View, as_view
 
-MAX_READINGS: Final = 3
-"""The canonical text and at most two more."""
+MAX_READINGS: Final = 4
+"""The canonical text and at most three more."""
 
-
-_LEET: Final = str.maketrans("0134578@$!|+€", "oieastbasiite")
 # A sign or digit reads as a letter between letters, before two letters, or after three.
 _LEET_WORD: Final = re.compile(
     r"(?<=[a-z])[01345789@$!|+€]{1,2}(?=[a-z])"
@@ -39,43 +36,44 @@ _SIGNS_INSIDE: Final = re.compile(rf"(?<=[a-z]){_SIGNS}{{2,}}(?=[a-z])")
 _COVERED: Final = re.compile(r"(?<![a-z])[a-z]+[*#][a-z*#]*")
 _RUN: Final = re.compile(r"([^\W\d_])\1{2,}")
 # A sign of each of the above.  A search over many texts joined by line breaks finds it just where it would alone.
-DISGUISED: Final = re.compile(
+# A sign of each of the above.
+_DISGUISED: Final = re.compile(
     rf"[^\x00-\x7f]|(?<=[a-z])(?:[0-9@$!|+]{{1,2}}|{_SIGNS}+)(?=[a-z])|(?<![a-z0-9])[0-9@$!|+]{{1,2}}(?=[a-z][a-z@$!|+])"
     r"|(?<=[a-z]{3})[0-9@$+](?![a-z])|(?<=[a-z])[*#]|\([a-z]\)\(|([a-z])\1\1"
     r"|(?<![a-z0-9@$])[a-z0-9@$!][ ._*\-,|/~'\"+=:;]{1,3}[a-z0-9@$!](?![a-z0-9@$])"
 )
 _BETWEEN: Final = re.compile(r"(?<=\w)[^\w\s'@#$&]+ [^\w\n@#$&]*(?=\w)|(?<=\w) [^\w\s'@#$&]+ ?(?=\w)")
 _APOSTROPHE: Final = re.compile(r"(?<=[a-z])['’](?=[a-z])")
-PUNCTUATED: Final = re.compile(f"{_BETWEEN.pattern}|{_APOSTROPHE.pattern}")
-"""Finds the texts that ``without_punctuation`` changes, with the same freedom."""
-
-
-def lines_with(pattern: re.Pattern[str], lines: Sequence[str]) -> list[int]:
-    """Return the numbers of the lines in which ``pattern`` (one of the two above) is found, in one search over all."""
-    found: dict[int, None] = {}
-    starts = line_starts(lines)
-    for match in pattern.finditer("\n".join(lines)):
-        found[bisect_right(starts, match.start()) - 1] = None
-    return list(found)
-
-
-def line_starts(lines: Sequence[str] | Sequence[bytes]) -> list[int]:
-    """Return where each line starts once they are joined by one character."""
-    return [0, *accumulate(len(line) + 1 for line in lines)][: len(lines)]
 
 
 @lru_cache(maxsize=8_192)
 def views(canonical: str) -> tuple[View, ...]:
-    """Return the further readings of a canonical text, with maps into it; at most two, none equal to another.
+    """Return the further readings of a canonical text, with maps into it; at most three, none equal to another.
 
     The first leaves out a sign inside a word and cuts drawn-out letters to one ("fu_ck", "fuuuck"), the second takes
-    the sign as a blank and cuts to two ("noob.report", "noooob").
+    the sign as a blank and cuts to two ("noob.report", "noooob"), the last mends words ("fcuk", "fu ck").
     """
-    plain = _undo(as_view(canonical))
-    closed, parted = _sub(plain, _SIGN_INSIDE, _nothing), _sub(plain, _SIGN_INSIDE, _blank)
-    found = (_sub(closed, _RUN, _first), _sub(parted, _RUN, _first_two))
+    shown = as_view(canonical)
+    found = _undisguised(shown) if _DISGUISED.search(canonical) else [shown]
+    found.extend(_mended(found))
     unique = {view.text: view for view in found if view.text not in ("", canonical)}
     return tuple(unique.values())
+
+
+def _mended(found: list[View]) -> list[View]:
+    """Mend the first of the readings that holds or hides a harsh word."""
+    for view in found:
+        if (better := mended(view)) is not None:
+            return [better]
+        if is_harsh(view.text):
+            break
+    return []
+
+
+def _undisguised(shown: View) -> list[View]:
+    plain = _undo(shown)
+    closed, parted = _sub(plain, _SIGN_INSIDE, _nothing), _sub(plain, _SIGN_INSIDE, _blank)
+    return [_sub(closed, _RUN, _first), _sub(parted, _RUN, _first_two)]
 
 
 def without_punctuation(view: View) -> View:
@@ -85,8 +83,6 @@ def without_punctuation(view: View) -> View:
 
 def readings(canonical: str) -> tuple[str, ...]:
     """Return the canonical text and then its further readings, at most ``MAX_READINGS`` in all."""
-    if not DISGUISED.search(canonical):
-        return (canonical,)
     return (canonical, *(view.text for view in views(canonical)))
 
 
@@ -207,19 +203,26 @@ def _unbracketed(run: str) -> Kept:
 
 
 def _decoded(word: str) -> Kept:
-    """Decode twice: what is decoded first can be the neighbour that the rest needs."""
+    """Read digits and signs as letters: all where that gives a known word, else where letters are near.
+
+    Twice, as what is read first can be the neighbour that the rest needs.
+    """
+    ending = len(word.rstrip("!"))
+    for end in dict.fromkeys((ending, len(word))):
+        if meant := decoded(word[:end]):
+            return list(enumerate(meant + word[end:]))
     for _ in range(2):
         word = _LEET_WORD.sub(_letters, word)
     return list(enumerate(word))
 
 
 def _letters(signs: re.Match[str]) -> str:
-    return signs.group().translate(_LEET)
+    return signs.group().translate(LEET)
 
 
 def _uncovered(word: str) -> Kept:
     """Write the word that players mean where letters are covered: the first of ours that fits."""
-    for meant in COVERED_WORDS.get((len(word), word[0]), ()):
+    for meant in BY_OUTLINE.get((len(word), word[0]), ()):
         if all(sign in ("*", "#", letter) for sign, letter in zip(word, meant, strict=True)):
             return list(enumerate(meant))
     return list(enumerate(word))

@@ -13,9 +13,10 @@ import ahocorasick_rs
 import re2
 
 from model.normalise import View, as_view, canonical
-from model.readings import DISGUISED, PUNCTUATED, line_starts, lines_with, views, without_punctuation
+from model.readings import views, without_punctuation
 from model.rules_detect import PATTERNS, check_of, flood
 from model.rules_pack import PackError, PackSource, Rule, Sourced
+from model.suspects import Lines, line_starts
 
 PATTERN_MEMORY: Final = 1 << 20
 """Bytes that one compiled pattern may take; RE2 refuses what needs more."""
@@ -38,9 +39,10 @@ class _Lines:
     def __init__(self, written: Sequence[str]) -> None:
         self.written = written
         self._views: list[tuple[int, View]] = []
-        for number in lines_with(DISGUISED, written):
+        suspects = Lines(written)
+        for number in suspects.disguised():
             self._views.extend((number, view) for view in views(written[number]))
-        phrased = [(number, as_view(written[number])) for number in lines_with(PUNCTUATED, written)]
+        phrased = [(number, as_view(written[number])) for number in suspects.punctuated()]
         for number, view in [*phrased, *self._views]:
             other = without_punctuation(view)
             if other is not view:

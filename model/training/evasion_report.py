@@ -39,6 +39,7 @@ class Pipeline:
         names, limits = bundle.taxonomy.names, limits_of(bundle)
         self._limits = [(names.index(name), limit) for name, limit in limits.items()]
         self._classifier = classifier
+        self._acted: dict[str, bool] = {}
 
     def by_rules(self, texts: Sequence[str]) -> list[bool]:
         """Tell which canonical texts a rule marks or blocks."""
@@ -47,13 +48,12 @@ class Pipeline:
 
     def by_classifier(self, texts: Sequence[str]) -> list[bool]:
         """Tell on which canonical texts the classifier's scores act."""
-        distinct = list(dict.fromkeys(texts))
-        acted: dict[str, bool] = {}
-        for start in range(0, len(distinct), 2_048):
-            part = distinct[start : start + 2_048]
+        new = [text for text in dict.fromkeys(texts) if text not in self._acted]
+        for start in range(0, len(new), 2_048):
+            part = new[start : start + 2_048]
             for text, scores in zip(part, self._classifier(part), strict=True):
-                acted[text] = any(scores[place] >= limit for place, limit in self._limits)
-        return [acted[text] for text in texts]
+                self._acted[text] = any(scores[place] >= limit for place, limit in self._limits)
+        return [self._acted[text] for text in texts]
 
     def __call__(self, texts: Sequence[str]) -> list[bool]:
         """Tell which canonical texts are caught."""
@@ -61,12 +61,12 @@ class Pipeline:
         return [ruled or scored for ruled, scored in pairs]
 
 
-def toxic_lines(data: Path, number: int) -> list[str]:
-    """Return distinct lines that people call toxic, those held back from training first."""
+def toxic_lines(data: Path) -> list[str]:
+    """Return the distinct lines that people call toxic, those held back from training first."""
     found: dict[str, None] = {}
     for name in ("gametox_dev", "conda", "gametox"):
         found.update(dict.fromkeys(each.text for each in read_public(data, name) if _is_toxic(name, each)))
-    return list(found)[:number]
+    return list(found)
 
 
 def _is_toxic(name: str, example: Example) -> bool:
@@ -82,10 +82,20 @@ def undisputed(data: Path, name: str) -> list[str]:
     return [text for text, given in labels.items() if given <= CLEAN[name]]
 
 
-def survival(caught: Caught, lines: Sequence[str], tell: Callable[[str], None]) -> float:
+def caught_lines(caught: Caught, lines: Sequence[str], number: int, tell: Callable[[str], None]) -> list[str]:
+    """Return the first ``number`` lines that are caught as written, or as many as there are; tells how many."""
+    known: list[str] = []
+    seen = 0
+    while len(known) < number and seen < len(lines):
+        part = lines[seen : seen + 500]
+        known += [line for line, was in zip(part, caught(part), strict=True) if was]
+        seen += len(part)
+    tell(f"{seen:,} toxic lines, {min(number, len(known)):,} of them caught as written; of those, disguised:")
+    return known[:number]
+
+
+def survival(caught: Caught, known: Sequence[str], tell: Callable[[str], None]) -> float:
     """Return the share of caught lines that are still caught, over all evasions; tells of each."""
-    known = [line for line, was in zip(lines, caught(lines), strict=True) if was]
-    tell(f"{len(lines):,} toxic lines, {len(known):,} of them caught as written; of those, disguised:")
     kept: Counter[str] = Counter()
     for name in EVASIONS:
         kept[name] = sum(caught([canonical(line) for line in disguised(known, name, SEED)]))
@@ -115,12 +125,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="evasion_report", description=__doc__.splitlines()[0])
     parser.add_argument("--bundle", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True, help="folder with the public chat")
-    parser.add_argument("--lines", type=int, default=2_000, help="toxic lines to disguise (default 2,000)")
+    parser.add_argument("--lines", type=int, default=2_000, help="caught lines to disguise (default 2,000)")
     given = parser.parse_args()
     bundle = load_bundle(given.bundle)
     pipeline = Pipeline(bundle, TorchClassifier(bundle, threads=2, readings=readings))
     plain = Pipeline(bundle, TorchClassifier(bundle, threads=2))
-    share = survival(pipeline, toxic_lines(given.data, given.lines), _say)
+    known = caught_lines(pipeline, toxic_lines(given.data), given.lines, _say)
+    share = survival(pipeline, known, _say)
     _say(f"still caught over {len(EVASIONS)} evasions: {share:.1%}")
     for line in false_alarms(pipeline, plain, given.data):
         _say(line)

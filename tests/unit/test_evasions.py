@@ -1,10 +1,13 @@
 """Evasions: many, repeatable, each with an effect; and what rules make of a plain word under them."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from model.normalise import canonical
+from model.readings import readings
 from model.rules import PACKS, load_pack
-from model.training.evasion_report import survival
+from model.training.evasion_report import caught_lines, survival
 from model.training.evasions import EVASIONS, disguised
 
 LINE = "you are such a stupid idiot please uninstall"
@@ -36,7 +39,33 @@ def test_rules_see_through_it(name: str) -> None:
 
 def test_survival_counts_what_is_still_caught() -> None:
     told: list[str] = []
-    share = survival(lambda texts: ["idiot" in text for text in texts], ["you idiot", "hello"], told.append)
+    known = caught_lines(says_idiot, ["you idiot", "hello"], 5, told.append)
+    share = survival(says_idiot, known, told.append)
+    assert known == ["you idiot"]
     assert told[0].startswith("2 toxic lines, 1 of them caught")
     assert len(told) == 1 + len(EVASIONS)
     assert 0.2 < share < 0.9
+
+
+def says_idiot(texts: Sequence[str]) -> list[bool]:
+    return ["idiot" in text for text in texts]
+
+
+MENDED = {
+    "u id iot tea m": "u idiot team",
+    "you sutpid idot": "you stupid idiot",
+    "r374rd3d 57up1d": "retarded stupid",
+    "nice try you idiot lol": "you idiot",
+    "y o u f u c k i n g i d i o t": "you fucking idiot",
+}
+LEFT_ALONE = ["push b4 t34", "the garage is on the beach", "lol nice try", "i put a ward", "stuck at base"]
+
+
+@pytest.mark.parametrize("line", MENDED)
+def test_words_are_mended_in_a_reading(line: str) -> None:
+    assert readings(line)[-1] == MENDED[line]
+
+
+@pytest.mark.parametrize("line", LEFT_ALONE)
+def test_plain_talk_has_no_mended_reading(line: str) -> None:
+    assert readings(line) == (line,)

@@ -1,0 +1,126 @@
+"""Words that readings of disguised text are confirmed by, written by us.
+
+Neither list decides anything: a word that is mended is put to rules and classifier like any other.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+
+def _words(listed: str) -> list[str]:
+    return listed.split()
+
+
+_HARSH: Final = _words("""
+    fuck fucker fuckers fucking fucked fuckin shit shitty shits bullshit bitch bitches asshole assholes cunt cunts
+    dick dicks dickhead cock cocks cocksucker pussy pussies bastard bastards whore whores slut sluts motherfucker
+    motherfuckers nigger niggers nigga niggas faggot faggots fag fags retard retards retarded idiot idiots moron
+    morons stupid noob noobs trash scum loser losers dumb dumbass suck sucks crap damn piss wanker wankers twat kike
+    chink tranny nazi rape uninstall cancer autist monkey monkeys gay jew jews porn cum tits boobs penis dumbfuck
+    garbage pathetic disgusting clown clowns bots worthless useless fucks fuckface fuckhead motherfucking
+    clusterfuck shithead shitheads shitter shitters shitshow dipshit dogshit horseshit shite sucker suckers sucking
+    cocksuckers dickheads dickless jackass jackasses smartass fatass badass arsehole arse wank wanking twats prick
+    pricks bollocks cuck cucks simp pimp hoe hoes skank skanks thot noobish nooby noobies newb newbs idiotic idiota
+    idiotas idiote idioten idioti stupids stupidity stupido stupidest retardo tard tards moronic imbecile imbeciles
+    imbecil imbecils cretin cretins debil debils dumber dumbest dumbo halfwit dimwit braindead brainless brainlet
+    clueless hopeless mongol mongols mongoloid autistic autists autism downie spastic spaz coward cowards camper
+    campers chicken crybaby whiner whiners losing toxic scumbag scumbags trashy trashes trashcan rubbish filth
+    filthy disgrace disgust ugly fatso fatty stinky stinking smelly vermin parasite parasites rats maggot maggots
+    leech cockroach donkey donkeys monke ape apes animal animals pig pigs dogs gays homo homos queer queers lesbian
+    dyke dykes shemale faggy fagot fagots faggit niggaz niger niggs negro negroes coon coons gook gooks kikes chinks
+    paki pakis wetback gypsy gypsies nazis hitler holocaust terrorist terrorists isis jihad rapist raped raping pedo
+    pedos pedophile pervert perverts suicide yourself urself yourselves murder hang bleach cancerous aids ebola
+    corona sex sexy nude nudes boobies tit titties vagina blowjob handjob masturbate jerkoff blyat cyka suka sukas
+    pidor pidar pidoras debily kurwa kurva spierdalaj jebany jebac chuj huj pizda puta puto putas mierda pendejo
+    cabron maricon culo verga idiotos estupido connard merde salope pute encule arschloch hurensohn wichser fotze
+    schwuchtel spast missgeburt hure scheisse behindert cazzo stronzo vaffanculo coglione porco orospu amk siktir
+    gerizekali salak caralho porra viado merda burro filho otario stfu gtfo kys fuk fck fcking fking fuking fukin
+    fuckn hate hated hates shame ashamed embarrassing
+""")
+_PLAIN: Final = _words("""
+    the you and are this that your for not with have was but all can will just what they get out one like know good
+    team game play player players playing plays played noting no yes now here there who why how when where which his
+    her him she its our ours their them these those from about more most much many only very really so too than then
+    because cause if else or at in on of to is it be been being am me my mine we us he do does did doing done dont
+    doesnt didnt cant wont isnt arent aint im ur u r ya yo hey hi hello guy guys man men boy girl kid kids mom
+    mother mum dad father sister brother family son daughter friend friends people person human life live lives die
+    dies died dead death kill kills killed killing bot report reported reports mute muted ban banned delete quit
+    leave left leaving stay go going goes gone went come comes coming back off up down over under again always never
+    ever every everyone everything someone somebody nobody nothing something anything any shut mouth face head brain
+    brains eyes hand hands ass legs arms skill skills aim mind eat eating ate lick licking kiss kissing touch ride
+    sit stand hold take taking took taken give giving gave given make makes making made put puts find found lose
+    loses lost win wins won winning winner need needs want wants wanted wanna gonna gotta try tries trying tried
+    learn learned teach teacher help helping stop start wait waiting think thinking thought say says said tell told
+    talk talking speak speaking listen hear see seen saw look looking looks watch show spot spotted spotting shoot
+    shooting shot hit hits miss missed camp camping hide hiding push pushing rush defend defending attack attacking
+    support supports carry carries feed feeder feeders feeding mid top bottom lane jungle base cap map tank tanks
+    tier tiers gun guns damage light heavy medium arty scout hero heroes item items pick picks picked ult ulti stun
+    gank farm farming level gold first last next new old same other another such own best better worst worse bad
+    great nice big little small biggest huge fat long short hard easy fast slow low high full half whole total
+    totally complete completely absolute absolutely pure real true fake lucky luck poor rich free cheap typical
+    usual single stupidly fucky god jesus christ holy hell devil russian russians russia polish poland german
+    germany english american americans chinese china arab arabs turk turks turkish peruvian peruvians indian indians
+    asian asians mexican mexicans black white brown yellow red muslim muslims jewish christian women woman lol lmao
+    omg wtf pls plz please thanks thank thx sorry gg wp ez afk noone fight fighting cry crying cried laugh laughing
+    joke jokes joking fun funny sad mad angry home house school work job money day days night time times year years
+    minute minutes hour second bring turn move moving run running walk drive driving hope wish love loved fail fails
+    failed failing piece pieces bunch sons fucker whats thats hes shes youre theyre ive ill id well even still also
+    maybe sure right wrong side way far near away behind front around into after before uninstalled games gaming
+    account acc rank ranked noobteam enemy enemies ally allies mate mates teammate teammates flank cover block
+    blocked enough once twice alone together both each few less least open close cut burn throw throwing drop
+    dropped fall sell sold buy bought pay paid use used using uses fire water dirt dirty clean dog cat rat bird fish
+    snake should would could must may might shall let lets got had has having were two three four five six seven
+    eight nine ten a i an as ok okay s
+""")
+_ORDINARY: Final = _words("""
+    add case com site though fan america act wit form none india lack town lots cold tired tone art arts ran tree
+    bother feet pre rid loss hop heat paying alt sam filed fac ben dan fed brian diet los bay fund den bat nike bin
+    sat fried hug tie ties rally liking amd clan tech fil gnu des chin boot toes lan sin sue tan compete pad sued
+    pat ant filing gan dank hart stan ding kit goon als rite tire tay int fro frm hid dong strat dos dose lucy dye
+    mint bets fri bloc ist lest diving nay fur ont fond barn bing tow pleas rams amp don ads smell hat hats rap
+    slope beach con cons dot scam sack sacks whine hank nade nades carbon sheet sheets wore stink waking garage
+    murda tick sham dike kik mongo rts bobs tts tot faking tart monk sinking hare lich camera camel mare mace rage
+    ages ratio pens pen pak pis ped hom pgs bts kook mob pip pit pig sip ship shut shot shop shirt short sheep sheer
+    shift shin shoe shock socks sock sick sicker sucre stack stick stock struck truck trick tricks track tracks duck
+    ducks dock docks deck decks desk rock rocks rack luck lock locks lick buck bucks back pack packs pick puck peck
+    batch botch beech birch bench pitch witch switch hitch ditch watch which butch count counts counter hunt punt
+    aunt trash crash thrash brash tras rash bash nob snob knob nook noon moon mood soon boon boom bomb loose loosers
+    lasers laser poser closer user moral moron maroon marlon rare rate rated reaped raced rain grape drape cape gape
+    tape rope ripe rip coin corn cone cane can cum come cup cut cure curt court cost cast past pasta post posts
+    pasts paste taste haste gas gay gray grey pay ray say way may guy gut gun got god goat boat coat beat bear pear
+    peer beer deer deep dam damp dame mouse house horse hours whose shore chore score sore hero here where there
+    hire hide wide side kite bite crab crap craps scrap crop crops cart card crown down frown grown clone clowne
+    cloud close claw plan cope copy cower cover covered tower power lower flower camp camps campus comer comper
+    compare damper cheaper harsh hasher master mister monster minster manor minor miner diner dinner thinner trance
+    france dance chance cancel cancels pal pale pals pain ruin rude rule ride node mode code coded nods nodes mind
+    kind kinds king kings
+""")
+
+HARSH: Final = frozenset(_HARSH)
+"""Words that give a line away: one that turns out to hide one is worth a second reading."""
+PLAIN: Final = frozenset(_PLAIN) - HARSH
+"""Words that are mended beside a harsh one."""
+
+ORDINARY: Final = frozenset(_ORDINARY) | HARSH | PLAIN
+"""Words that are never taken for a misspelt one."""
+
+COURTESY: Final = (
+    "gg", "ggs", "ggwp", "gg wp", "wp", "ez", "gl", "hf", "glhf", "gl hf", "lol", "lool", "lmao", "rofl", "haha",
+    "hahaha", "hehe", "xd", "xx", "x", "xoxo", "nt", "gj", "nice try", "nice one", "nice", "good game",
+    "good game all", "good luck", "good job", "well played", "have fun", "ty", "thx", "thanks", "thank you", "pls",
+    "please", "plz", "sorry", "sry", "no offense", "just saying", "jk", "just kidding", "kidding", "hi", "hi all",
+    "hello", "hello all", "hey guys", "bye", "bye bye", "cheers", "love you", "love you all", "have a nice day",
+    "push mid", "push top", "push bot", "go mid", "go top", "go bot", "def base", "def mid", "go cap", "all mid",
+)  # fmt: skip
+"""What is put before or after a line to make it look friendly, and takes nothing back."""
+
+
+def _by_outline() -> dict[tuple[int, str], tuple[str, ...]]:
+    found: dict[tuple[int, str], tuple[str, ...]] = {}
+    for word in dict.fromkeys([*_HARSH, *_PLAIN]):
+        found[len(word), word[0]] = (*found.get((len(word), word[0]), ()), word)
+    return found
+
+
+BY_OUTLINE: Final[Mapping[tuple[int, str], tuple[str, ...]]] = _by_outline()
+"""All the words by length and first letter, harsh ones first, commonest first."""

@@ -1,0 +1,221 @@
+"""Mending: misspelt, split and glued words, as the words they stand for.
+
+A line is mended only where a harsh word comes to light, or one stands between kind words that are to make it look
+friendly; else it is left alone.  What may need it is found by one search for the misspellings themselves, which are
+written out beforehand, after deletion neighbourhoods (SymSpell, Garbe 2012).
+"""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import chain, product
+from typing import Final, NamedTuple
+
+from model.lexicon import COURTESY, HARSH, ORDINARY, PLAIN
+from model.normalise import View
+
+LEET: Final = str.maketrans("0134578@$!|+€", "oieastbasiite")
+_AS_L: Final = str.maketrans("01345789@$!|+€", "oleastbgasllte")
+KNOWN: Final = HARSH | PLAIN
+LONGEST: Final = 60
+"""A longer word is not taken apart."""
+
+_VOWEL: Final = re.compile("[aeiou]")
+_SOUNDS: Final = (
+    ("ck", "k"), ("ck", "c"), ("c", "k"), ("ph", "f"), ("f", "ph"), ("qu", "kw"), ("ss", "s"), ("tt", "t"),
+    ("oo", "u"), ("oo", "o"), ("ee", "i"), ("i", "y"), ("i", "ee"), ("y", "i"), ("th", "d"), ("th", "t"), ("s", "z"),
+    ("ou", "u"), ("u", "oo"), ("u", "a"), ("you", "yu"), ("ing", "in"), ("er", "a"), ("er", "ah"), ("ers", "as"),
+    ("ers", "az"), ("o", "0"), ("wh", "w"), ("x", "ks"), ("g", "k"), ("d", "t"),
+)  # fmt: skip
+_DIGITS: Final = {"a": "a4", "e": "e3", "i": "i1", "o": "o0", "s": "s5", "t": "t7", "b": "b8"}
+_LETTERS: Final = re.compile("[a-z]+")
+_WORD: Final = re.compile(r"[\w@$!|+€]*[\w@$+€]")
+
+
+def spellings(word: str) -> Iterator[str]:
+    """Yield the ways in which a word is misspelt: letters swapped, left out, doubled or written by sound."""
+    for place in range(len(word) - 1):
+        yield word[:place] + word[place + 1] + word[place] + word[place + 2 :]
+    for place in range(1, len(word)):
+        if word[place] in "aeiou" or len(word) > 5:
+            yield word[:place] + word[place + 1 :]
+    yield word[0] + _VOWEL.sub("", word[1:])
+    for old, new in _SOUNDS:
+        if old in word:
+            yield word.replace(old, new)
+            yield new.join(word.rsplit(old, 1))
+
+
+def _leeted(word: str) -> Iterator[str]:
+    """Yield a word with some of its letters in digits, where that is not too many ways."""
+    if 3 < len(word) < 8:
+        for letters in product(*(_DIGITS.get(letter, letter) for letter in word)):
+            written = "".join(letters)
+            if written != word and not written.isdigit():
+                yield written
+
+
+def _misspelt() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for word in sorted(HARSH):
+        for spelling in chain(spellings(word), _leeted(word)) if len(word) > 3 else ():
+            if len(spelling) > 2 and spelling not in ORDINARY:
+                found.setdefault(spelling, word)
+    for word in sorted(PLAIN):
+        for spelling in spellings(word) if len(word) > 2 else ():
+            if len(spelling) > 2 and spelling not in ORDINARY:
+                found.setdefault(spelling, word)
+    return found
+
+
+MISSPELT: Final = _misspelt()
+"""By misspelling: the word that is meant."""
+
+
+def _giveaways() -> Iterator[str]:
+    """Yield the misspelt and split words, apart by blanks, that bring a harsh one to light."""
+    yield from (spelling for spelling, word in MISSPELT.items() if word in HARSH)
+    for word in HARSH:
+        parts = [(word[:place], word[place:]) for place in range(1, len(word))]
+        yield from (f"{first} {rest}" for first, rest in parts if _splits(first, rest))
+
+
+def _splits(first: str, rest: str) -> bool:
+    """Tell whether two neighbours are one known word that a blank was put into."""
+    whole = first + rest
+    return whole in (KNOWN if len(whole) > 3 else PLAIN) and not {first, rest} <= KNOWN
+
+
+GIVEAWAYS: Final = tuple(dict.fromkeys(_giveaways()))
+
+
+class _Piece(NamedTuple):
+    """What is written for the letters from ``start`` to ``end``; empty text stands for the letters themselves."""
+
+    start: int
+    end: int
+    text: str
+
+
+def mended(view: View) -> View | None:
+    """Return the view with its words mended and its courtesies left out; None where that brings nothing to light."""
+    words = list(_WORD.finditer(view.text))
+    pieces: list[_Piece] = []
+    place, harsh = 0, False
+    while place < len(words):
+        piece, taken = _piece(words, place, view.text)
+        if piece is not None:
+            pieces.append(piece)
+            harsh = harsh or not HARSH.isdisjoint(piece.text.split(" "))
+        place += taken
+    if harsh:
+        return _bare(_written(view, pieces))
+    if is_harsh(view.text):
+        bare = _bare(view)
+        return bare if bare is not view else None
+    return None
+
+
+def is_harsh(text: str) -> bool:
+    """Tell whether a harsh word stands in the text as it is."""
+    return not HARSH.isdisjoint(_WORD.findall(text))
+
+
+def _piece(words: list[re.Match[str]], place: int, text: str) -> tuple[_Piece | None, int]:
+    """Return what to write for the word at ``place``, if anything, and how many words that covers."""
+    word = words[place]
+    start, end = word.span()
+    following = words[place + 1] if place + 1 < len(words) else None
+    gap = text[end : following.start()] if following is not None else ""
+    if following is not None and gap == " " and _splits(word.group(), following.group()):
+        return _Piece(start, following.end(), word.group() + following.group()), 2
+    meant = meant_by(word.group())
+    return (_Piece(start, end, meant) if meant else None), 1
+
+
+@lru_cache(maxsize=8_192)
+def meant_by(word: str) -> str:
+    """Return the known word or words that ``word`` stands for; nothing where it is one or stands for none."""
+    if word in KNOWN:
+        return ""
+    if meant := MISSPELT.get(word):
+        return meant
+    return _apart(word) if 5 < len(word) <= LONGEST and _LETTERS.fullmatch(word) else ""
+
+
+def decoded(word: str) -> str:
+    """Return the known word that digits and signs are written in, if any."""
+    if len(word) < 3 or word.isdigit():
+        return ""
+    return next((as_letters for table in (LEET, _AS_L) if (as_letters := word.translate(table)) in KNOWN), "")
+
+
+def _apart(word: str) -> str:
+    """Take words written as one apart, where all are known and one is harsh."""
+    best: list[tuple[float, int]] = [(0.0, 0)]
+    for end in range(1, len(word) + 1):
+        ways = [(best[start][0] + _cost(word[start:end]), start) for start in range(max(0, end - 14), end)]
+        best.append(min(ways))
+    parts: list[str] = []
+    end = len(word)
+    while end:
+        parts.append(word[best[end][1] : end])
+        end = best[end][1]
+    whole = all(part in KNOWN and (len(part) > 1 or part in "aiu") for part in parts)
+    harsh = any(len(part) > 3 and part in HARSH for part in parts)
+    return " ".join(reversed(parts)) if whole and harsh and len(parts) > 1 else ""
+
+
+def _cost(part: str) -> float:
+    if part in KNOWN:
+        return 1.0 if len(part) > 1 else 2.0
+    return 3.0 + len(part)
+
+
+def _written(view: View, pieces: list[_Piece]) -> View:
+    """Write the pieces; a letter keeps its place where it stands as it stood, else it has that of the whole word."""
+    text: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    last = 0
+    for first, stop, piece in pieces:
+        text += (view.text[last:first], piece)
+        starts += view.starts[last:first]
+        ends += view.ends[last:first]
+        letters = _places(view.text, first, stop, piece)
+        starts += [view.starts[at] if at is not None else view.starts[first] for at in letters]
+        ends += [view.ends[at] if at is not None else view.ends[stop - 1] for at in letters]
+        last = stop
+    text.append(view.text[last:])
+    starts += view.starts[last:]
+    ends += view.ends[last:]
+    return View("".join(text), tuple(starts), tuple(ends))
+
+
+def _places(text: str, first: int, stop: int, piece: str) -> list[int | None]:
+    """Return the place of each of the piece's letters, where blanks are all that differ or nothing does in length."""
+    if stop - first == len(piece):
+        return list(range(first, stop))
+    shown = [at for at in range(first, stop) if text[at] != " "]
+    if len(shown) != len(piece.replace(" ", "")):
+        return [None] * len(piece)
+    places: list[int | None] = []
+    for letter in piece:
+        places.append(shown.pop(0) if letter != " " else places[-1])
+    return places
+
+
+_KIND: Final = "|".join(sorted(map(re.escape, COURTESY), key=len, reverse=True))
+_KIND_BEFORE: Final = re.compile(rf"(?:(?:{_KIND})(?!\w)[ .,!?:)]*)+")
+_KIND_AFTER: Final = re.compile(rf"[ .,!?]+(?:(?:{_KIND})(?:[ .,!?:)]+|$))+$")
+
+
+def _bare(view: View) -> View:
+    """Leave out the courtesies at both ends, unless there is nothing else."""
+    before = _KIND_BEFORE.match(view.text)
+    first = before.end() if before else 0
+    after = _KIND_AFTER.search(view.text, max(0, first - 1))
+    last = after.start() if after else len(view.text)
+    if (first, last) == (0, len(view.text)) or first >= last:
+        return view
+    return View(view.text[first:last], view.starts[first:last], view.ends[first:last])
