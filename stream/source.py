@@ -6,7 +6,6 @@ revoked partition costs nothing but the work in flight, which the next owner rep
 
 import logging
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Final, cast
 
@@ -18,6 +17,7 @@ from stream.kafka_config import Properties
 from stream.kafka_errors import Reading, cause_of, is_not_fetching, reading_of, transport_error
 from stream.metrics import Metrics
 from stream.progress import HELD, Progress
+from stream.read_ahead import ReadAhead
 from stream.records import Chunk, Partition, Record
 from stream.seams import Taken
 from stream.start import Start, ensure_start
@@ -42,7 +42,9 @@ class KafkaSource:
         connect: Callable[[Properties], Consumer] = Consumer,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        """Connect; ``join`` comes next.  ``start`` is where a new group starts; ``on_lost`` hears of losses.
+        """Connect; ``join`` comes next.
+
+        ``read_ahead`` is the most records to hold, ``start`` where a new group starts; ``on_lost`` hears of losses.
 
         Raises:
             ConfigError: librdkafka refuses a property.
@@ -51,14 +53,13 @@ class KafkaSource:
         self._group: Final = str(properties["group.id"])
         self._health = health
         self._metrics = metrics
-        self._read_ahead: Final = read_ahead
         self._start = start
         self._on_lost = on_lost
         self._progress = Progress(self._high, self._answered, health, metrics, wall)
         self._owned: dict[int, Partition] = {}
         self._next: dict[int, int] = {}
         self._stopped, self._gone = set[int](), set[Partition]()
-        self._buffer: deque[Record] = deque()
+        self._buffer = ReadAhead(read_ahead)
         self._paused: bool | None = False  # None: not the same for all
         try:
             self._consumer = connect(properties)
@@ -88,7 +89,7 @@ class KafkaSource:
             self._read(limit - 1, 0)
         elif len(buffer) < limit:
             self._read(limit - len(buffer), 0)
-        records = [buffer.popleft() for _ in range(min(limit, len(buffer)))]
+        records = buffer.take(limit)
         self._flow()
         last = {record.partition: record for record in records}
         self._progress.taken(last.values())
@@ -100,8 +101,7 @@ class KafkaSource:
 
         Blocks up to ``wait_s`` seconds.  Returns the partitions that went away.  Raises as ``take``.
         """
-        room = self._read_ahead - len(self._buffer)
-        self._read(max(room, 1), wait_s)
+        self._read(max(self._buffer.most - len(self._buffer), 1), wait_s)
         self._flow()
         return self._take_gone()
 
@@ -195,7 +195,7 @@ class KafkaSource:
 
     def _flow(self) -> None:
         """Pause while the buffer is full.  Pausing throws librdkafka's own queue away, so it is the last resort."""
-        full = len(self._buffer) >= self._read_ahead
+        full = self._buffer.full()
         if full == self._paused:
             return
         flowing = [TopicPartition(self._topic, number) for number in self._owned if number not in self._stopped]
@@ -234,9 +234,7 @@ class KafkaSource:
                 self._progress.gone(partition)
             self._next.pop(number, None)
             self._stopped.discard(number)
-        kept = [record for record in self._buffer if record.partition not in numbers]
-        self._buffer.clear()  # in place: ``take`` has it in its hands while this happens
-        self._buffer.extend(kept)
+        self._buffer.keep(lambda record: record.partition not in numbers)
 
     def _take_gone(self) -> frozenset[Partition]:
         gone, self._gone = frozenset(self._gone), set()
