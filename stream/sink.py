@@ -94,10 +94,9 @@ class KafkaSink:
         self._undelivered = None
         try:
             producer.begin_transaction()
-            # Offsets first: the first call of a transaction waits until the last one's markers are written, and this
-            # one is told so sooner than a record is.
-            self._send_offsets(producer, offsets, group, deadline)
+            # Records first: they travel while the offsets take their two round trips.
             self._produce(producer, results, deadline)
+            self._send_offsets(producer, offsets, group, deadline)
             self._insist(producer.commit_transaction, deadline)
         except KafkaException as exc:
             self._recover(producer, exc, expiry)

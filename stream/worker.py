@@ -1,8 +1,9 @@
 """The loop: take a chunk, have it judged, write it and its offsets in one transaction.
 
-Two chunks are in flight, first in, first out: one is judged in a thread while the other is committed by the thread that
-owns source and sink.  Offsets come from the chunks themselves, never from the consumer's position, which is ahead of
-what was written.  A transaction is begun when its results are there, so judging does not count against its time.
+When it is behind, or the judge is slow, two chunks are in flight, first in, first out: one is judged in a thread while
+the other is committed by the thread that owns source and sink.  Offsets come from the chunks themselves, never from the
+consumer's position, which is ahead of what was written.  A transaction is begun when its results are there, so judging
+does not count against its time.
 
 An aborted transaction is tried again with the results at hand.  After an unknown outcome everything in flight is
 dropped, the sink renewed, and reading goes on from the committed offsets: they say whether it happened.
@@ -132,17 +133,21 @@ class Worker:
             self._source.close()
 
     def _turn(self) -> None:
-        """Take a chunk if there is one, and finish the oldest when two are in flight or nothing new came."""
+        """Take a chunk if there is one, and finish the oldest.
+
+        A full chunk says that more is waiting: then the next one is taken first, to be judged while this one is
+        committed.  Caught up, a second chunk would only wait behind the first one's transaction.
+        """
         self._health.tick()
-        came = self._launch(0.0 if self._flights else IDLE_S)
-        if self._flights and (len(self._flights) >= IN_FLIGHT or not came):
+        full = self._launch(0.0 if self._flights else IDLE_S)
+        if self._flights and (len(self._flights) >= IN_FLIGHT or not full):
             self._finish(self._flights[0])
         if self._clock() >= self._next_report:
             self._next_report = self._clock() + REPORT_EVERY_S
             self._source.report()
 
     def _launch(self, wait_s: float) -> bool:
-        """Take a chunk and have it judged; whether there was one."""
+        """Take a chunk, if there is one, and have it judged; whether it was full."""
         started = self._clock()
         chunk, gone = self._source.take(self._chunk_size, wait_s)
         self._drop(gone)
@@ -151,7 +156,7 @@ class Worker:
         taken = self._clock()
         self._metrics.observe("phase_seconds", taken - started, phase="poll")
         self._flights.append(Flight(chunk, self._submit(chunk), taken))
-        return True
+        return len(chunk.records) >= self._chunk_size
 
     def _finish(self, flight: Flight) -> None:
         """Commit the oldest chunk; on trouble it stays, or everything starts afresh."""

@@ -14,16 +14,17 @@ import re
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
 from tests.support.broker import Broker
 from tests.support.processes import ROOT, wait_until
-from tests.support.stream_topics import Reader, StreamTopics, event, send
+from tests.support.stream_topics import Reader, StreamTopics, delay_of, event, send
 from tests.support.worker_process import WorkerProcess
 
 PARTS = ("rate", "latency", "memory", "times")
+SEASONED = "-XX:+TieredCompilation"
+"""A broker that is compiled fully, as one in service is: in its first minute it takes several times as long."""
 
 
 def main() -> None:
@@ -33,12 +34,13 @@ def main() -> None:
     parser.add_argument("--long", type=int, default=1_000_000, help="events of memory")
     parser.add_argument("--chunk", type=int, action="append", help="chunk sizes of rate")
     parser.add_argument("--pace", type=int, default=10_000, help="events per second of latency")
+    parser.add_argument("--warm", type=int, default=60, help="seconds of latency before those that count")
     parser.add_argument("--seconds", type=int, default=20, help="of latency")
     parser.add_argument("--protocol", default="consumer", choices=("classic", "consumer"))
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        broker = Broker(folder / "kafka")
+        broker = Broker(folder / "kafka", jvm=SEASONED)
         try:
             broker.start()
             bench = Bench(broker.bootstrap, folder, given.protocol)
@@ -54,7 +56,7 @@ def _run(bench: "Bench", part: str, given: argparse.Namespace) -> None:
             for chunk in given.chunk or (512, 2_048):
                 bench.rate(given.events, chunk)
         case "latency":
-            bench.latency(given.pace, given.seconds)
+            bench.latency(given.pace, given.warm, given.seconds)
         case "memory":
             bench.memory(given.long)
         case _:
@@ -85,29 +87,33 @@ class Bench:
         ours = {"rate": rate, "cpu_us": cpu_us, "us_per_event": phases}
         _say("rate", chunk=chunk, worker=ours, bare=bare, of_bare=round(rate / bare["rate"], 2))
 
-    def latency(self, pace: int, seconds: int) -> None:
-        """Append at a pace and read what becomes visible."""
+    def latency(self, pace: int, warm: int, seconds: int) -> None:
+        """Append at a pace and read what becomes visible; what the first ``warm`` seconds bring is not counted."""
         topics = self._topics()
         worker = self._worker(topics)
         reader = Reader(topics, ["verdicts"])
+        sender = [sys.executable, "-m", "tests.bench.sender", topics.bootstrap, topics.suffix]
         try:
             worker.wait_ready(60)
-            sender = threading.Thread(target=_append, args=(topics, pace, seconds), daemon=True)
-            sender.start()
-            reader.read(lambda found: len(found) >= pace * seconds, seconds + 60)
-            sender.join()
-            delays = reader.delays()
-            warm = len(delays)
-            _say(
-                "latency",
-                pace=pace,
-                events=warm,
-                **{f"p{p}_ms": round(delays[min(int(warm * p / 100), warm - 1)] * 1e3, 1) for p in (50, 95, 99)},
-                max_ms=round(delays[-1] * 1e3, 1),
-            )
+            with subprocess.Popen([*sender, str(pace), str(warm + seconds)], cwd=ROOT) as sending:
+                delays = _delays(reader, pace * warm, pace * seconds, warm + seconds + 60)
+                sending.wait(60)
+            transactions = _sum(worker, "transactions_committed_total")
+            phases = _phases(worker)
         finally:
             reader.close()
             worker.kill()
+        counted = len(delays)
+        share = {f"p{p}_ms": round(delays[min(int(counted * p / 100), counted - 1)] * 1e3, 1) for p in (50, 90, 99)}
+        _say(
+            "latency",
+            pace=pace,
+            events=counted,
+            **share,
+            max_ms=round(delays[-1] * 1e3, 1),
+            transactions_per_s=round(transactions / (warm + seconds)),
+            us_per_event=phases,
+        )
 
     def memory(self, count: int) -> None:
         """Watch the resident set after the first tenth."""
@@ -159,19 +165,22 @@ def _fill(topics: StreamTopics, count: int) -> None:
     send(topics, map(event, range(count)))
 
 
-def _append(topics: StreamTopics, pace: int, seconds: int) -> None:
-    """Append every 10 ms what is due."""
-    started, sent = time.monotonic(), 0
-    producer = topics.producer()
-    while sent < pace * seconds:
-        due = min(int((time.monotonic() - started) * pace), pace * seconds)
-        for number in range(sent, due):
-            value = event(number, sent_at=time.time())
-            producer.produce(topics.name("events"), value, None, number % topics.partitions)
-        sent = due
-        producer.poll(0)
-        time.sleep(0.005)
-    producer.flush(30)
+def _delays(reader: Reader, skipped: int, counted: int, timeout: float) -> list[float]:
+    """Return the sorted delays of ``counted`` verdicts after the first ``skipped``.
+
+    No message is kept: the collector's walk over a growing heap would hold the reader up, and be measured.
+    """
+    give_up = time.monotonic() + timeout
+    delays: list[float] = []
+    seen = 0
+    while seen < skipped + counted and time.monotonic() < give_up:
+        messages, now = reader.next(0.2), time.time()
+        new = [delay for message in messages if (delay := delay_of(message, now)) is not None]
+        delays += new[max(skipped - seen, 0) :]
+        seen += len(new)
+    if seen < skipped + counted:
+        raise TimeoutError(f"{seen} of {skipped + counted} verdicts became visible")
+    return sorted(delays)
 
 
 def _wait_for(worker: WorkerProcess, count: int) -> None:

@@ -16,10 +16,13 @@ INSTALLED: Final = ROOT / "deploy" / "kafka" / "lib" / ".installed"
 class Broker:
     """One broker on loopback, by ``deploy/kafka/start.sh``; its data stays in ``folder`` over restarts.
 
-    ``proxied_port`` and ``advertised_port`` open the listener that a proxy may stand before.
+    ``proxied_port`` and ``advertised_port`` open the listener that a proxy may stand before; ``jvm`` holds options of
+    its virtual machine instead of those that make a short life cheap.
     """
 
-    def __init__(self, folder: Path, *settings: str, proxied_port: int = 0, advertised_port: int = 0) -> None:
+    def __init__(
+        self, folder: Path, *settings: str, proxied_port: int = 0, advertised_port: int = 0, jvm: str = ""
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         port, controller = free_port(), free_port()
         self.bootstrap: Final = f"127.0.0.1:{port}"
@@ -28,11 +31,12 @@ class Broker:
         if proxied_port:
             self._command += ["--proxied-port", str(proxied_port), "--advertised-port", str(advertised_port)]
         self._command += settings
+        self._env = {"KAFKA_JVM": jvm} if jvm else {}
         self._child: Child | None = None
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        self._child = child = Child(self._command, self._log)
+        self._child = child = Child(self._command, self._log, self._env)
 
         def answers() -> bool:
             if not child.alive:

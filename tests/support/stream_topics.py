@@ -130,24 +130,33 @@ class Reader:
         return self.records
 
     def take(self, wait: float) -> None:
-        """Read what is there."""
-        first = self._consumer.consume(1, wait)
-        found = [message for message in (*first, *self._consumer.consume(5_000, 0)) if message.error() is None]
+        """Read what is there, and keep it."""
+        found = self.next(wait)
         self.records += found
         self.seen_at += [time.time()] * len(found)
 
+    def next(self, wait: float) -> list[Message]:
+        """Return what is there."""
+        first = self._consumer.consume(1, wait)
+        return [message for message in (*first, *self._consumer.consume(5_000, 0)) if message.error() is None]
+
     def delays(self) -> list[float]:
         """Return how long each verdict took from ``sent_at`` to this reader, in seconds, sorted."""
-        delays = []
-        for message, seen_at in zip(self.records, self.seen_at, strict=True):
-            value = message.value() or b""
-            if (found := _SENT_AT.search(value)) and b'"verdict":' not in value:
-                delays.append(seen_at - datetime.fromisoformat(found[1].decode()).timestamp())
-        return sorted(delays)
+        pairs = zip(self.records, self.seen_at, strict=True)
+        return sorted(delay for message, seen_at in pairs if (delay := delay_of(message, seen_at)) is not None)
 
     def close(self) -> None:
         """Stop reading."""
         self._consumer.close()
+
+
+def delay_of(message: Message, seen_at: float) -> float | None:
+    """Return how long a verdict took from ``sent_at`` to ``seen_at``, in seconds; None for what is no verdict."""
+    value = message.value() or b""
+    found = _SENT_AT.search(value)
+    if found is None or b'"verdict":' in value:
+        return None
+    return seen_at - datetime.fromisoformat(found[1].decode()).timestamp()
 
 
 @dataclass

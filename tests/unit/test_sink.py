@@ -38,7 +38,7 @@ def a_sink(producer: FakeProducer, clock: ManualClock | None = None) -> KafkaSin
 def test_everything_goes_into_one_transaction_in_order() -> None:
     producer = FakeProducer({})
     a_sink(producer).commit(RESULTS, ENDS, "group", 10)
-    assert producer.calls == ["begin_transaction", OFFSETS, *["produce"] * 4, COMMIT]
+    assert producer.calls == ["begin_transaction", *["produce"] * 4, OFFSETS, COMMIT]
     assert producer.records == [
         (TOPICS.verdicts, b"allowed"),
         (TOPICS.dead_letters, None),
