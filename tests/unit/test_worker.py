@@ -10,6 +10,7 @@ from stream.errors import DataLost, Fenced, TooManyDeadLetters, TransportError
 from stream.health import Health
 from stream.metrics import PrometheusMetrics
 from stream.records import Chunk, Judged, Partition
+from stream.seams import Taken
 from stream.settings import DeadLetterSettings
 from stream.worker import LEAVE_S, Flight, Surroundings, Worker
 from tests.support.clocks import ManualClock
@@ -147,6 +148,34 @@ def test_a_stopped_worker_commits_what_is_in_hand() -> None:
     worker = bench.a_worker()
     worker.run()
     assert broker.committed[Partition(TOPIC, 0)] == 3
+
+
+def test_only_behind_a_full_chunk_the_next_one_is_taken_before_the_commit() -> None:
+    broker = FakeBroker(TOPIC, [[an_event()] * 7])
+    seen: list[tuple[int, int]] = []
+
+    def judge(chunk: Chunk) -> Judged:
+        seen.append((len(chunk.records), len(broker.transactions)))
+        return JUDGE(chunk)
+
+    Bench(broker, judge, 3).run()
+    assert seen == [(3, 0), (3, 0), (1, 1)]  # size, and how many were committed when it was taken
+
+
+def test_caught_up_each_chunk_is_committed_before_the_next_one_is_taken() -> None:
+    broker = FakeBroker(TOPIC, [[an_event()] * 4])
+    committed: list[int] = []
+
+    class Trickle(FakeSource):
+        def take(self, limit: int, wait_s: float) -> Taken:
+            return super().take(1, wait_s)
+
+    def judge(chunk: Chunk) -> Judged:
+        committed.append(len(broker.transactions))
+        return JUDGE(chunk)
+
+    Bench(broker, judge, 3, source=Trickle).run()
+    assert committed == [0, 1, 2, 3]
 
 
 def test_lost_data_ends_the_worker() -> None:
