@@ -12,15 +12,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Annotated, Final, NamedTuple
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from model.bundle import Bundle
 from model.errors import BundleError
-from model.gate_net import Net, Weights
+from model.gate_net import Doubles, Net, Weights
 from model.policy import Limits, Override, Policy
 from model.readings import views
 from model.resolver import Answer, Reply, Text
-from model.suspects import Lines
+from model.suspects import disguised
 from schemas.taxonomy import NON_TOXIC, CategoryName, Taxonomy
 from schemas.verdict import ResolvedBy
 
@@ -153,32 +154,36 @@ class GateResolver:
 
     def __call__(self, texts: Sequence[Text], /) -> list[Reply]:
         """Clear what scores below its threshold in every reading.  Never blocks."""
-        if not self._thresholds:
+        if not texts or not self._thresholds:
             return [None] * len(texts)
-        written = [text.canonical for text in texts]
-        scores = self._scores(written)
-        never = float("-inf")
-        replies: list[Reply] = []
-        for text, score in zip(texts, scores, strict=True):
-            replies.append(self._answer(round(score, 1)) if score < self._thresholds.get(text.pack, never) else None)
-        return replies
+        scores = self._scores([text.canonical for text in texts])
+        cleared = scores < self._limits(texts)
+        steps = np.rint(np.where(cleared, scores, 0.0) * 10).astype(np.int64).tolist()
+        return [self._answer(step) if clear else None for step, clear in zip(steps, cleared.tolist(), strict=True)]
 
-    def _scores(self, written: Sequence[str]) -> list[float]:
+    def _limits(self, texts: Sequence[Text]) -> Doubles:
+        """Return what each text must stay below to be cleared."""
+        never = float("-inf")
+        packs = [text.pack for text in texts]
+        if packs.count(packs[0]) == len(packs):
+            return np.full(len(packs), self._thresholds.get(packs[0], never))
+        return np.array([self._thresholds.get(pack, never) for pack in packs])
+
+    def _scores(self, written: Sequence[str]) -> Doubles:
         """Return each text's highest score over its readings."""
-        others = [(number, view.text) for number in Lines(written).disguised() for view in views(written[number])]
-        scores: list[float] = self._net([*written, *(text for _, text in others)]).tolist()
-        for (number, _), score in zip(others, scores[len(written) :], strict=True):
-            scores[number] = max(scores[number], score)
+        others = [(number, view.text) for number in disguised(written) for view in views(written[number])]
+        scores = self._net([*written, *(text for _, text in others)])
+        np.maximum.at(scores, [number for number, _ in others], scores[len(written) :])
         return scores[: len(written)]
 
 
-def _answers(taxonomy: Taxonomy) -> Callable[[float], Answer]:
-    """Return what turns a logit into an answer; the share that is not ``non_toxic`` has no category."""
+def _answers(taxonomy: Taxonomy) -> Callable[[int], Answer]:
+    """Return what turns tenths of a logit into an answer; the share that is not ``non_toxic`` has no category."""
     names = taxonomy.names
     harmless = names.index(NON_TOXIC)
 
-    def answer(logit: float) -> Answer:
-        share = round(1 / (1 + 2.718281828459045**logit), 3)
+    def answer(tenths: int) -> Answer:
+        share = round(1 / (1 + 2.718281828459045 ** (tenths / 10)), 3)
         return Answer(tuple(share if place == harmless else 0.0 for place in range(len(names))), "gate")
 
     return answer

@@ -35,13 +35,19 @@ Found = tuple[int, int]
 class Flood(NamedTuple):
     """Finds repetitions: of one character, or of one word."""
 
-    at_least: int
+    blanks: int
+    """A text with fewer has no such repetition."""
+    shortest: int
+    """Nor has a shorter one."""
     pattern: re.Pattern[str]
+
+    def may_be_in(self, text: str) -> bool:
+        """Tell whether a text is long enough to be searched."""
+        return len(text) >= self.shortest and text.count(" ") >= self.blanks
 
     def __call__(self, text: str) -> Iterator[Found]:
         """Yield the repetitions."""
-        if len(text) >= self.at_least:
-            yield from (match.span() for match in self.pattern.finditer(text))
+        yield from (match.span() for match in self.pattern.finditer(text))
 
 
 def flood(rule: Rule) -> Flood | None:
@@ -49,9 +55,10 @@ def flood(rule: Rule) -> Flood | None:
     if rule.at_least is None:
         return None
     if rule.detector == "characters":
-        return Flood(rule.at_least, re.compile(rf"(\S)\1{{{rule.at_least - 1},}}"))
+        return Flood(0, rule.at_least, re.compile(rf"(\S)\1{{{rule.at_least - 1},}}"))
     # A word is bounded, so that the search stays linear on any text.
-    return Flood(rule.at_least, re.compile(rf"(?<!\S)(\S{{1,40}})(?: \1){{{rule.at_least - 1},}}(?!\S)"))
+    repeats = re.compile(rf"(?<!\S)(\S{{1,40}})(?: \1){{{rule.at_least - 1},}}(?!\S)")
+    return Flood(rule.at_least - 1, 2 * rule.at_least - 1, repeats)
 
 
 def _is_phone(found: str) -> bool:

@@ -7,6 +7,7 @@ pass; only what hits costs Python.
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import ahocorasick_rs
@@ -41,12 +42,9 @@ class _Lines:
         self._views: list[tuple[int, View]] = []
         suspects = Lines(written)
         for number in suspects.disguised():
-            self._views.extend((number, view) for view in views(written[number]))
-        phrased = [(number, as_view(written[number])) for number in suspects.punctuated()]
-        for number, view in [*phrased, *self._views]:
-            other = without_punctuation(view)
-            if other is not view:
-                self._views.append((number, other))
+            self._views.extend((number, view) for view in _shown(written[number]))
+        for number in suspects.punctuated():
+            self._views.extend((number, view) for view in _phrased(written[number]))
         self.texts = [*written, *(view.text for _, view in self._views)]
         self.starts = line_starts(self.texts)
         self.joined = "\n".join(self.texts)
@@ -61,6 +59,22 @@ class _Lines:
             return hit
         _, view = self._views[number - len(self.written)]
         return Hit(hit.rule, *view.span(hit.start, hit.end))
+
+
+@lru_cache(maxsize=8_192)
+def _shown(text: str) -> tuple[View, ...]:
+    """Return a text's further readings, and those as phrases spell them where that differs."""
+    found = views(text)
+    spelled = [(view, without_punctuation(view)) for view in found]
+    return (*found, *(other for view, other in spelled if other is not view))
+
+
+@lru_cache(maxsize=8_192)
+def _phrased(text: str) -> tuple[View, ...]:
+    """Return a text as phrases spell it, where that differs."""
+    view = as_view(text)
+    other = without_punctuation(view)
+    return (other,) if other is not view else ()
 
 
 class _Entry(NamedTuple):
@@ -125,8 +139,8 @@ class Matcher:
                 for rule in self._whole.get(text, ()):
                     found.setdefault(number, []).append(Hit(rule, 0, len(text)))
         for rule, flooded in self._floods:
-            for number in [n for n, text in enumerate(lines.written) if len(text) >= flooded.at_least]:
-                found.setdefault(number, []).extend(Hit(rule, *span) for span in flooded(lines.texts[number]))
+            for number in [n for n, text in enumerate(lines.written) if flooded.may_be_in(text)]:
+                found.setdefault(number, []).extend(Hit(rule, *span) for span in flooded(lines.written[number]))
         return found
 
     def _seen_there(self, lines: _Lines, number: int, hits: list[Hit]) -> list[Hit]:

@@ -53,10 +53,37 @@ def line_starts(lines: Sequence[str] | Sequence[bytes]) -> list[int]:
     return [0, *accumulate(len(line) + 1 for line in lines)][: len(lines)]
 
 
+class _Last:
+    """The lines last searched for disguises: the gate asks about those that rules have just asked about."""
+
+    def __init__(self) -> None:
+        self._known: tuple[frozenset[str], frozenset[str]] = frozenset(), frozenset()
+
+    def keep(self, lines: Sequence[str], disguised: Sequence[int]) -> None:
+        self._known = frozenset(lines), frozenset(lines[number] for number in disguised)
+
+    def disguised(self, lines: Sequence[str]) -> list[int] | None:
+        """Return the numbers of the lines that may be disguised; None where there is any not seen last."""
+        seen, disguised = self._known
+        if not seen.issuperset(lines):
+            return None
+        return [number for number, line in enumerate(lines) if line in disguised]
+
+
+_LAST: Final = _Last()
+
+
+def disguised(lines: Sequence[str]) -> list[int]:
+    """Return the numbers of the canonical texts that may have further readings, in order."""
+    known = _LAST.disguised(lines)
+    return Lines(lines).disguised() if known is None else known
+
+
 class Lines:
     """Canonical texts in one row of bytes, each between blanks, apart by line breaks."""
 
     def __init__(self, lines: Sequence[str]) -> None:
+        self._lines: Final = lines
         joined = "\n " + " \n ".join(lines) + " \n"
         self.data: Final = joined.encode()
         sizes = map(len, lines if len(self.data) == len(joined) else [line.encode() for line in lines])
@@ -64,7 +91,9 @@ class Lines:
 
     def disguised(self) -> list[int]:
         """Return the numbers of the lines that may have further readings, in order."""
-        return sorted({*self._matching(_DISGUISED), *self._given_away()})
+        found = sorted({*self._matching(_DISGUISED), *self._given_away()})
+        _LAST.keep(self._lines, found)
+        return found
 
     def punctuated(self) -> list[int]:
         """Return the numbers of the lines that phrases may spell without their punctuation, in order."""
