@@ -126,11 +126,14 @@ def decode_verdict(raw: bytes | None) -> Verdict | Rejection:
         return document
     try:
         verdict = Verdict.model_validate(document)
-        "".join((verdict.player_id, verdict.channel_id, verdict.game_id, verdict.event_id)).encode()
+        ids = (verdict.player_id, verdict.channel_id, verdict.game_id, verdict.event_id)
+        "".join(ids).encode()
     except ValidationError as exc:
         return _explain(exc, "verdict")
     except UnicodeEncodeError as exc:
         return Rejection("invalid_field", f"an id holds half a surrogate pair: {exc.reason}")
+    if max(map(len, ids)) > MAX_NAME:
+        return Rejection("invalid_field", f"an id is longer than {MAX_NAME} characters")
     return verdict
 
 

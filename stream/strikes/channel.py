@@ -10,7 +10,7 @@ arrive; ``quiet`` and ``issued`` do.
 """
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
 
@@ -26,6 +26,8 @@ BUCKET_MS: Final = 10_000
 MAX_MARKS: Final = 256
 """In a channel busier than this per window, the newest decide."""
 
+_FAR: Final = 1 << 53
+"""No log and no calendar (in milliseconds) reaches further."""
 
 Shares = dict[int, tuple[int, int]]
 """Messages and flagged messages, by the start of a bucket in milliseconds."""
@@ -37,13 +39,13 @@ class Remark(msgspec.Struct, frozen=True, gc=False):
     ``partition`` and ``offset`` say where the verdict is; ``at`` is event time in milliseconds.
     """
 
-    partition: int
-    offset: int
+    partition: Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)]
+    offset: Annotated[int, msgspec.Meta(ge=0, lt=_FAR)]
     game_id: str
     channel_id: str
     player_id: str
     verdict_id: str
-    at: int
+    at: Annotated[int, msgspec.Meta(gt=-_FAR, lt=_FAR)]
     fingerprint: str
     toxicity: float
     flagged: bool

@@ -14,9 +14,10 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from schemas.codec import decode_verdict
-from schemas.dead_letter import HEADER_PREFIX, Rejection
+from schemas.dead_letter import Rejection
 from stream.metrics import Metrics
 from stream.settings import Settings
+from stream.strikes.aside import copy
 from stream.strikes.channel import Remark
 from stream.strikes.ladder import Ladders
 from stream.strikes.outbox import Sender
@@ -130,19 +131,9 @@ class Steps:
                 self.metrics.count("strikes_total", 1, **_labels(strike.body))
 
     async def _set_aside(self, message: Any, rejection: Rejection) -> None:
-        """Copy a record that is no verdict to the dead letters, its bytes as they were."""
-        about = {
-            "cause": rejection.cause,
-            "detail": rejection.detail,
-            "topic": message.topic,
-            "partition": message.partition,
-            "offset": message.offset,
-            "timestamp": round(message.timestamp * 1_000),
-            "group": self.settings.strikes.app_id,
-        }
-        headers = [(name, value) for name, value in message.headers or () if value is not None]
-        headers += [(HEADER_PREFIX + name, str(value).encode()) for name, value in about.items()]
-        await self.outbox.put(self.settings.strikes.dead_letters, message.key, message.value, headers=headers)
+        """Copy a record that is no verdict to the dead letters."""
+        key, value, headers = copy(message, rejection, self.settings.strikes.app_id)
+        await self.outbox.put(self.settings.strikes.dead_letters, key, value, headers=headers)
         self.metrics.count("dead_letters_total", 1, cause=rejection.cause)
 
 

@@ -13,7 +13,8 @@ from faust.types import TP
 from stream.strikes.logs import FAUST_LOG
 from stream.strikes.tally import newer
 
-_PLACE: Final = b"\0place"
+_PLACE: Final = b"\xffplace"
+"""Where the place lies among the values: no player or channel has this key, since it is not UTF-8."""
 
 
 class Place(NamedTuple):

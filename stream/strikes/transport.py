@@ -16,11 +16,12 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, cast
 
 import aiokafka
-from aiokafka.errors import ConsumerStoppedError
+from aiokafka.errors import ConsumerStoppedError, CorruptRecordException, UnsupportedCodecError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from mode.utils.futures import notify
 
+from stream.errors import DataLost
 from stream.strikes.ledger import Ledger
 from stream.strikes.logs import FAUST_LOG
 
@@ -31,6 +32,8 @@ log: Final = logging.getLogger(__name__)
 READ_COMMITTED: Final = "read_committed"
 SEEK_TIMEOUT_S: Final = 30.0
 MAX_RECORDS: Final = 1_000
+_UNREADABLE: Final = (CorruptRecordException, UnsupportedCodecError, UnicodeDecodeError)
+"""A wrong checksum, an unknown compression, the name of a header that is not UTF-8."""
 
 
 class Fetched(NamedTuple):
@@ -95,8 +98,12 @@ class VerdictConsumerThread(driver.AIOKafkaConsumerThread):
         partitions = {driver.ensure_aiokafka_TP(tp) for tp in states}
         if not partitions:
             return Fetched({}, {})
-        with fetcher._subscriptions.fetch_context():  # noqa: SLF001 - as Faust's own fetch does
-            records = await fetcher.fetched_records(partitions, timeout=timeout, max_records=MAX_RECORDS)
+        try:
+            with fetcher._subscriptions.fetch_context():  # noqa: SLF001 - as Faust's own fetch does
+                records = await fetcher.fetched_records(partitions, timeout=timeout, max_records=MAX_RECORDS)
+        except _UNREADABLE as exc:
+            places = ", ".join(f"{tp.topic} partition {tp.partition} from offset {expected[tp]}" for tp in states)
+            raise DataLost(f"a record cannot be taken apart ({type(exc).__name__}), in one of {places}") from exc
         # Nothing is awaited between taking the records and reading the positions, so that the two agree.
         positions = {tp: _position(state) for tp, state in self._states(expected).items()}
         return Fetched(records, {tp: offset for tp, offset in positions.items() if offset is not None})

@@ -7,9 +7,11 @@ from uuid import uuid4
 
 import aiokafka
 import pytest
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from confluent_kafka import Producer, TopicPartition
 from faust.types import TP
 
+from stream.errors import DataLost
 from stream.strikes.transport import READ_COMMITTED, VerdictConsumerThread
 from tests.support.broker import admin, create_topics
 
@@ -100,5 +102,38 @@ def test_what_retention_took_is_counted_as_lost(kafka: str, topic: str) -> None:
         assert thread.lost == [117]
         assert offsets[0] == 130
         assert position > 130
+
+    asyncio.run(reading(kafka, topic, check))
+
+
+class Misspelt(str):
+    """A header's name in bytes that are not UTF-8, as only some clients let pass."""
+
+    __slots__ = ()
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        assert (encoding, errors) == ("utf-8", "strict")
+        return b"\xff"
+
+
+async def write_misspelt(kafka: str, topic: str) -> None:
+    producer = aiokafka.AIOKafkaProducer(bootstrap_servers=kafka)
+    await producer.start()
+    batch: Any = producer.create_batch()
+    batch._builder = _DefaultRecordBatchBuilderPy(2, 0, 0, -1, -1, 0, 16_384)  # noqa: SLF001 - the quick one is strict
+    batch.append(timestamp=1, key=b"k", value=b"v", headers=[(Misspelt("name"), b"")])
+    batch.close()
+    await (await producer.send_batch(batch, topic, partition=0))
+    await producer.stop()
+
+
+def test_a_record_that_cannot_be_taken_apart_is_told_with_its_place(kafka: str) -> None:
+    topic = f"fetch-{uuid4().hex}"
+    create_topics(kafka, {topic: 1})
+
+    async def check(thread: Thread, tp: TP) -> None:
+        await write_misspelt(kafka, topic)
+        with pytest.raises(DataLost, match=f"UnicodeDecodeError.* {topic} partition 0 from offset 0"):
+            await thread.read(tp, 0)
 
     asyncio.run(reading(kafka, topic, check))

@@ -24,7 +24,8 @@ from stream.strikes.channel import Remark
 from stream.strikes.ladder import Ladders
 from stream.strikes.ledger import Ledger
 from stream.strikes.steps import Erasure, Steps, Tables
-from stream.strikes.tally import pseudonyms, read_entry
+from stream.strikes.store import Place
+from stream.strikes.tally import pseudonyms, read_entry, remark_of
 from stream.strikes.transport import VerdictConsumer
 from tests.support.processes import ROOT
 from tests.support.strikes_app import ListOutbox, an_app
@@ -121,6 +122,38 @@ def test_what_is_no_verdict_is_set_aside_as_it_came(desk: Desk) -> None:
         "dlq.group": b"unit",
     }
     assert consumer.ledger.due() == {TP("moderation.verdicts", 1): 4}
+
+
+def test_what_is_too_large_to_copy_is_named_and_what_is_nothing_gets_a_key(desk: Desk) -> None:
+    consumer, huge = Consumer(), b"{" + b" " * 2_500_000
+    asyncio.run(desk.steps.verdict(consumer, Message(huge, 3, headers=(("mine", b"1"),))))
+    asyncio.run(desk.steps.verdict(consumer, Message(b"{", 4, headers=(("m" * 1_500_000, b"1" * 600_000),))))
+    asyncio.run(desk.steps.verdict(consumer, Message(None, 5, key=None)))
+    assert desk.outbox.sent == [("moderation.verdicts.dlq", b"", None, None)] * 3
+    (one, two, three) = desk.outbox.headers
+    assert one["dlq.cause"] == b"too_large"
+    assert one["dlq.detail"].endswith(b"; 2500009 bytes with key and headers, not copied")
+    assert (one["dlq.offset"], two["dlq.offset"], three["dlq.offset"]) == (b"3", b"4", b"5")
+    assert not one.keys() & {"mine"}
+    assert three["dlq.cause"] == b"null_value"
+    assert consumer.ledger.due() == {TP("moderation.verdicts", 1): 6}
+
+
+def test_no_player_id_is_mistaken_for_the_stores_own_key(desk: Desk) -> None:
+    place = Place(7, 0.0)
+    desk.tables.standings.store.absorb(1, (), place)
+    for offset, name in enumerate(("\0place", "\xffplace", "place")):
+        raw = a_verdict(name, player_id=name).model_dump_json().encode()
+        asyncio.run(desk.steps.verdict(Consumer(), Message(raw, offset)))
+    assert len(dict(desk.tables.standings.store.kept(1))) == 3
+    assert desk.tables.standings.store.place(1) == place
+
+
+@pytest.mark.parametrize(("field", "value"), [("at", 1 << 62), ("offset", 1 << 62), ("offset", -1), ("partition", -1)])
+def test_a_remark_beyond_any_calendar_or_log_is_set_aside(desk: Desk, field: str, value: int) -> None:
+    remark = {**msgspec.to_builtins(remark_of(a_verdict(), 1, 2, Ladders())), field: value}
+    asyncio.run(desk.steps.remark(Consumer(), Message(msgspec.json.encode(remark), topic="channels")))
+    assert [headers["dlq.cause"] for headers in desk.outbox.headers] == [b"invalid_field"]
 
 
 @pytest.mark.parametrize("raw", [None, b"{}", b"\xff", b"nonsense", b"[]"])

@@ -116,6 +116,7 @@ def test_a_verdict_reads_back_as_written() -> None:
         (verdict_json(severity=9), "invalid_field"),
         (verdict_json(sent_at="yesterday"), "invalid_field"),
         (verdict_json(player_id="\ud800"), "invalid_field"),
+        (verdict_json(game_id="g" * 257), "invalid_field"),
         (b"x" * 1_048_577, "too_large"),
     ],
 )
