@@ -8,9 +8,9 @@ import logging
 import secrets
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from datetime import UTC, datetime
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 
 from aiokafka.errors import KafkaError
 
@@ -31,13 +31,14 @@ from stream.strikes.topics import prepare
 log: Final = logging.getLogger(__name__)
 _TICK_S: Final = 0.5
 _MAX_TICK_AGE_S: Final = 60.0
+T = TypeVar("T")
 
 
 def run(settings: Settings) -> NoReturn:
     """Run until SIGTERM or SIGINT, or until something fails; never returns.
 
     Exit codes: 0 asked to stop, all committed · 2 configuration · 70 a defect, or time ran out · 75 Kafka is away ·
-    77 a changelog cannot be read.
+    77 a changelog or a record cannot be read.
     """
     leaving = Leaving(settings.strikes.shutdown_s)
     code = LATE
@@ -60,7 +61,11 @@ async def _main(settings: Settings, leaving: Leaving) -> None:
     health = Health(time.monotonic, _MAX_TICK_AGE_S, ("partitions",))
     metrics = PrometheusMetrics()
     with open_admin(settings.admin, health, metrics):
-        async with _prepared(settings, metrics) as app:
+        async with contextlib.AsyncExitStack() as stack:
+            app = await _unless(stop, stack.enter_async_context(_prepared(settings, metrics)))
+            if app is None:
+                log.info("asked to stop before anything had begun")
+                return
             try:
                 await _attend(app, stop, health)
             finally:
@@ -69,6 +74,17 @@ async def _main(settings: Settings, leaving: Leaving) -> None:
                 began = time.monotonic()
                 await app.stop()
                 log.info("stopped", extra={"seconds": round(time.monotonic() - began, 3)})
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """Wait for ``work``; give it up, and return None, when ``stop`` comes first."""
+    working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if working.done():
+        return working.result()
+    working.cancel()
+    return None
 
 
 def open_admin(settings: AdminSettings, health: Health, metrics: PrometheusMetrics) -> AdminServer:
