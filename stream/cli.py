@@ -24,7 +24,8 @@ from stream.commands import (
     topics,
     train,
 )
-from stream.errors import ChatwardenError
+from stream.errors import ChatwardenError, ConfigError
+from stream.extras import extra_of
 from stream.interrupts import Interrupted
 
 app = typer.Typer(
@@ -80,6 +81,13 @@ def main() -> None:
     except ChatwardenError as exc:
         typer.echo(f"chatwarden: {exc}", err=True)
         sys.exit(exc.exit_code)
+    except ModuleNotFoundError as exc:
+        library = (exc.name or "").partition(".")[0]
+        extra = extra_of(library)
+        if extra is None:
+            raise
+        typer.echo(f"chatwarden: {library} is not installed; this command needs chatwarden[{extra}]", err=True)
+        sys.exit(ConfigError.exit_code)
     except Interrupted as exc:
         sys.exit(exc.exit_code)
 
