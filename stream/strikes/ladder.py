@@ -21,6 +21,12 @@ Weight = Annotated[float, Field(ge=0, le=1_000)]
 Count = Annotated[int, Field(ge=1, le=1_000)]
 
 
+def _is_brief(consequence: Mapping[str, Any]) -> bool:
+    """Whether a consequence names an action that has no duration."""
+    action: object = consequence.get("action", "mute")
+    return action != "mute"
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -29,6 +35,12 @@ class _Consequence(_Part):
     action: StrikeAction
     duration_s: Seconds | None = None
     """How long a mute lasts; a warning and a referral have none."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unmute(cls, given: Any) -> Any:
+        """Let the default's duration go with its action, since TOML has no way to say that there is none."""
+        return {"duration_s": None, **given} if isinstance(given, dict) and _is_brief(given) else given
 
     @model_validator(mode="after")
     def _lasts(self) -> Self:
@@ -194,17 +206,26 @@ class Ladders(_Part):
         try:
             return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
         except ValidationError as exc:
-            faults = [
-                f"{path}: {'.'.join(str(part) for part in error['loc'])}: {error['msg']}"
-                for error in exc.errors(include_url=False, include_context=False, include_input=False)
-            ]
-            raise ConfigError("\n".join(faults)) from exc
+            raise ConfigError("\n".join(f"{path}: {fault}" for fault in _faults(exc))) from exc
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
             raise ConfigError(f"{path}: {exc}") from exc
 
 
+def _faults(exc: ValidationError) -> list[str]:
+    """Return each fault with its place; what only follows from a fault further inside is left out."""
+    errors = exc.errors(include_url=False, include_context=False, include_input=False)
+    places = {error["loc"] for error in errors}
+    return [
+        f"{'.'.join(map(str, error['loc']))}: {error['msg'].removeprefix('Value error, ')}"
+        for error in errors
+        if not any(place[: len(error["loc"])] == error["loc"] != place for place in places)
+    ]
+
+
 def _overlay(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
+    if _is_brief(own):
+        merged.pop("duration_s", None)
     for key, value in own.items():
         below = merged.get(key)
         merged[key] = _overlay(below, value) if isinstance(below, dict) and isinstance(value, dict) else value

@@ -35,6 +35,22 @@ def test_a_change_to_one_game_leaves_the_digest_of_another(tmp_path: Path) -> No
     assert before.of("b").digest == after.of("b").digest
 
 
+def test_another_action_than_the_defaults_mute_needs_no_duration(tmp_path: Path) -> None:
+    text = '[default.flood]\naction = "warn"\n[default.raid]\naction = "mute"\nduration_s = 60\n'
+    ladders = Ladders.from_toml(written(tmp_path, text + '[games.chess.raid]\naction = "refer"\n'))
+    flood, raid, chess = ladders.default.flood, ladders.default.raid, ladders.of("chess").ladder
+    assert (flood.action, flood.duration_s) == ("warn", None)
+    assert (raid.duration_s, chess.raid.duration_s, chess.flood.action) == (60, None, "warn")
+
+
+def test_each_fault_is_told_once(tmp_path: Path) -> None:
+    text = '[[default.rungs]]\npoints = 2\naction = "ban"\n[default.pattern]\nfloor = 7\n'
+    with pytest.raises(ConfigError) as caught:
+        Ladders.from_toml(written(tmp_path, text))
+    places = [line.split(": ")[1] for line in str(caught.value).splitlines()]
+    assert places == ["default.rungs.0.action", "default.pattern.floor"]
+
+
 @pytest.mark.parametrize(
     ("text", "place"),
     [
