@@ -48,6 +48,11 @@ def sides(job: Job) -> Sides:
     return Sides(_baseline(job, scored), Rescored(scored, _decider(job.settings, scored)), labelling)
 
 
+def sharing(settings: Settings, workers: int, cores: int) -> Settings:
+    """Return settings with which ``workers`` classifiers side by side share the cores, unless they say how."""
+    return _changed(settings, "model", threads=settings.model.threads or max(1, cores // workers))
+
+
 def _baseline(job: Job, scored: Scored | None) -> Side:
     kind, name = job.baseline
     if kind == "recorded":

@@ -118,7 +118,9 @@ def _run(given: dict[str, Any]) -> "Document | None":
     from stream.replay.run import Console, Folder, Shard, replay
 
     check_extras()
-    settings = _settings(given)
+    cores = len(os.sched_getaffinity(0))
+    workers = given["workers"] or cores
+    settings = wiring_replay.sharing(_settings(given), workers, cores)
     request, limits, shard = _request(given), _limits(given), Shard.parse(given["shard"] or "0/1")
     request.check_shard(shard.of)
     job = request.job(settings)
@@ -126,7 +128,6 @@ def _run(given: dict[str, Any]) -> "Document | None":
     folder = Folder(given["report"])
     asked = request.asked(job, wiring_replay.contents(job))
     plan = folder.settle(asked, lambda: request.plan(job, asked), given["resume"] or shard.of > 1)
-    workers = given["workers"] or len(os.sched_getaffinity(0))
     replay(job, plan, folder, shard, workers, wiring_replay.sides, Console(sys.stderr, time.monotonic))
     if shard.of > 1:
         return None

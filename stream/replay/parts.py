@@ -10,8 +10,9 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +21,9 @@ from model.policy_columns import GRID
 from schemas.verdict import ACTIONS
 from stream.errors import FileError
 from stream.replay.answer.counts import Counts, read_counts, write_counts
-from stream.replay.history.events import Events
-from stream.replay.judging.opinions import RESOLVERS, Codes, Opinions
+from stream.replay.history.columns import Codes
+from stream.replay.history.events import Detail, Events
+from stream.replay.judging.opinions import RESOLVERS, Opinions
 
 COMPRESSION: Final = "zstd"
 
@@ -60,13 +62,16 @@ class Parts:
         Raises:
             FileError: the disk is full, or the like.
         """
-        flipped = compared.both & (compared.baseline.actions != compared.candidate.actions)
+        acted = compared.both & ((compared.baseline.actions > 0) | (compared.candidate.actions > 0))
+        everything = np.arange(len(compared.events), dtype=np.int64)
+        chosen = Chosen.of(compared, everything if columns.rows else np.flatnonzero(acted))
         try:
-            self._write(number, "flips.parquet", rows_table(compared, np.flatnonzero(flipped), columns.text))
-            self._write(number, "players.parquet", players_table(compared))
+            flipped = compared.baseline.actions[chosen.places] != compared.candidate.actions[chosen.places]
+            flips = chosen.where(flipped & acted[chosen.places])
+            self._write(number, "flips.parquet", rows_table(compared, flips, columns.text))
+            self._write(number, "players.parquet", players_table(compared, chosen.where(acted[chosen.places])))
             if columns.rows:
-                everything = np.arange(len(compared.events), dtype=np.int64)
-                self._write(number, "rows.parquet", rows_table(compared, everything, columns.text))
+                self._write(number, "rows.parquet", rows_table(compared, chosen, columns.text))
             self._replace(number, "json", write_counts(counts))
         except OSError as exc:
             raise FileError(f"cannot write part {number} in {self.folder}: {exc.strerror}") from exc
@@ -103,14 +108,30 @@ class Kept:
     rows: bool = False
 
 
-def rows_table(compared: Comparison, chosen: Codes, with_text: bool) -> Any:  # noqa: FBT001 - a column more or less
+class Chosen(NamedTuple):
+    """Some events of a stretch: their places, in order, and their details, which are read once."""
+
+    places: Codes
+    details: list[Detail]
+
+    @classmethod
+    def of(cls, compared: Comparison, places: Codes) -> Self:
+        """Read the details of events."""
+        return cls(places, compared.events.details(places.tolist()))
+
+    def where(self, wanted: NDArray[np.bool_]) -> "Chosen":
+        """Return those that are wanted, one entry per place."""
+        return Chosen(self.places[wanted], list(compress(self.details, wanted.tolist())))
+
+
+def rows_table(compared: Comparison, rows: Chosen, with_text: bool) -> Any:  # noqa: FBT001 - a column more or less
     """Return an Arrow table of the chosen events, in order."""
     import pyarrow as pa
 
     events, baseline, candidate = compared.events, compared.baseline, compared.candidate
+    chosen, details = rows
     places = chosen.tolist()
     where = [events.circumstances[place] for place in events.where[chosen].tolist()]
-    details = events.details(places)
     columns: dict[str, Any] = {
         "topic": pa.array([events.topic] * len(places), pa.string()),
         "partition": pa.array(events.partitions[chosen], pa.int32()),
@@ -153,16 +174,14 @@ def _score_maps(side: Opinions, chosen: Codes) -> Any:
     )
 
 
-def players_table(compared: Comparison) -> Any:
-    """Return players that either side acted upon, with the worst action (a place in ``ACTIONS``) of each side."""
+def players_table(compared: Comparison, acted: Chosen) -> Any:
+    """Return the players of events acted upon, with the worst action (a place in ``ACTIONS``) of each side."""
     import pyarrow as pa
 
-    acted = compared.both & ((compared.baseline.actions > 0) | (compared.candidate.actions > 0))
-    chosen = np.flatnonzero(acted)
-    players = [each.player_id for each in compared.events.details(chosen.tolist())]
+    chosen, details = acted
     table = pa.table(
         {
-            "player_id": pa.array(players, pa.string()),
+            "player_id": pa.array([each.player_id for each in details], pa.string()),
             "baseline": pa.array(compared.baseline.actions[chosen], pa.int8()),
             "candidate": pa.array(compared.candidate.actions[chosen], pa.int8()),
         }

@@ -27,9 +27,7 @@ from typing import Any, Final
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
 
 from model.classifier import ClassifierResolver, on_grid
-from model.memory import MemoryResolver
 from model.resolver import Answer, Scores
-from model.rules import RulesResolver
 from model.scorer import Scorer
 from schemas.codec import Event, decode_event
 from stream import wiring
@@ -134,11 +132,11 @@ def _say(what: str, figures: dict[str, Any]) -> None:
 
 
 class StandIn:
-    """A classifier that gives what the network gave to other texts, with a little of each text's own."""
+    """A classifier that gives what the network gave to other texts past the gate, a little changed by each text."""
 
     def __init__(self, settings: Settings) -> None:
         scorer = wiring.scorer(settings)
-        decoded = [decode_event(line) for line in lines(1_500, seed=2)]
+        decoded = [decode_event(line) for line in lines(6_000, seed=2)]
         texts = [text_of(event, scorer) for event in decoded if isinstance(event, Event)]
         self._pool = [
             each.scores for each in scorer(texts) if isinstance(each, Answer) and each.resolved_by == "classifier"
@@ -165,12 +163,10 @@ def _produce(bench: Bench, values: Sequence[bytes], first: int = 0) -> None:
 def _record(bench: Bench, events: Iterator[bytes]) -> dict[str, Any]:
     """Produce the other events, and their verdicts as the shipped taxonomy and policy have them."""
     settings = load_settings()
-    parts = wiring.load_parts(settings)
-    classifier = ClassifierResolver(StandIn(settings))
-    scorer = Scorer(
-        parts.taxonomy, [MemoryResolver(100_000), RulesResolver(parts.packs, parts.taxonomy), classifier], "0" * 32
-    )
-    judge = Judge(scorer, wiring.decider(settings, parts.taxonomy), b"key", lambda: datetime.now(UTC))
+    first = wiring.scorer(load_settings(overrides={"pipeline.resolvers": ("rules", "gate")}))
+    resolvers = [*first.resolvers, ClassifierResolver(StandIn(settings))]
+    scorer = Scorer(first.taxonomy, resolvers, "0" * 32, first.packs, first.identify)
+    judge = Judge(scorer, wiring.decider(settings, first.taxonomy), b"key", lambda: datetime.now(UTC))
     producer = Producer({"bootstrap.servers": bench.bootstrap, "linger.ms": 20, "compression.type": "lz4"})
     started, number = time.monotonic(), bench.live
     while values := list(islice(events, 5_000)):

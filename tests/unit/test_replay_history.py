@@ -13,14 +13,16 @@ from pyarrow import parquet
 
 from model.policy_columns import GRID
 from stream.errors import ConfigError, FileError
-from stream.replay.history.events import Events
+from stream.replay.history.events import Events, Labelling
 from stream.replay.history.files import FileReader, cut_files, expand
+from stream.replay.history.known_events import read_known_events
 from stream.replay.history.recorded import RecordedColumns, Said, VerdictReader
 from stream.replay.history.reviews import read_reviews
 from stream.replay.history.store import RecordedStore
 from stream.replay.history.stretch import RawBatch, Stretch, cut
 from stream.replay.history.tables import ByEventId, ByOrigin, Span
 from stream.replay.plan import by_partition, shares
+from tests.support.chatlog import lines
 
 
 def a_verdict(
@@ -178,6 +180,17 @@ def test_verdicts_are_found_by_origin_and_the_last_one_wins(tmp_path: Path) -> N
     found = store.find(some_events(["a", "b", "c", "d"]))
     assert [found.facts[i].action if i >= 0 else None for i in found.fact.tolist()] == ["flag", None, "block", None]
     assert found.scores[found.score[2]].tolist() == [100, 900]
+
+
+@pytest.mark.parametrize("other", [None, b"{broken", b'{"lang": 5}'])
+def test_verdicts_about_records_of_an_earlier_topic_are_told(tmp_path: Path, other: bytes | None) -> None:
+    table = ByOrigin(tmp_path, "t", {0: Span(0, 2)})
+    store = RecordedStore(tmp_path, table)
+    table.prepare()
+    store.keep(0, [batch([a_verdict("a", offset=0), a_verdict("b", offset=1)])])
+    events = RawBatch("t", 0, np.arange(2), [next(lines(1)), other])
+    with pytest.raises(ConfigError, match="no events: they are of an earlier topic"):
+        read_known_events([events], Labelling(), store, table)
 
 
 def test_verdicts_are_found_by_event_id(tmp_path: Path) -> None:

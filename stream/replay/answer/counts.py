@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from model.policy_columns import GRID
 from schemas.taxonomy import NON_TOXIC
 from schemas.verdict import ACTIONS
+from stream.replay.history.columns import Codes, distinct
 from stream.replay.history.events import Events
-from stream.replay.judging.opinions import RESOLVERS, Codes, Opinions
+from stream.replay.judging.opinions import RESOLVERS, Opinions
 
 SideName = Literal["baseline", "candidate"]
 SIDES: Final[tuple[SideName, SideName]] = ("baseline", "candidate")
@@ -124,8 +125,8 @@ def count(events: Events, baseline: Opinions, candidate: Opinions, truth: Truth)
 
 
 def _tally(codes: Codes) -> list[tuple[int, int]]:
-    values, amounts = np.unique(codes, return_counts=True)
-    return list(zip(values.tolist(), amounts.tolist(), strict=True))
+    values, places = distinct(codes, int(codes.max(initial=-1)) + 1)
+    return list(zip(values.tolist(), np.bincount(places, minlength=len(values)).tolist(), strict=True))
 
 
 class _Pairs:

@@ -5,18 +5,20 @@ are asked for, which is for the few events that one acts upon or that flip.  A r
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, TypeVar, cast
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from model.policy import Circumstances
-from schemas.codec import Event, decode_event
+from schemas.codec import decode_event
 from schemas.dead_letter import Rejection
 from schemas.event import ChannelKind
+from stream.errors import ConfigError
 from stream.judge import primary_language
+from stream.replay.history.columns import Numbers
 from stream.replay.history.events import Detail, Events, Labelling, Places
 from stream.replay.history.recorded import Recorded
 from stream.replay.history.store import RecordedStore
@@ -32,17 +34,40 @@ class _Around(msgspec.Struct, frozen=True, gc=False):
     lang: str | None = None
 
 
-_read_many: Final = msgspec.json.Decoder(list[_Around]).decode
+class _Of(msgspec.Struct, frozen=True, gc=False):
+    """What an event is, and whose."""
+
+    event_id: str
+    player_id: str
+    text: str
+
+
+class _Labelled(msgspec.Struct, frozen=True, gc=False):
+    """Where an event's label is."""
+
+    event_id: str
+    metadata: dict[str, str] = {}
+
+
+_read_labelled: Final = msgspec.json.Decoder(list[_Labelled]).decode
+_read_around: Final = msgspec.json.Decoder(list[_Around]).decode
+_read_of: Final = msgspec.json.Decoder(list[_Of]).decode
+
+S = TypeVar("S")
 
 
 def read_known_events(
     batches: Iterable[RawBatch], labelling: Labelling, store: RecordedStore, table: ByOrigin
 ) -> tuple[Events, Recorded]:
-    """Read a stretch of events and find their verdicts."""
+    """Read a stretch of events and find their verdicts.
+
+    Raises:
+        ConfigError: the verdicts are about other records.
+    """
     places = Places()
-    values: list[bytes] = []
+    values: list[bytes | None] = []
     entries = [np.empty(0, ENTRY)]
-    known: dict[tuple[str, ChannelKind | None, str | None], int] = {}
+    known: Numbers[_Around] = Numbers()
     where: list[int] = []
     dead_letters = Counter[str]()
     for batch in batches:
@@ -51,18 +76,18 @@ def read_known_events(
         if dropped:
             dead_letters.update(dropped)
             batch, found = _without(batch, whole), found[whole]
-        kept = [value for value in batch.values if value is not None]
-        arounds = _read_many(b"[" + b",".join(kept) + b"]")
-        where += [known.setdefault((e.game_id, e.channel_kind, e.lang), len(known)) for e in arounds]
+        where += map(known.__getitem__, _read(_read_around, batch.values))
         places.add(batch, None)
         entries.append(found)
-        values += kept
+        values += batch.values
 
     def details(chosen: Sequence[int]) -> list[Detail]:
-        return [Detail(e.event_id, e.player_id, e.text) for e in (_event(values[i]) for i in chosen)]
+        return [Detail(e.event_id, e.player_id, e.text) for e in _read(_read_of, [values[i] for i in chosen])]
 
-    circumstances = [Circumstances(game, kind, primary_language(lang)) for game, kind, lang in known]
-    labels = _labels(values, labelling) if labelling.wanted else []
+    circumstances = [Circumstances(e.game_id, e.channel_kind, primary_language(e.lang)) for e in known]
+    labels: list[str | None] = []
+    if labelling.wanted:
+        labels = [labelling.label(e.event_id, e.metadata) for e in _read(_read_labelled, values)]
     events = Events(*places.columns(), np.array(where, np.int64), circumstances, details, labels, [], dead_letters)
     return events, store.gather(np.concatenate(entries))
 
@@ -84,12 +109,16 @@ def _without(batch: RawBatch, whole: NDArray[np.bool_]) -> RawBatch:
     return RawBatch(batch.topic, batch.partition, batch.positions[whole], values)
 
 
-def _event(value: bytes) -> Event:
-    decoded = decode_event(value)
-    if isinstance(decoded, Rejection):
-        raise AssertionError("a record with a verdict is an event")
-    return decoded
+def _read(many: Callable[[bytes], list[S]], values: Sequence[bytes | None]) -> list[S]:
+    """Read a part of events that have verdicts.
 
-
-def _labels(values: Sequence[bytes], labelling: Labelling) -> list[str | None]:
-    return [labelling.label(event.event_id, event.metadata) for event in map(_event, values)]
+    Raises:
+        ConfigError: they are no events, so the verdicts were about others.
+    """
+    try:
+        return many(b"[" + b",".join(cast("Sequence[bytes]", values)) + b"]")
+    except (msgspec.DecodeError, UnicodeDecodeError, TypeError) as exc:
+        raise ConfigError(
+            "recorded verdicts name records that are no events: they are of an earlier topic of this name; "
+            "choose --from after it was made anew"
+        ) from exc

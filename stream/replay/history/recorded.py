@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from model.policy_columns import GRID, ScoreMatrix
 from schemas.verdict import Action, ResolvedBy
+from stream.replay.history.columns import Numbers
 
 
 class Hit(msgspec.Struct, frozen=True, gc=False):
@@ -114,20 +115,12 @@ class VerdictReader(Generic[V]):
             return None
 
 
-class _Numbers(dict[Any, int]):
-    """Numbers things as they come."""
-
-    def __missing__(self, thing: object) -> int:
-        self[thing] = number = len(self)
-        return number
-
-
 class RecordedColumns:
     """Gathers verdicts into columns."""
 
     def __init__(self) -> None:
-        self._facts = _Numbers()
-        self._scores = _Numbers()
+        self._facts = Numbers[Any]()
+        self._scores = Numbers[bytes]()
         self._fact: list[int] = []
         self._score: list[int] = []
 

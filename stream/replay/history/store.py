@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.policy_columns import ScoreMatrix
+from stream.replay.history.columns import distinct
 from stream.replay.history.events import Events
 from stream.replay.history.recorded import Fact, Recorded, RecordedColumns, Said
 from stream.replay.history.stretch import RawBatch
@@ -102,9 +103,9 @@ def _gather(entries: Entries, kept: Mapping[int, _Kept]) -> Recorded:
     rows = 0
     for source, each in kept.items():
         here = entries["source"] == source
-        local, at = np.unique(entries["fact"][here], return_inverse=True)
+        local, at = distinct(entries["fact"][here], len(each.facts))
         fact[here] = np.array([facts.setdefault(each.facts[i], len(facts)) for i in local], np.int64)[at]
-        local, at = np.unique(entries["score"][here], return_inverse=True)
+        local, at = distinct(entries["score"][here], len(each.scores))
         matrix = np.zeros((len(local), len(names)), np.uint16)
         matrix[:, [names.index(name) for name in each.names]] = each.scores[local]
         matrices.append(matrix)

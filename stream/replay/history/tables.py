@@ -2,10 +2,10 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import attrgetter
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +64,7 @@ class ByOrigin:
     folder: Path
     topic: str
     spans: Mapping[int, Span]
+    _maps: dict[tuple[int, str], Entries] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def prepare(self) -> None:
         """Make sparse files full of *none*."""
@@ -89,13 +90,12 @@ class ByOrigin:
             mine = [origin is not None and origin.topic == self.topic for origin in origins]
             entries = entries[np.array(mine, np.bool_)]
             ours = [origin for origin in ours if origin.topic == self.topic]
-        partitions = np.fromiter(map(_partition, ours), np.int64, len(ours))
-        offsets = np.fromiter(map(_offset, ours), np.int64, len(ours))
+        partitions = np.array(list(map(_partition, ours)), np.int64)
+        offsets = np.array(list(map(_offset, ours)), np.int64)
         for partition, span in self.spans.items():
             chosen = (partitions == partition) & (offsets >= span.start) & (offsets < span.end)
             if chosen.any():
-                table = np.memmap(self._path(partition), ENTRY, "r+")
-                table[offsets[chosen] - span.start] = entries[chosen]
+                self._map(partition, "r+")[offsets[chosen] - span.start] = entries[chosen]
         return len(seen)
 
     def seal(self) -> None:
@@ -111,9 +111,14 @@ class ByOrigin:
 
     def look_up(self, partition: int, offsets: NDArray[np.int64]) -> Entries:
         """Return where the verdicts about some offsets are."""
-        table = np.memmap(self._path(partition), ENTRY, "r")
-        found: Entries = table[offsets - self.spans[partition].start]
+        found: Entries = self._map(partition, "r")[offsets - self.spans[partition].start]
         return found
+
+    def _map(self, partition: int, mode: Literal["r", "r+"]) -> Entries:
+        table = self._maps.get((partition, mode))
+        if table is None:
+            table = self._maps[partition, mode] = np.memmap(self._path(partition), ENTRY, mode)
+        return table
 
     def _path(self, partition: int) -> Path:
         return self.folder / f"partition-{partition}.table"

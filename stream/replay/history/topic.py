@@ -4,11 +4,12 @@
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream.errors import ChatwardenError, ConfigError, DataLost, TransportError
 from stream.replay.history.stretch import RawBatch, Stretch
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 _TIMEOUT_S: Final = 20.0
 PATIENCE_S: Final = 60.0
 """Longest wait for the next record of a span that ought to have one."""
-_BATCH: Final = 10_000
+_BATCH: Final = 4_000
+"""Records taken at once: few enough that they are still in the processor's cache when they are looked at."""
 _WAIT_S: Final = 0.1
 """Longest wait for a batch to fill."""
 _IDLE_GROUP: Final = "chatwarden-replay-never-joined"
@@ -91,8 +93,8 @@ class TopicReader:
             TransportError: Kafka is away, or an open transaction holds the span's end for ``PATIENCE_S``.
         """
         for messages in self.messages(stretch):
-            positions = np.fromiter((message.offset() for message in messages), np.int64, len(messages))
-            yield RawBatch(self._address.topic, stretch.partition, positions, [message.value() for message in messages])
+            values = [message.value() for message in messages]
+            yield RawBatch(self._address.topic, stretch.partition, _offsets(messages), values)
 
     def messages(self, stretch: Stretch) -> "Iterator[list[Message]]":
         """Yield the records of a stretch as the client has them; raises as ``read``."""
@@ -138,21 +140,28 @@ class TopicReader:
         if self._ahead:
             ahead, self._ahead = self._ahead, []
             return ahead, None
-        batch: list[Message] = []
         at_end: int | None = None
         try:
             fetched = self._consumer.consume(min(_BATCH, stretch.end - reached), _WAIT_S)
         except KafkaException as exc:
             raise _translated(self._address, exc) from exc
-        for message in fetched:
+        troubles = [message for message in fetched if message.error() is not None]
+        if not troubles:
+            return fetched, None
+        for message in troubles:
             error = message.error()
-            if error is None:
-                batch.append(message)
-            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's public name for it
-                at_end = message.offset()
-            else:
+            if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
                 _refuse(error, self._address, stretch)
-        return batch, at_end
+            at_end = message.offset()
+        return [message for message in fetched if message.error() is None], at_end
+
+
+def _offsets(messages: "Sequence[Message]") -> NDArray[np.int64]:
+    """Return the offsets of records in order; where none is missing, first and last say all."""
+    first, last = messages[0].offset() or 0, messages[-1].offset() or 0
+    if last - first + 1 == len(messages):
+        return np.arange(first, last + 1, dtype=np.int64)
+    return np.array([message.offset() for message in messages], np.int64)
 
 
 def _refuse(error: "KafkaError", address: TopicAddress, stretch: Stretch) -> None:
@@ -178,6 +187,8 @@ def _consumer(address: TopicAddress) -> "Consumer":
             "bootstrap.servers": address.bootstrap_servers,
             "queued.max.messages.kbytes": 32_768,
             "fetch.queue.backoff.ms": 5,
+            # A broker holds a request at the end of a partition for this long, and with it the next partition's.
+            "fetch.wait.max.ms": 10,
             "fetch.max.bytes": 16_777_216,
             "fetch.message.max.bytes": 4_194_304,
             **address.properties,

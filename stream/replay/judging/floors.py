@@ -10,9 +10,10 @@ import numpy as np
 from model.resolver import Floor
 from model.rules import Pack
 from schemas.taxonomy import Taxonomy
+from stream.replay.history.columns import Codes
 from stream.replay.history.events import Events
 from stream.replay.history.recorded import Fact, Recorded
-from stream.replay.judging.opinions import NO_FLOOR, Codes
+from stream.replay.judging.opinions import NO_FLOOR
 
 
 class Floors:

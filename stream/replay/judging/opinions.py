@@ -1,5 +1,6 @@
 """Opinions: what one side, the baseline or the candidate, says of each event of a stretch."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Final, get_args
 
@@ -9,9 +10,9 @@ from numpy.typing import NDArray
 from model.policy_columns import GRID, Asked, ColumnDecider, ScoreMatrix
 from model.resolver import Floor
 from schemas.verdict import ACTIONS, ResolvedBy
+from stream.replay.history.columns import Codes, distinct
 from stream.replay.history.events import Events
 
-Codes = NDArray[np.int64]
 RESOLVERS: Final[tuple[ResolvedBy, ...]] = get_args(ResolvedBy)
 NO_FLOOR: Final = Floor("allow", 0)
 
@@ -58,8 +59,8 @@ def decide(
     given = answers.row >= 0
     shape = (len(answers.scores), len(answers.floors), len(events.circumstances))
     keys = np.ravel_multi_index((answers.row[given], answers.floor[given], events.where[given]), _not_empty(shape))
-    distinct, at = np.unique(keys, return_inverse=True)
-    score, floor, circumstance = (part.astype(np.int64) for part in np.unravel_index(distinct, _not_empty(shape)))
+    different, at = distinct(keys.astype(np.int64), math.prod(_not_empty(shape)))
+    score, floor, circumstance = (part.astype(np.int64) for part in np.unravel_index(different, _not_empty(shape)))
     ranks = np.array([ACTIONS.index(each.action) for each in answers.floors], np.int64)[floor]
     places = np.array([each.category for each in answers.floors], np.int64)[floor]
     asked = Asked(answers.scores[score], answers.scored[score], ranks, places, circumstance)
@@ -71,7 +72,7 @@ def decide(
         categories=_spread(decisions.categories, at, given),
         names=names,
         resolved_by=np.where(given, answers.resolved_by, -1),
-        rows=_spread(np.arange(len(distinct), dtype=np.int64), at, given),
+        rows=_spread(np.arange(len(different), dtype=np.int64), at, given),
         scores=asked.scores,
         score_names=names,
         digests=digests,

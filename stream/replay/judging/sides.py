@@ -26,11 +26,12 @@ from schemas.verdict import ACTIONS
 from stream.errors import ConfigError, TransportError
 from stream.judge import Judge, text_of
 from stream.records import Chunk, Outgoing, Record
+from stream.replay.history.columns import Codes, distinct
 from stream.replay.history.events import Events
 from stream.replay.history.recorded import Recorded as RecordedVerdicts
 from stream.replay.history.recorded import RecordedColumns, Said, VerdictReader
 from stream.replay.judging.floors import Floors
-from stream.replay.judging.opinions import NO_FLOOR, RESOLVERS, Answers, Codes, Opinions, decide
+from stream.replay.judging.opinions import NO_FLOOR, RESOLVERS, Answers, Opinions, decide
 
 _read_said: Final = VerdictReader(Said)
 REPLAYED_AT: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -101,10 +102,10 @@ def _with_hits(
     """Put the category of a rule's hit at 1, once per distinct pair of scores and hit."""
     given = recorded.score >= 0
     keys = recorded.score[given] * (width + 1) + hit[given] + 1
-    distinct, at = np.unique(keys, return_inverse=True)
-    matrix = np.zeros((len(distinct), width), np.uint16)
-    matrix[:, : len(recorded.names)] = recorded.scores[distinct // (width + 1)]
-    hits = distinct % (width + 1) - 1
+    different, at = distinct(keys, len(recorded.scores) * (width + 1))
+    matrix = np.zeros((len(different), width), np.uint16)
+    matrix[:, : len(recorded.names)] = recorded.scores[different // (width + 1)]
+    hits = different % (width + 1) - 1
     struck = np.flatnonzero(hits >= 0)
     matrix[struck, hits[struck]] = GRID
     rows = np.full(len(given), -1, np.int64)

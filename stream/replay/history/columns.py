@@ -1,0 +1,33 @@
+"""Columns of codes: things numbered as they come, and which numbers there are."""
+
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Codes = NDArray[np.int64]
+K = TypeVar("K")
+
+
+class Numbers(dict[K, int], Generic[K]):
+    """Numbers things as they come."""
+
+    def __missing__(self, thing: K) -> int:
+        self[thing] = number = len(self)
+        return number
+
+
+def distinct(codes: Codes, below: int) -> tuple[Codes, Codes]:
+    """Return the codes that there are, in order, and each one's place among them, as ``np.unique`` does.
+
+    ``below`` is above all of them.  Where it is not much larger than their count, nothing needs to be sorted.
+    """
+    if below > 4 * len(codes) + 1_024:
+        values, places = np.unique(codes, return_inverse=True)
+        return values.astype(np.int64), places.astype(np.int64)
+    there = np.zeros(below, np.bool_)
+    there[codes] = True
+    values = np.flatnonzero(there)
+    places = np.empty(below, np.int64)
+    places[values] = np.arange(len(values))
+    return values, places[codes]
