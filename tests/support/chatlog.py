@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -18,8 +18,8 @@ _WORDS: Final = tuple(_PLAIN.split())
 _START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def lines(count: int, seed: int = 1) -> Iterator[bytes]:
-    """Yield events as JSON; about half of the texts repeat earlier ones, and one in 500 lines is broken."""
+def lines(count: int, seed: int = 1, texts: Sequence[str] = ()) -> Iterator[bytes]:
+    """Yield events as JSON, one in 500 lines broken; of made-up texts about half repeat earlier ones."""
     rng = random.Random(seed)
     common = [_some_words(rng, 1, 3) for _ in range(400)]
     for number in range(count):
@@ -27,6 +27,7 @@ def lines(count: int, seed: int = 1) -> Iterator[bytes]:
             yield b'{"event_id": "broken'
             continue
         text = rng.choice(common) if rng.random() < 0.5 else _some_words(rng, 3, 9)
+        text = texts[number % len(texts)] if texts else text
         bad = bool(_BAD & set(text.split())) ^ (rng.random() < 0.05)
         event = {
             "event_id": f"e{seed}-{number}",
