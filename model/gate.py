@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from model.bundle import Bundle
 from model.errors import BundleError
 from model.gate_net import Doubles, Net, Weights
+from model.gate_words import Kind, Reader, Words
 from model.policy import Limits, Override, Policy
 from model.readings import views
 from model.resolver import Answer, Reply, Text
@@ -52,6 +53,8 @@ class GateEntry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Annotated[int, Field(ge=1, le=1)] = 1
+    reads: Kind = "grams"
+    """What the network's table has rows for: hashed n-grams of words, or the classifier's own pieces."""
     scale: Annotated[float, Field(gt=0)]
     """What one step of the stored n-gram weights is worth."""
     points: tuple[Point, ...]
@@ -84,7 +87,7 @@ def load_gate(bundle: Bundle) -> Gate | None:
         entry = GateEntry.model_validate(bundle.manifest.gate)
         stored = load(raw)
         weights = Weights(scale=entry.scale, **{name: stored[name] for name in Weights._fields if name != "scale"})
-        net = Net(weights)
+        net = Net(weights, _reader(bundle, entry.reads, len(weights.grams)))
         net(["warm up"])
     except ValidationError as exc:
         fault = exc.errors(include_url=False, include_context=False, include_input=False)[0]
@@ -92,6 +95,17 @@ def load_gate(bundle: Bundle) -> Gate | None:
     except (SafetensorError, KeyError, ValueError, IndexError) as exc:
         raise BundleError(f"{place}: not a gate ({exc}); run `python -m model.training.gate` again") from exc
     return Gate(net, entry, hashlib.blake2b(raw, digest_size=16).hexdigest())
+
+
+def _reader(bundle: Bundle, kind: Kind, rows: int) -> Reader:
+    if kind == "grams":
+        return Words(rows)
+    from model.pieces import pieces_of
+
+    pieces = pieces_of(bundle)
+    if pieces.rows != rows:
+        raise ValueError(f"{rows} rows for {pieces.rows} pieces")
+    return pieces
 
 
 def categories_out(bundle: Bundle) -> frozenset[str]:

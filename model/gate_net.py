@@ -1,15 +1,13 @@
 """The gate: a tiny network that clears what the classifier would not act on, for microseconds a text.
 
-It is distilled from the classifier (``model.training.gate``) and travels in the bundle.  A word is the sum of hashed
-character n-grams, three neighbouring words make a feature, the highest and the mean of each feature make the verdict.
-What depends on a word alone is kept, so a text costs look-ups and additions.  All arithmetic is on whole numbers that
-floats hold exactly: a text's score depends on nothing but the text.
+It is distilled from the classifier (``model.training.gate``) and travels in the bundle.  A token is a row of its table
+or a sum of rows (``model.gate_words``), three neighbours make a feature, the highest and the mean of each feature make
+the verdict.  What depends on a token alone is kept, so a text costs look-ups and additions.  All arithmetic is on whole
+numbers that floats hold exactly: a text's score depends on nothing but the text.
 
 Sources: sub-word embeddings after Bojanowski et al. 2017; convolution over words with pooling after Kim 2014.
 """
 
-import re
-import zlib
 from collections.abc import Sequence
 from itertools import chain
 from typing import Final, NamedTuple
@@ -17,18 +15,20 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+from model.gate_words import Ints, Reader, Token
+
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
 MAX_TOKENS: Final = 64
 """A longer text is never cleared."""
-KEPT_WORDS: Final = 1 << 14
-"""Words whose features are kept; at 64 features that is 12 MB."""
-LONGEST_GRAM: Final = 5
+KEPT_TOKENS: Final = 1 << 14
+"""Tokens whose features are kept; at 64 features that is 12 MB."""
+KEPT_PARTS: Final = 1 << 16
+"""Of what stands between blanks: how much is kept as tokens; about 10 MB."""
+TEXT: Final = "\n"
+"""Stands before each text; no canonical text has one."""
 
-_TOKEN: Final = re.compile(r"[^\x00-`{-\x7f]+|0+|\S")
-_DIGITS: Final = bytes.maketrans(b"123456789", b"000000000")
 _WORD_GRID: Final = 64.0
 _WEIGHT_GRID: Final = 2.0**20
 _FEATURE_GRID: Final = 4_096.0
@@ -56,40 +56,9 @@ class Weights(NamedTuple):
     out_bias: Floats
 
 
-def tokens(text: str) -> list[str]:
-    """Split a canonical text into words, numbers by their length, and signs."""
-    return _TOKEN.findall(text.encode().translate(_DIGITS).decode())
-
-
-def gram_buckets(words: Sequence[str], buckets: int) -> tuple[Ints, Ints]:
-    """Hash each word and its character n-grams (two to five, its borders marked).
-
-    Returns the buckets, word by word, and how many each word has.  ``buckets`` is a power of two.
-    """
-    marked = "".join(f"<{word}>" for word in words)
-    codes = np.frombuffer(marked.encode("utf-32-le"), dtype="<u4").astype(np.uint32)
-    owners = np.repeat(np.arange(len(words)), [len(word) + 2 for word in words])
-    whole = np.array([zlib.crc32(word.encode()) * 2654435761 >> 7 & (buckets - 1) for word in words], dtype=np.int64)
-    found, of = [whole], [np.arange(len(words))]
-    state = codes
-    for length in range(2, LONGEST_GRAM + 1):
-        state = state[:-1] * np.uint32(16777619) ^ codes[length - 1 :] * np.uint32(0x9E3779B1)
-        inside = owners[: len(state)] == owners[length - 1 :]
-        found.append(
-            (_mixed(state[inside] + np.uint32(length * 0x85EBCA6B & 0xFFFFFFFF)) & np.uint32(buckets - 1)).astype(
-                np.int64
-            )
-        )
-        of.append(owners[: len(state)][inside])
-    owner = np.concatenate(of)
-    order = np.argsort(owner, kind="stable")
-    return np.concatenate(found)[order], np.bincount(owner, minlength=len(words))
-
-
-def _mixed(state: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    state = state ^ state >> np.uint32(15)
-    state = state * np.uint32(0x2C1B3C6D)
-    return state ^ state >> np.uint32(12)
+def parts_of(texts: Sequence[str]) -> list[str]:
+    """Return what stands between blanks, with ``TEXT`` before each text."""
+    return (f"{TEXT} " + f" {TEXT} ".join(texts)).split(" ")
 
 
 def _pooled(features: Floats, starts: Ints, lengths: Ints) -> Doubles:
@@ -117,10 +86,14 @@ def _pooled(features: Floats, starts: Ints, lengths: Ints) -> Doubles:
 
 
 class Net:
-    """The network, in whole numbers."""
+    """The network, in whole numbers.
 
-    def __init__(self, weights: Weights, kept_words: int = KEPT_WORDS) -> None:
-        self._most = kept_words
+    ``reader`` tells which rows of ``weights.grams`` a text's tokens are made of.
+    """
+
+    def __init__(self, weights: Weights, reader: Reader, kept: tuple[int, int] = (KEPT_TOKENS, KEPT_PARTS)) -> None:
+        self._reader = reader
+        self._most_tokens, self._most_parts = kept
         self._grams = weights.grams.astype(np.float64)
         self._words = np.rint(weights.words.astype(np.float64).T * weights.scale * _WEIGHT_GRID)
         self._features = len(weights.words) // 3
@@ -129,7 +102,7 @@ class Net:
         self._hidden_bias = np.rint(weights.hidden_bias.astype(np.float64) * _HEAD_GRID * _FEATURE_GRID)
         self._out = np.rint(weights.out.astype(np.float64).T * _HEAD_GRID)
         self._out_bias = weights.out_bias.astype(np.float64)
-        self._rows: dict[str, int] = {}
+        self._rows: dict[Token, int] = {}
         self._parts: dict[str, tuple[int, ...]] = {}
         self._kept: Floats = np.zeros((1, 3 * self._features), dtype=np.float32)
         self._forget()
@@ -160,7 +133,7 @@ class Net:
 
     def _rows_of(self, texts: Sequence[str]) -> Ints:
         """Return the kept rows of the texts' tokens, row 0 before each text."""
-        parts = ("\n " + " \n ".join(texts)).encode().translate(_DIGITS).decode().split(" ")
+        parts = parts_of(texts)
         try:
             rows = list(chain.from_iterable(map(self._parts.__getitem__, parts)))
         except KeyError:
@@ -169,32 +142,37 @@ class Net:
         return np.array(rows, dtype=np.int64)
 
     def _meet(self, parts: Sequence[str]) -> None:
-        """Keep the rows of what stands between blanks and is new, of all of it where that is too much to add."""
-        new = [part for part in dict.fromkeys(parts) if part not in self._parts]
-        if len(self._parts) + len(new) > self._most or len(self._rows) + len(new) > self._most:
+        """Keep the rows of what has not been met, of all of it where that is too much to add."""
+        new, unknown = self._unmet(parts)
+        if len(self._parts) + len(new) > self._most_parts or len(self._rows) + len(unknown) > self._most_tokens:
             self._forget()
-            new = [part for part in dict.fromkeys(parts) if part not in self._parts]
-        split = {part: _TOKEN.findall(part) for part in new}
-        words = dict.fromkeys(word for found in split.values() for word in found)
-        if unknown := [word for word in words if word not in self._rows]:
+            new, unknown = self._unmet(parts)
+        if unknown:
             self._learn(unknown)
-        self._parts.update((part, tuple(self._rows[word] for word in found)) for part, found in split.items())
+        self._parts.update((part, tuple(self._rows[token] for token in found)) for part, found in new.items())
 
-    def _learn(self, words: list[str]) -> None:
-        buckets, counts = gram_buckets(words, len(self._grams))
-        sums = np.add.reduceat(self._grams[buckets], np.concatenate([[0], np.cumsum(counts)[:-1]]), axis=0)
+    def _unmet(self, parts: Sequence[str]) -> tuple[dict[str, Sequence[Token]], list[Token]]:
+        """Return the parts that have not been met, each as tokens, and the tokens among them that are new."""
+        new = [part for part in dict.fromkeys(parts) if part not in self._parts]
+        split = dict(zip(new, self._reader.split(new), strict=True))
+        tokens = dict.fromkeys(token for found in split.values() for token in found)
+        return split, [token for token in tokens if token not in self._rows]
+
+    def _learn(self, tokens: Sequence[Token]) -> None:
+        bags, counts = self._reader.bags(tokens)
+        sums = np.add.reduceat(self._grams[bags], np.concatenate([[0], np.cumsum(counts)[:-1]]), axis=0)
         scaled = np.rint(sums * (_WORD_GRID / np.sqrt(counts))[:, None])
-        first = len(self._rows)
-        self._rows.update(zip(words, range(first, first + len(words)), strict=True))
-        if len(self._rows) > len(self._kept):
-            grown = np.zeros((max(2 * len(self._kept), len(self._rows)), self._kept.shape[1]), dtype=np.float32)
+        first = 1 + len(self._rows)
+        self._rows.update(zip(tokens, range(first, first + len(tokens)), strict=True))
+        if 1 + len(self._rows) > len(self._kept):
+            grown = np.zeros((max(2 * len(self._kept), 1 + len(self._rows)), self._kept.shape[1]), dtype=np.float32)
             grown[:first] = self._kept[:first]
             self._kept = grown
-        self._kept[first : first + len(words)] = np.rint(
+        self._kept[first : first + len(tokens)] = np.rint(
             scaled @ self._words / (_WORD_GRID * _WEIGHT_GRID / _FEATURE_GRID)
         )
 
     def _forget(self) -> None:
-        self._rows = {"\n": 0}
-        self._parts = {"\n": (0,)}
+        self._rows = {}
+        self._parts = {TEXT: (0,)}
         self._kept = np.zeros((1_024, self._kept.shape[1]), dtype=np.float32)

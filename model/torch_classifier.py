@@ -19,11 +19,10 @@ from tokenizers import Tokenizer
 from model.batching import plan
 from model.bundle import Bundle
 from model.classifier import ClassifierDown, PoisonedText, on_grid
-from model.errors import BundleError
 from model.network import Device, choose_device, load_network
+from model.pieces import load_tokenizer
 from model.readings import readings
 from model.resolver import Scores
-from model.vetting import CONFIG, TOKENIZER
 from schemas.taxonomy import NON_TOXIC
 
 Readings = Callable[[str], tuple[str, ...]]
@@ -219,19 +218,9 @@ class _Head:
 
 
 def _tokenizer(bundle: Bundle) -> Tokenizer:
-    source = bundle.read(TOKENIZER)
-    try:
-        tokenizer = Tokenizer.from_str(source.decode())
-    except Exception as exc:  # tokenizers raises bare Exception, and nothing else is called here
-        raise BundleError(f"{bundle.path / TOKENIZER}: not a tokenizer: {exc}; save it again") from exc
+    tokenizer = load_tokenizer(bundle)
     most = bundle.manifest.max_tokens
-    tokenizer.no_padding()
     tokenizer.enable_truncation(most, stride=most // 4)
-    vocabulary = bundle.config.get("vocab_size", 0)
-    if tokenizer.get_vocab_size() > vocabulary:
-        raise BundleError(
-            f"{bundle.path / TOKENIZER}: {tokenizer.get_vocab_size()} tokens, {bundle.path / CONFIG} has {vocabulary}"
-        )
     return tokenizer
 
 

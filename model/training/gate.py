@@ -9,22 +9,28 @@ limits are chosen as well, so that a stricter policy finds one instead of losing
 import argparse
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
+import torch
 
 from model.bundle import Bundle, Description, load_bundle, write_bundle
 from model.gate import WEIGHTS_FILE, GateEntry, Point, categories_out
 from model.gate_net import Net, Weights
+from model.gate_words import Reader
+from model.pieces import pieces_of
 from model.training.gate_chat import SEED, Chat, Mixer, read_chat
-from model.training.gate_fit import Shape, fit
+from model.training.gate_fit import Learner, Shape, fit, lesson
 from model.training.gate_measure import Ask, Floats, distances, in_every_reading, margins, measured, threshold, worst
 
 KEPT: Final = (0.99, 0.995, 0.999)
 STRICTER: Final = (1.0, 0.6, 0.3, 0.1)
 """Operating points, as shares of the suggested thresholds."""
+MADE: Final = 60_000
+EPOCHS: Final = 8
 NEAR: Final = -3.0
 """From which distance on a text counts as near a limit."""
 
@@ -36,34 +42,38 @@ def limits_of(bundle: Bundle) -> dict[str, float]:
 
 
 class Order(NamedTuple):
-    """What is asked for: the network's shape, how many mixed lines to add twice, how long to train."""
+    """What is asked for: how to read, the network's shape, how many mixed lines to add twice, how long to train."""
 
+    reader: Reader
     shape: Shape = Shape()
-    made: int = 60_000
-    epochs: int = 8
+    made: int = MADE
+    epochs: int = EPOCHS
 
 
 def make_gate(
     chat: Chat, ask: Ask, limits: Mapping[str, float], names: Sequence[str], order: Order
 ) -> tuple[Weights, GateEntry]:
     """Distil a gate and choose its points; blocks for minutes."""
-    texts, said = _lessons(chat.train, ask, limits, names, order.made)
-    learner = fit(texts, distances(said, limits, names), order.shape, epochs=order.epochs, seed=SEED)
+    texts, said = lessons(chat.train, ask, limits, names, order.made)
+    torch.manual_seed(SEED)
+    learner = Learner(order.reader.rows, order.shape, len(limits))
+    fit(learner, lesson(texts, order.reader), distances(said, limits, names), epochs=order.epochs, seed=SEED)
     weights = learner.weights()
-    net = Net(weights)
-    held = [text for side in chat.chosen_on.values() for text in side]
-    scores, said = in_every_reading(net, held), worst(ask, held)
-    points = tuple(_point(scores, said, limits, factor, names) for factor in STRICTER)
-    entry = GateEntry(scale=weights.scale, points=points)
+    net = Net(weights, order.reader)
+    held = [(in_every_reading(net, side), worst(ask, side)) for side in chat.chosen_on.values()]
+    points = tuple(_point(held, limits, factor, names) for factor in STRICTER)
+    entry = GateEntry(reads=order.reader.kind, scale=weights.scale, points=points)
     return weights, entry.model_copy(update={"measured": measured(net, entry.points[0], chat, ask, names)})
 
 
-def _lessons(
+def lessons(
     train: Sequence[str], ask: Ask, limits: Mapping[str, float], names: Sequence[str], made: int
 ) -> tuple[list[str], Floats]:
-    """Return texts with the classifier's scores: chat, mixtures of it, and mixtures of what came near a limit."""
-    mix = Mixer([word for text in train for word in text.split()], np.random.default_rng(SEED))
-    texts = [*train, *mix(train, made)]
+    """Return texts with the classifier's scores: chat, its words, mixtures of both and of what came near a limit."""
+    words = [word for text in train for word in text.split()]
+    mix = Mixer(words, np.random.default_rng(SEED))
+    alone = (word for word, seen in Counter(words).items() if seen > 1)
+    texts = list(dict.fromkeys([*train, *alone, *mix(train, made)]))
     _say(f"asking the classifier about {len(texts):,} texts")
     said = ask(texts)
     near = [text for text, margin in zip(texts, margins(said, limits, names), strict=True) if margin > NEAR]
@@ -73,12 +83,14 @@ def _lessons(
     return [*texts, *more], np.concatenate([said, ask(more)]) if more else said
 
 
-def _point(scores: Floats, said: Floats, limits: Mapping[str, float], factor: float, names: Sequence[str]) -> Point:
+def _point(
+    held: Sequence[tuple[Floats, Floats]], limits: Mapping[str, float], factor: float, names: Sequence[str]
+) -> Point:
+    """Choose thresholds that keep their share in each game's chat, given as scores of gate and classifier."""
     stricter = {name: round(limit * factor, 4) for name, limit in limits.items()}
-    positive = margins(said, stricter, names) >= 0
-    return Point(
-        limits=stricter, thresholds={f"{kept:g}": round(threshold(scores, positive, kept), 4) for kept in KEPT}
-    )
+    games = [(scores, margins(said, stricter, names) >= 0) for scores, said in held]
+    lowest = {kept: min(threshold(scores, positive, kept) for scores, positive in games) for kept in KEPT}
+    return Point(limits=stricter, thresholds={f"{kept:g}": round(at, 4) for kept, at in lowest.items()})
 
 
 def write_gate(bundle: Bundle, weights: Weights, entry: GateEntry) -> Bundle:
@@ -97,20 +109,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m model.training.gate", description=__doc__.splitlines()[0])
     parser.add_argument("--bundle", type=Path, required=True, help="the bundle; the gate is written into it")
     parser.add_argument("--data", type=Path, required=True, help="folder with the public chat")
-    parser.add_argument("--made", type=int, default=Order().made, help="mixed lines to add, twice (default 60,000)")
-    parser.add_argument("--epochs", type=int, default=Order().epochs, help="passes over the texts (default 8)")
-    parser.add_argument("--buckets", type=int, default=Shape().buckets, help="n-gram buckets, a power of two")
+    parser.add_argument("--made", type=int, default=MADE, help=f"mixed lines to add, twice (default {MADE:,})")
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help=f"passes over the texts (default {EPOCHS})")
     given = parser.parse_args()
     bundle = load_bundle(given.bundle)
     chat = read_chat(given.data)
-    order = Order(Shape(buckets=given.buckets), given.made, given.epochs)
-    weights, entry = make_gate(chat, _asking(bundle), limits_of(bundle), bundle.taxonomy.names, order)
+    order = Order(pieces_of(bundle), Shape(), given.made, given.epochs)
+    weights, entry = make_gate(chat, asking(bundle), limits_of(bundle), bundle.taxonomy.names, order)
     write_gate(bundle, weights, entry)
     for name, figures in entry.measured.items():
         _say(f"{name}: {figures}")
 
 
-def _asking(bundle: Bundle) -> Ask:
+def asking(bundle: Bundle) -> Ask:
+    """Return the bundle's classifier, which tells how far it is where that takes long."""
     from model.torch_classifier import TorchClassifier
 
     classifier = TorchClassifier(bundle, threads=2)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.gate_net import MAX_TOKENS, Ints, Weights, gram_buckets, tokens
+from model.gate_net import MAX_TOKENS, Weights
+from model.gate_words import Ints, Reader, Token
 
 BATCH: Final = 256
 STEEPEST: Final = 127
@@ -20,16 +21,15 @@ DECISION_WEIGHT: Final = 1.0
 
 
 class Shape(NamedTuple):
-    """How large a network is: n-gram buckets (a power of two), word width, features, hidden units."""
+    """How large a network is: width of a token, features, hidden units."""
 
-    buckets: int = 1 << 14
-    width: int = 24
+    width: int = 48
     features: int = 64
     hidden: int = 32
 
 
 class Lesson(NamedTuple):
-    """Texts as word numbers, and of each word the buckets its n-grams fall in."""
+    """Texts as token numbers, and of each token the rows that it is the sum of."""
 
     rows: list[list[int]]
     grams: Ints
@@ -38,33 +38,41 @@ class Lesson(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Distinct words as bags of buckets, and texts as words; 0 is padding, word ``i`` is ``i + 1``."""
+    """Distinct tokens as bags of rows, and texts as tokens; 0 is padding, token ``i`` is ``i + 1``."""
 
     grams: Tensor
     starts: Tensor
     shares: Tensor
-    """One over the root of each word's number of n-grams, (words, 1)."""
+    """One over the root of each token's number of rows, (tokens, 1)."""
     words: Tensor
 
 
-def lesson(texts: Sequence[str], buckets: int) -> Lesson:
-    """Split texts and hash their words."""
-    numbers: dict[str, int] = {}
+def lesson(texts: Sequence[str], reader: Reader) -> Lesson:
+    """Split texts and look up their tokens."""
+    parts = list(dict.fromkeys(part for text in texts for part in text.split(" ")))
+    split = dict(zip(parts, reader.split(parts), strict=True))
+    numbers: dict[Token, int] = {}
     rows = []
     for text in texts:
-        row = [numbers.setdefault(word, len(numbers)) for word in tokens(text)[:MAX_TOKENS]]
-        rows.append(row or [numbers.setdefault(".", len(numbers))])
-    grams, counts = gram_buckets(list(numbers), buckets)
+        found = [token for part in text.split(" ") for token in split[part]]
+        rows.append([numbers.setdefault(token, len(numbers)) for token in found[:MAX_TOKENS]])
+    grams, counts = reader.bags(list(numbers))
     return Lesson(rows, grams, counts, np.concatenate([[0], np.cumsum(counts)[:-1]]))
 
 
-class Learner(nn.Module):
-    """The gate's network, trainable."""
+class Student(nn.Module):
+    """A network that sees each category's distance to its limit."""
 
-    def __init__(self, shape: Shape, categories: int) -> None:
+    out: nn.Linear
+
+
+class Learner(Student):
+    """The gate's network, trainable; ``rows`` is the size of its table."""
+
+    def __init__(self, rows: int, shape: Shape, categories: int) -> None:
         super().__init__()
         self.shape = shape
-        self.grams = nn.EmbeddingBag(shape.buckets, shape.width, mode="sum")
+        self.grams = nn.EmbeddingBag(rows, shape.width, mode="sum")
         nn.init.normal_(self.grams.weight, 0, 0.1)
         self.words = nn.Linear(shape.width, 3 * shape.features, bias=False)
         self.words_bias = nn.Parameter(torch.zeros(shape.features))
@@ -82,7 +90,7 @@ class Learner(nn.Module):
         features[:, 1:] += said[:, :-1, :width]
         features[:, :-1] += said[:, 1:, 2 * width :]
         features = torch.relu(features + self.words_bias) * there[:, :, None]
-        mean = features.sum(1) / there.sum(1, keepdim=True)
+        mean = features.sum(1) / there.sum(1, keepdim=True).clamp(min=1)
         pooled = torch.cat([features.amax(1), mean], 1)
         distances: Tensor = self.out(torch.relu(self.hidden(self.dropout(pooled))))
         return distances
@@ -104,15 +112,13 @@ class Learner(nn.Module):
 
 
 def fit(
-    texts: Sequence[str], wanted: NDArray[np.float64], shape: Shape, *, epochs: int, seed: int, rate: float = 3e-3
-) -> Learner:
+    learner: Student, taught: Lesson, wanted: NDArray[np.float64], *, epochs: int, seed: int, rate: float = 3e-3
+) -> None:
     """Fit a network to the distances ``wanted``, (texts, categories); blocks for minutes, tells of each epoch."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    taught = lesson(texts, shape.buckets)
-    learner = Learner(shape, wanted.shape[1])
     optimizer = torch.optim.Adam(learner.parameters(), lr=rate, betas=(0.9, 0.99))
-    steps = epochs * -(-len(texts) // BATCH)
+    steps = epochs * -(-len(taught.rows) // BATCH)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _slope(step, steps))
     targets = torch.from_numpy(wanted.astype(np.float32))
     with torch.no_grad():
@@ -131,7 +137,17 @@ def fit(
         gone = time.monotonic() - began
         line = f"gate: epoch {epoch + 1}/{epochs}, loss {np.mean(losses):.4f}, {gone:.0f} s"
         print(line, file=sys.stderr, flush=True)
-    return learner.eval()
+    learner.eval()
+
+
+def predicted(learner: Student, taught: Lesson) -> NDArray[np.float64]:
+    """Return each text's highest distance as the network sees it, in floats."""
+    found = []
+    with torch.no_grad():
+        for start in range(0, len(taught.rows), 4 * BATCH):
+            places = np.arange(start, min(start + 4 * BATCH, len(taught.rows)))
+            found.append(learner(_batch(taught, places)).amax(1).double().numpy())
+    return np.concatenate(found)
 
 
 def distance_loss(found: Tensor, wanted: Tensor) -> Tensor:
@@ -165,11 +181,12 @@ def _by_length(rows: Sequence[Sequence[int]], rng: np.random.Generator) -> list[
 def _batch(taught: Lesson, places: Ints) -> Batch:
     rows = [taught.rows[place] for place in places]
     used: dict[int, int] = {}
-    words = np.zeros((len(rows), max(map(len, rows))), dtype=np.int64)
+    words = np.zeros((len(rows), max(1, *map(len, rows))), dtype=np.int64)
     for number, row in enumerate(rows):
         words[number, : len(row)] = [used.setdefault(word, len(used) + 1) for word in row]
-    counts = taught.counts[list(used)]
-    grams = np.concatenate([taught.grams[taught.starts[word] :][: taught.counts[word]] for word in used])
-    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    tokens = np.array(list(used), dtype=np.int64)
+    counts = taught.counts[tokens]
+    starts = np.cumsum(counts) - counts
+    grams = taught.grams[np.repeat(taught.starts[tokens] - starts, counts) + np.arange(int(counts.sum()))]
     shares = torch.from_numpy(1 / np.sqrt(counts)).float()[:, None]
     return Batch(torch.from_numpy(grams), torch.from_numpy(starts), shares, torch.from_numpy(words))

@@ -12,15 +12,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from model.bundle import load_bundle
-from model.gate import Gate, GateResolver, load_gate
-from model.gate_net import Net
+from model.gate import GateResolver, load_gate
 from model.normalise import canonical
 from model.resolver import Answer, Text
 from model.rules import PACKS, RulesResolver, extended, load_pack
 from model.rules_match import compiled
 from model.rules_pack import PackError
 from tests.support.evil import SIZE, evil_patterns
-from tests.support.gates import entry, weights
+from tests.support.gates import a_gate
 
 CHUNK = 512
 WORDS = [
@@ -56,7 +55,7 @@ def _parts(bundle: Path | None) -> dict[str, Callable[[Sequence[str]], object]]:
     taxonomy = extended(load_bundle(bundle or PACKS.parent / "bundled").taxonomy, [pack])
     rules = RulesResolver({"": pack}, taxonomy)
     gate = load_gate(load_bundle(bundle)) if bundle else None
-    resolver = GateResolver(gate or Gate(Net(weights()), entry(), ""), {"": 0.0}, taxonomy)
+    resolver = GateResolver(gate or a_gate(), {"": 0.0}, taxonomy)
 
     def prefilter(part: Sequence[str]) -> object:
         asked = [Text(text) for text in part]

@@ -1,9 +1,12 @@
 """A gate made on the spot: random n-grams, and a network that marks whatever resembles one word."""
 
+from typing import Any
+
 import numpy as np
 
 from model.gate import Gate, GateEntry, Point
-from model.gate_net import Net, Weights, gram_buckets
+from model.gate_net import Net, Weights
+from model.gate_words import Words, gram_buckets
 
 MARKED = "rotten"
 BUCKETS, WIDTH, FEATURES, HIDDEN = 1 << 10, 64, 4, 3
@@ -37,6 +40,11 @@ def entry() -> GateEntry:
     return GateEntry(scale=1.0, points=tuple(Point(limits=limits, thresholds=kept) for limits, kept in points))
 
 
+def a_net(**given: Any) -> Net:
+    """Return the network, reading words as n-grams."""
+    return Net(weights(), Words(BUCKETS), **given)
+
+
 def a_gate() -> Gate:
     """Return the gate."""
-    return Gate(Net(weights()), entry(), "0" * 32)
+    return Gate(a_net(), entry(), "0" * 32)

@@ -18,12 +18,13 @@ from model.gate import (
     gate_thresholds,
     load_gate,
 )
-from model.gate_net import MAX_TOKENS, Net
+from model.gate_net import MAX_TOKENS
+from model.pieces import pieces_of
 from model.policy import Limits, Override, Policy
 from model.resolver import Answer, Text
 from model.training.gate import write_gate
 from tests.support.checkpoints import TAXONOMY, describe, tiny_bundle
-from tests.support.gates import MARKED, a_gate, entry, weights
+from tests.support.gates import MARKED, a_gate, a_net, entry, weights
 
 OUT = ["insult", "threat"]
 
@@ -115,9 +116,24 @@ def test_a_gate_travels_in_its_bundle(bundle: Bundle) -> None:
     assert gate is not None
     assert gate.entry == entry()
     texts = ["hello there", MARKED, "e50 at b4", "что это"]
-    assert np.array_equal(gate.net(texts), Net(weights())(texts))
+    assert np.array_equal(gate.net(texts), a_net()(texts))
     assert categories_out(written) == {"insult", "threat"}
     assert load_gate(write_gate(written, weights(4), entry())) is not None, "writing again replaces it"
+
+
+def test_a_gate_may_read_by_the_classifiers_own_pieces(bundle: Bundle) -> None:
+    pieces = pieces_of(bundle)
+    by_pieces = entry().model_copy(update={"reads": "pieces"})
+    noisy = weights()
+    noisy = noisy._replace(words=100 * noisy.words, words_bias=0 * noisy.words_bias, hidden=100 * noisy.hidden)
+    fitting = noisy._replace(grams=noisy.grams[: pieces.rows])
+    gate = load_gate(write_gate(bundle, fitting, by_pieces))
+    assert gate is not None
+    alike, other = gate.net(["noob idiot", "noob idiot"]), gate.net(["noob trash"])
+    assert alike[0] == alike[1] != other[0]
+    assert gate.net(["noobidiot"])[0] != alike[0]
+    with pytest.raises(BundleError, match=rf"1024 rows for {pieces.rows} pieces"):
+        load_gate(write_gate(bundle, weights(), by_pieces))
 
 
 def test_an_altered_or_odd_gate_is_refused(bundle: Bundle) -> None:

@@ -1,18 +1,22 @@
 """The gate's recipe on a made-up classifier that one can see through: what it learns, chooses and reports."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from model.gate_net import Net
+from model.gate_words import Words
 from model.training.gate import Order, make_gate
 from model.training.gate_chat import Chat, Mixer
-from model.training.gate_fit import Shape
+from model.training.gate_fit import Learner, Shape, Student, fit, lesson
+from model.training.gate_kinds import Bag, row
 from model.training.gate_measure import Floats, distances, in_every_reading, margins, share_passed, threshold
 
 NAMES = ("non_toxic", "insult", "threat")
 LIMITS = {"insult": 0.5, "threat": 0.8}
+READER = Words(1 << 10)
 BAD = ("rotten", "mouldy", "stale")
 GOOD = ("fresh", "ripe", "sweet", "crisp", "round", "green", "small", "large", "cold", "warm", "early", "late")
 
@@ -43,8 +47,9 @@ def a_chat(number: int = 1_200) -> Chat:
 
 def test_a_gate_learns_what_the_classifier_says_and_keeps_what_it_promises() -> None:
     chat = a_chat()
-    weights, entry = make_gate(chat, ask, LIMITS, NAMES, Order(Shape(1 << 10, 8, 16, 8), made=600, epochs=25))
-    net, texts = Net(weights), chat.measured_on["game"]
+    order = Order(READER, Shape(8, 16, 8), made=600, epochs=25)
+    weights, entry = make_gate(chat, ask, LIMITS, NAMES, order)
+    net, texts = Net(weights, READER), chat.measured_on["game"]
     positive = margins(ask(texts), LIMITS, NAMES) >= 0
     point = entry.points[0]
     assert point.limits == LIMITS
@@ -74,6 +79,28 @@ def test_distances_are_log_odds_above_each_limit() -> None:
     assert found[1, 0] < -6
     assert found[1, 1] > 5
     assert margins(np.array([[0.0, 0.5, 0.1]]), LIMITS, NAMES) == pytest.approx([0.0])
+
+
+@pytest.mark.parametrize(
+    "student", [Bag(READER.rows, 8, 0, 2), Bag(READER.rows, 8, 8, 2), Learner(READER.rows, Shape(8, 16, 8), 2)]
+)
+def test_each_kind_of_gate_learns_and_has_its_row(student: Student) -> None:
+    chat = a_chat()
+    texts = chat.measured_on["game"]
+    held = {"game": (texts, margins(ask(texts), LIMITS, NAMES))}
+    untaught = float(row(READER, student, held)[0])
+    fit(student, lesson(chat.train, READER), distances(ask(chat.train), LIMITS, NAMES), epochs=25, seed=1, rate=0.03)
+    assert 1 <= float(row(READER, student, held)[0]) < min(1.6, untaught)
+
+
+def test_thresholds_keep_their_share_in_each_game() -> None:
+    chat = replace(a_chat(), chosen_on={"game": a_chat().chosen_on["game"], "other": a_chat().measured_on["game"]})
+    order = Order(READER, Shape(8, 16, 8), made=0, epochs=3)
+    weights, entry = make_gate(chat, ask, LIMITS, NAMES, order)
+    net, at = Net(weights, READER), entry.points[0].thresholds["0.999"]
+    for texts in chat.chosen_on.values():
+        positive = margins(ask(texts), LIMITS, NAMES) >= 0
+        assert (in_every_reading(net, texts)[positive] >= at - 1e-4).all()
 
 
 def test_mixtures_are_new_lines_and_repeatable() -> None:
