@@ -76,7 +76,7 @@ _ORDINARY: Final = _words("""
     add case com site though fan america act wit form none india lack town lots cold tired tone art arts ran tree
     bother feet pre rid loss hop heat paying alt sam filed fac ben dan fed brian diet los bay fund den bat nike bin
     sat fried hug tie ties rally liking amd clan tech fil gnu des chin boot toes lan sin sue tan compete pad sued
-    pat ant filing gan dank hart stan ding kit goon als rite tire tay int fro frm hid dong strat dos dose lucy dye
+    pat ant filing gan pks dank hart stan ding kit goon als rite tire tay int fro frm hid dong strat dos dose lucy dye
     mint bets fri bloc ist lest diving nay fur ont fond barn bing tow pleas rams amp don ads smell hat hats rap
     slope beach con cons dot scam sack sacks whine hank nade nades carbon sheet sheets wore stink waking garage
     murda tick sham dike kik mongo rts bobs tts tot faking tart monk sinking hare lich camera camel mare mace rage
