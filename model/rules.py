@@ -15,13 +15,13 @@ from model.normalise import canonical
 from model.policy import Limits, Override, Policy
 from model.resolver import Answer, Floor, Hint, Reply, Scores, Span, Text
 from model.rules_match import Hit, Matcher
-from model.rules_pack import PackError, PackSource, Rule, read_pack
+from model.rules_pack import SHIPPED, PackError, PackSource, Rule, read_pack
 from schemas.taxonomy import NON_TOXIC, Category, Taxonomy
 from schemas.verdict import ResolvedBy
 
 RULES_VERSION: Final = "1"
 """Part of the digest: raise it with any change of what a rule means."""
-PACKS: Final = Path(__file__).parent / "packs"
+PACKS: Final = SHIPPED
 """The packs that ship with the product: default, moba, shooter, kids."""
 OTHER_GAMES: Final = "default"
 """The name under which settings give the pack of games without one of their own."""

@@ -1,6 +1,6 @@
 """A pack's examples, checked: what must hit, what must not, and what a whole message must lead to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Final, Literal, NamedTuple
 
@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from model.normalise import canonical
 from model.resolver import Answer, Hint, Reply, Text
-from model.rules import Pack, RulesResolver, extended, load_pack
-from model.rules_pack import PackError
+from model.rules import Pack, RulesResolver, extended
+from model.rules_pack import PackError, Sourced, read_pack
 from schemas.taxonomy import NON_TOXIC, Category, Taxonomy
 
 EXAMPLES: Final = "examples.jsonl"
@@ -59,14 +59,16 @@ def check_pack(folder: Path) -> Report:
     Raises:
         PackError: the pack or its examples cannot be read.
     """
-    pack = load_pack(folder)
+    source = read_pack(folder)
+    pack = Pack(source)
     resolver = RulesResolver({"": pack}, extended(_BARE, [pack]))
-    results = [*_rule_examples(pack, resolver), *_messages(folder / EXAMPLES, resolver)]
+    results = [*_rule_examples(source.rules, pack, resolver), *_messages(folder / EXAMPLES, resolver)]
     return Report(pack.name, len(results), tuple(miss for miss in results if miss is not None))
 
 
-def _rule_examples(pack: Pack, resolver: RulesResolver) -> Iterator[Miss | None]:
-    for rule in pack.rules:
+def _rule_examples(rules: Iterable[Sourced], pack: Pack, resolver: RulesResolver) -> Iterator[Miss | None]:
+    for sourced in rules:
+        rule = sourced.rule
         lang = rule.langs[0] if rule.langs else ""
         for example in (*rule.hit, *rule.miss):
             text = canonical(example)
@@ -76,7 +78,8 @@ def _rule_examples(pack: Pack, resolver: RulesResolver) -> Iterator[Miss | None]
                 yield None
             else:
                 wanted = "must hit but does not" if example in rule.hit else "must not hit but does"
-                yield Miss(f"rule {rule.id!r}", f"{example!r} {wanted}")
+                place, _, reason = sourced.fault(f"{example!r} {wanted}", example).partition(": ")
+                yield Miss(place, reason)
 
 
 def _messages(file: Path, resolver: RulesResolver) -> Iterator[Miss | None]:

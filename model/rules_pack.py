@@ -15,6 +15,7 @@ from model.policy import Limits
 from schemas.taxonomy import Category, CategoryName
 from schemas.verdict import Action
 
+SHIPPED: Final = Path(__file__).parent / "packs"
 MAX_FILE: Final = 1 << 20
 MAX_ENTRIES: Final = 20_000
 """Words and phrases that one pack may hold."""
@@ -176,10 +177,28 @@ def _chain(folder: Path) -> list[tuple[Path, Head]]:
     while place is not None:
         if len(chain) == MAX_DEPTH:
             raise PackError(f"{folder / 'pack.toml'}:1: more than {MAX_DEPTH} packs extend one another; mend 'extends'")
-        head, _ = _validated(place / "pack.toml", Head)
+        if not (place / "pack.toml").is_file():
+            raise PackError(f"{place}: no pack: it has no pack.toml; packs that ship: {', '.join(sorted(_shipped()))}")
+        head, source = _validated(place / "pack.toml", Head)
         chain.append((place, head))
-        place = place / head.extends if head.extends else None
+        place = _extended(place, head.extends, source) if head.extends else None
     return chain[::-1]
+
+
+def _extended(folder: Path, name: str, source: str) -> Path:
+    """Return the folder of the pack that one extends: a path from its own folder, or the name of a shipped pack."""
+    for place in (folder / name, _shipped().get(name)):
+        if place is not None and (place / "pack.toml").is_file():
+            return place
+    line = line_of(source, "extends")
+    names = ", ".join(sorted(_shipped()))
+    raise PackError(
+        f"{folder / 'pack.toml'}:{line}: extends: {folder / name} is no pack, and none ships as {name!r} ({names})"
+    )
+
+
+def _shipped() -> dict[str, Path]:
+    return {place.name: place for place in SHIPPED.iterdir() if (place / "pack.toml").is_file()}
 
 
 def _drop(rules: dict[str, Sourced], head: Head, folder: Path) -> None:

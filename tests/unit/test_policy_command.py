@@ -1,12 +1,13 @@
 """``chatwarden policy``: what it says and how it ends."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from model.rules import PACKS
+from model.rules import PACKS, load_pack
 from stream.cli import app
 from stream.errors import ConfigError, LimitsExceeded
 from tests.support.checkpoints import tiny_bundle
@@ -49,9 +50,21 @@ def test_a_miss_is_named_and_fails(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["policy", "test", str(a_pack(tmp_path, examples=example))])
     assert isinstance(result.exception, LimitsExceeded)
     assert result.exception.exit_code == 1
-    assert "rule 'turnip': 'turnips' must hit but does not" in result.stdout
+    assert re.search(r"rules\.toml:\d+: rule 'turnip': 'turnips' must hit but does not", result.stdout)
     assert "examples.jsonl:1: 'hello': expected block, got open" in result.stdout
     assert "examples.jsonl:2: 'a turnip': rule 'swede' does not hit" in result.stdout
+
+
+def test_a_pack_extends_a_shipped_one_by_name_and_a_wrong_name_is_told(tmp_path: Path) -> None:
+    pack = a_pack(tmp_path) / "pack.toml"
+    pack.write_text(f'{PACK}extends = "moba"\n', encoding="utf-8")
+    assert {"turnip", "moba.grief"} < {rule.id for rule in load_pack(tmp_path).rules}
+    pack.write_text(f'{PACK}extends = "mobba"\n', encoding="utf-8")
+    wrong = {str(tmp_path): "none ships as 'mobba' (default, kids, moba, shooter)", "nosuch": "no pack.toml"}
+    for name, says in wrong.items():
+        result = CliRunner().invoke(app, ["policy", "test", name])
+        assert isinstance(result.exception, ConfigError)
+        assert says in str(result.exception)
 
 
 @pytest.mark.parametrize(
