@@ -75,7 +75,8 @@ def _main(
 def main() -> None:
     """Run a command; errors of ours become one message and an exit code."""
     # Not KeyboardInterrupt, which click would turn into exit code 1.
-    signal.signal(signal.SIGINT, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     try:
         app()
     except ChatwardenError as exc:
@@ -89,6 +90,7 @@ def main() -> None:
         typer.echo(f"chatwarden: {library} is not installed; this command needs chatwarden[{extra}]", err=True)
         sys.exit(ConfigError.exit_code)
     except Interrupted as exc:
+        typer.echo("chatwarden: interrupted", err=True)
         sys.exit(exc.exit_code)
 
 

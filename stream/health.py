@@ -7,6 +7,7 @@
 """
 
 import json
+import logging
 import sys
 import threading
 import traceback
@@ -17,6 +18,9 @@ from types import TracebackType
 from typing import Final, Literal, NamedTuple, Self
 
 from stream.errors import ConfigError
+from stream.settings import AdminSettings
+
+log: Final = logging.getLogger("stream.health")
 
 Component = Literal["model", "producer", "partitions"]
 Exposition = Callable[[], bytes]
@@ -99,7 +103,9 @@ class AdminServer:
         try:
             self._server = ThreadingHTTPServer((host, port), _pages_of(pages))
         except (OSError, OverflowError) as exc:
-            raise ConfigError(f"admin.host, admin.port: cannot listen on {host}:{port}: {exc}") from exc
+            raise ConfigError(
+                f"admin.host, admin.port: cannot listen on {host}:{port}: {exc}; name another port, or 0 for a free one"
+            ) from exc
         self._server.daemon_threads = True
         self.port: Final[int] = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, name="admin", daemon=True)
@@ -114,6 +120,22 @@ class AdminServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+def open_admin(settings: AdminSettings, health: Health, exposition: Exposition) -> AdminServer:
+    """Open the admin port; where it is only the default and another worker of this machine has it, a free one.
+
+    Raises:
+        ConfigError: the port was asked for and is taken, or the host is not ours.
+    """
+    try:
+        return AdminServer(settings.host, settings.port, health, exposition)
+    except ConfigError:
+        if "port" in settings.model_fields_set:
+            raise
+    server = AdminServer(settings.host, 0, health, exposition)
+    log.warning("admin.port is taken; a free one serves instead", extra={"port": server.port})
+    return server
 
 
 def _pages_of(pages: dict[str, Callable[[], Reply]]) -> type[BaseHTTPRequestHandler]:

@@ -1,5 +1,6 @@
 """SIGINT and SIGTERM as a request: what is being written is finished, what is waited for is not."""
 
+import os
 import signal
 from collections.abc import Callable
 from types import FrameType, TracebackType
@@ -8,8 +9,11 @@ from typing import Self, TypeVar
 T = TypeVar("T")
 
 
-class Interrupted(Exception):
-    """Somebody asked us to stop.  ``exit_code`` is 128 + the signal, as shells have it."""
+class Interrupted(BaseException):
+    """Somebody asked us to stop.  ``exit_code`` is 128 + the signal, as shells have it.
+
+    No ``Exception``, as little as ``KeyboardInterrupt``: libraries that try imports would swallow it.
+    """
 
     def __init__(self, signal_number: int) -> None:
         super().__init__(signal.Signals(signal_number).name)
@@ -61,3 +65,20 @@ class Interrupts:
             return call()
         finally:
             self._waiting = False
+
+
+def end_on_signals(tell: Callable[[str], None], exit_code: int) -> None:
+    """Let SIGINT and SIGTERM end the process at once, after ``tell`` was given the signal's name.
+
+    For the time in which nothing is in hand.  An exception would not do: it may come up inside foreign code that drops
+    it.
+    """
+
+    def end(number: int, _: FrameType | None) -> None:
+        try:
+            tell(signal.Signals(number).name)
+        finally:
+            os._exit(exit_code)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)

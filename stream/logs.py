@@ -1,4 +1,4 @@
-"""Logs: one JSON object per line, in UTC, without chat text and player ids.
+"""Logs: one JSON object per line, in UTC, without chat text and player ids; the message that ends a process too.
 
 What may stand in a line is a list, not a habit: fields are named in ``Field``, and an exception shows its type and
 stack, with its message only where the message is ours (foreign ones may quote their input).
@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from typing import Final, Literal, TextIO, get_args
 
 from stream.errors import ChatwardenError
+
+log: Final = logging.getLogger("stream.logs")
 
 Field = Literal[
     "cause",
@@ -68,3 +70,20 @@ def configure_logs(level: int = logging.INFO, output: TextIO | None = None) -> N
     destination.setFormatter(JsonFormatter())
     logging.basicConfig(level=level, handlers=[destination], force=True)
     logging.captureWarnings(capture=True)
+
+
+def last_words(exc: Exception, output: TextIO | None = None) -> int:
+    """Say why the process ends, and return its exit code.  For the edge of long-running commands.
+
+    It is a line of the log, but for an error of ours that a terminal shows: who reads it there is no machine.
+    """
+    output = output or sys.stderr
+    code = exc.exit_code if isinstance(exc, ChatwardenError) else ChatwardenError.exit_code
+    if not isinstance(exc, ChatwardenError):
+        log.error("a defect ends the process", extra={"code": code}, exc_info=exc)
+    elif output.isatty():
+        output.write(f"chatwarden: {exc}\n")
+    else:
+        log.error(str(exc), extra={"code": code, "cause": type(exc).__name__})
+    output.flush()
+    return code

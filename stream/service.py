@@ -11,9 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 from typing import Final
 
+from stream import kafka_logs
 from stream.dead_letters import DeadLetterLimits
 from stream.errors import Fenced, TransportError
-from stream.health import AdminServer, Health
+from stream.health import Health, open_admin
 from stream.judge import Judge
 from stream.kafka_config import consumer_properties, producer_properties, transactional_id
 from stream.metrics import PrometheusMetrics
@@ -40,7 +41,7 @@ def serve(
     start: Start,
     announce: Callable[[int], None] = lambda _: None,
 ) -> None:
-    """Run the worker until SIGTERM or SIGINT; ``announce`` is told the admin port.
+    """Run the worker until SIGTERM or SIGINT; ``announce`` is told the admin port, as the log is.
 
     Raises:
         ChatwardenError: it cannot start, or must stop; see ``stream.errors`` for what each means.
@@ -50,18 +51,21 @@ def serve(
     producer = producer_properties(settings.kafka, slot)
     most_between_polls_s = float(consumer["max.poll.interval.ms"]) / 1000
     health = Health(time.monotonic, most_between_polls_s / 2, ("model", "producer", "partitions"))
-    with AdminServer(settings.admin.host, settings.admin.port, health, metrics.exposition) as admin:
+    with open_admin(settings.admin, health, metrics.exposition) as admin:
+        log.info("health and metrics at http://%s:%d", settings.admin.host, admin.port, extra={"port": admin.port})
         announce(admin.port)
         judge = build_judge(metrics)
         scorer, policy = judge.digests
         metrics.gauge("deciders", 1, scorer=scorer, policy=policy)
         health.ready("model")
         size = settings.pipeline.chunk_size
-        sink = KafkaSink(settings.topics, producer, settings.kafka.group_id)
+        sink = KafkaSink(settings.topics, producer, settings.kafka.group_id, kafka_logs.producer)
         # Who loses partitions was away from the broker.  librdkafka's producer may then wait for its coordinator past
         # every time-out (seen on 2.16), so the next transaction gets a new one.
         ahead = size * READ_AHEAD_CHUNKS
-        source = KafkaSource(settings.topics.events, consumer, health, metrics, ahead, start, sink.close)
+        source = KafkaSource(
+            settings.topics.events, consumer, health, metrics, ahead, start, sink.close, kafka_logs.consumer
+        )
         log.info(
             "the worker starts",
             extra={"transactional_id": transactional_id(settings.kafka, slot), "scorer": scorer, "policy": policy},
@@ -86,20 +90,30 @@ def _run(worker: Worker) -> None:
 
 
 def _heed_signals(worker: Worker) -> None:
-    """Let SIGTERM and SIGINT end the loop; what does not end in time is ended."""
+    """Let SIGTERM and SIGINT end the loop; what does not end in time is ended.
 
-    def leave(number: int, _: FrameType | None) -> None:
-        log.info("leaving on %s", signal.Signals(number).name)
-        worker.stop()
-        last_resort = threading.Timer(LEAVE_AT_ANY_PRICE_S, _leave_now)
-        last_resort.daemon = True
-        last_resort.start()
+    A thread hears them: a handler would run in the loop's thread, which may wait in a client's call for seconds.
+    """
+    heard, told = os.pipe()
+    os.set_blocking(told, False)
+    signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _noted)
+    threading.Thread(target=_leave, args=(heard, worker), name="signals", daemon=True).start()
 
-    signal.signal(signal.SIGTERM, leave)
-    signal.signal(signal.SIGINT, leave)
+
+def _noted(number: int, _: FrameType | None) -> None:
+    """Do nothing: the thread has its number already.  Without a handler none would be sent."""
 
 
-def _leave_now() -> None:
-    """End the process at once.  Nothing is lost: what is not committed is repeated by the next owner."""
+def _leave(heard: int, worker: Worker) -> None:
+    """Wait for a signal, stop the worker, and end the process if that takes too long.
+
+    Nothing is lost thereby: what is not committed is repeated by the next owner.
+    """
+    (number,) = os.read(heard, 1)
+    worker.stop()
+    log.info("leaving on %s", signal.Signals(number).name)
+    time.sleep(LEAVE_AT_ANY_PRICE_S)
     log.error("not done in time; what is in hand is left to the next worker")
     os._exit(TransportError.exit_code)

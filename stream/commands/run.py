@@ -1,14 +1,17 @@
 """``chatwarden run``: the Kafka worker."""
 
-from typing import TYPE_CHECKING, Annotated
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from stream.commands.options import Config, Model, PolicyFile, Resolvers, resolver_names
 
 if TYPE_CHECKING:
-    from stream.settings import Settings
-    from stream.start import Start
+    from stream.settings import Overrides
+
+log: Final = logging.getLogger("stream.run")
 
 
 def run(
@@ -32,15 +35,19 @@ def run(
     """Read chat events from Kafka and write exactly one verdict or dead letter for each, until SIGTERM.
 
     Verdicts, flagged messages, dead letters and input offsets go into one transaction per chunk. SIGTERM finishes the
-    chunk in hand and leaves within 5 seconds. Logs are JSON lines on standard error.
+    chunk in hand and leaves within 5 seconds. Logs are JSON lines on standard error, the last message too unless a
+    terminal reads it.
 
-    Exit codes: 0 stopped by a signal · 2 usage or configuration · 75 Kafka failed for good, or no time was left ·
-    76 another worker uses this slot · 77 records were lost before they were read · 78 too many dead letters.
+    Exit codes: 0 stopped by a signal · 2 usage or configuration · 70 a defect · 75 Kafka failed for good, or no
+    time was left · 76 another worker uses this slot · 77 records were lost before they were read · 78 too many dead
+    letters.
     """
-    from stream.logs import configure_logs
-    from stream.settings import load_settings
-    from stream.start import parse_start
+    from stream.interrupts import end_on_signals
+    from stream.logs import configure_logs, last_words
 
+    configure_logs()
+    # Until the loop takes them over: nothing is in hand yet, and whoever imports torch cannot be interrupted politely.
+    end_on_signals(lambda name: log.info("leaving on %s; nothing was begun", name), exit_code=0)
     overrides = {
         "kafka.bootstrap_servers": bootstrap_servers,
         "kafka.group_id": group_id,
@@ -48,23 +55,26 @@ def run(
         "policy.path": policy,
         "pipeline.resolvers": resolver_names(resolvers),
     }
-    settings, beginning = load_settings(config, overrides), parse_start(start)
-    configure_logs()
-    _serve(settings, slot, beginning)
+    try:
+        _run(config, overrides, start, slot)
+    except Exception as exc:  # the process edge
+        raise typer.Exit(last_words(exc)) from exc
 
 
-def _serve(settings: "Settings", slot: str | None, beginning: "Start") -> None:
-    """Serve under the slot given, or under the first free one of this host."""
+def _run(config: Path | None, overrides: "Overrides", start: str, slot: str | None) -> None:
+    """Read the settings and serve, under the slot given or under the first free one of this host."""
     import socket
     import tempfile
     from contextlib import nullcontext
     from datetime import UTC, datetime
-    from pathlib import Path
 
     from stream import wiring
     from stream.service import serve
+    from stream.settings import load_settings
     from stream.slot import leased_slot
+    from stream.start import parse_start
 
+    settings, beginning = load_settings(config, overrides), parse_start(start)
     purpose = f"{settings.kafka.transactional_id_prefix}-{settings.kafka.group_id}"
     leases = Path(tempfile.gettempdir(), "chatwarden")
     with nullcontext(slot) if slot else leased_slot(socket.gethostname(), purpose, leases) as held:
@@ -73,5 +83,4 @@ def _serve(settings: "Settings", slot: str | None, beginning: "Start") -> None:
             lambda metrics: wiring.judge(settings, lambda: datetime.now(UTC), metrics),
             held,
             beginning,
-            lambda port: typer.echo(f"health and metrics: http://{settings.admin.host}:{port}", err=True),
         )

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from stream.commands.options import Config
+from stream.errors import ChatwardenError
 
 
 def strikes(
@@ -26,10 +27,14 @@ def strikes(
     Exit codes: 0 asked to stop, all committed · 2 usage or configuration · 70 a defect, or no end within
     strikes.shutdown_s · 75 Kafka is away · 77 a changelog or a record cannot be read.
     """
+    from stream.logs import last_words
     from stream.settings import load_settings
     from stream.strikes.logs import configure
     from stream.strikes.worker import run
 
-    settings = load_settings(config, {"strikes.ladder": ladder, "strikes.data_dir": data_dir})
     configure()
+    try:
+        settings = load_settings(config, {"strikes.ladder": ladder, "strikes.data_dir": data_dir})
+    except ChatwardenError as exc:
+        raise typer.Exit(last_words(exc)) from exc
     run(settings)

@@ -6,7 +6,6 @@ import fcntl
 import functools
 import logging
 import secrets
-import sys
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from datetime import UTC, datetime
@@ -15,9 +14,10 @@ from typing import Any, Final, NoReturn, TypeVar
 from aiokafka.errors import KafkaError
 
 from stream.errors import ChatwardenError, ConfigError, TransportError
-from stream.health import AdminServer, Health
+from stream.health import Health, open_admin
+from stream.logs import last_words
 from stream.metrics import PrometheusMetrics
-from stream.settings import AdminSettings, Settings
+from stream.settings import Settings
 from stream.strikes.app import Clocks, Connections, FaustWhereabouts, StrikesApp, attend, build
 from stream.strikes.endpoint import Endpoint, serve
 from stream.strikes.ladder import Ladders
@@ -46,12 +46,8 @@ def run(settings: Settings) -> NoReturn:
         with _alone(settings):
             asyncio.run(_main(settings, leaving))
         code = 0
-    except ChatwardenError as exc:
-        log.error("the strikes worker ends", extra={"cause": type(exc).__name__})
-        sys.stderr.write(f"chatwarden: {exc}\n")
-        code = exc.exit_code
-    except Exception:  # the process edge
-        log.exception("the strikes worker failed")
+    except Exception as exc:  # the process edge
+        code = last_words(exc)
     leave(code)
 
 
@@ -60,7 +56,7 @@ async def _main(settings: Settings, leaving: Leaving) -> None:
     leaving.tell(lambda: loop.call_soon_threadsafe(stop.set))
     health = Health(time.monotonic, _MAX_TICK_AGE_S, ("partitions",))
     metrics = PrometheusMetrics()
-    with open_admin(settings.admin, health, metrics):
+    with open_admin(settings.admin, health, metrics.exposition):
         async with contextlib.AsyncExitStack() as stack:
             app = await _unless(stop, stack.enter_async_context(_prepared(settings, metrics)))
             if app is None:
@@ -85,22 +81,6 @@ async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None
         return working.result()
     working.cancel()
     return None
-
-
-def open_admin(settings: AdminSettings, health: Health, metrics: PrometheusMetrics) -> AdminServer:
-    """Open the admin port; where it is only the default and another worker of this machine has it, a free one.
-
-    Raises:
-        ConfigError: the port was asked for and is taken, or the host is not ours.
-    """
-    try:
-        return AdminServer(settings.host, settings.port, health, metrics.exposition)
-    except ConfigError:
-        if "port" in settings.model_fields_set:
-            raise
-    server = AdminServer(settings.host, 0, health, metrics.exposition)
-    log.warning("admin.port is taken; a free one serves instead", extra={"port": server.port})
-    return server
 
 
 @contextlib.asynccontextmanager

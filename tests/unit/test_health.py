@@ -7,7 +7,8 @@ import urllib.request
 import pytest
 
 from stream.errors import ConfigError
-from stream.health import AdminServer, Health, Reply
+from stream.health import AdminServer, Health, Reply, open_admin
+from stream.settings import AdminSettings
 
 
 class ManualTime:
@@ -75,3 +76,12 @@ def test_a_port_in_use_is_a_configuration_error() -> None:
     health = Health(ManualTime(), 10, ())
     with AdminServer("127.0.0.1", 0, health, bytes) as server, pytest.raises(ConfigError, match=r"admin\.port"):
         AdminServer("127.0.0.1", server.port, health, bytes)
+
+
+def test_the_default_admin_port_gives_way_and_a_chosen_one_does_not() -> None:
+    health = Health(ManualTime(), 60)
+    with open_admin(AdminSettings(), health, bytes) as one, open_admin(AdminSettings(), health, bytes) as other:
+        assert other.port != AdminSettings().port
+        assert other.port != one.port
+        with pytest.raises(ConfigError, match=r"admin\.port.*name another port, or 0"):
+            open_admin(AdminSettings(port=one.port), health, bytes)

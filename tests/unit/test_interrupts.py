@@ -1,7 +1,10 @@
 """Interrupts: what is in hand is finished, what is waited for is not."""
 
+import contextlib
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -49,3 +52,27 @@ def test_without_a_signal_nothing_happens_and_handlers_are_given_back() -> None:
         assert interrupts.wait(lambda: 7) == 7
         interrupts.check()
     assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_code_that_tries_this_and_that_cannot_swallow_one() -> None:
+    def careless() -> None:
+        with contextlib.suppress(Exception):
+            raise Interrupted(signal.SIGINT)
+
+    with pytest.raises(Interrupted):
+        careless()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_where_nothing_is_in_hand_a_signal_ends_the_process_whatever_it_is_at(number: signal.Signals) -> None:
+    program = f"""
+import os
+from stream.interrupts import end_on_signals
+end_on_signals(lambda name: print(name, flush=True), 3)
+try:
+    os.kill(os.getpid(), {int(number)})
+finally:
+    print("survived")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (3, f"{number.name}\n")

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from stream.errors import TransportError
-from stream.logs import configure_logs
+from stream.errors import ConfigError, TransportError
+from stream.logs import configure_logs, last_words
 
 WORDS = "what a player wrote"
 
@@ -60,3 +60,32 @@ def test_control_characters_cannot_forge_a_line(log: io.StringIO) -> None:
     assert len(log.getvalue().splitlines()) == 1
     assert "\x1b" not in log.getvalue()
     assert "\u202e" not in log.getvalue()
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_last_words_are_a_line_of_the_log_with_the_exit_code(log: io.StringIO) -> None:
+    assert last_words(ConfigError("topics.events: one\nkafka.group_id: two"), log) == 2
+    (line,) = lines(log)
+    assert (line["level"], line["code"], line["cause"]) == ("error", 2, "ConfigError")
+    assert line["message"] == "topics.events: one\nkafka.group_id: two"
+
+
+def test_on_a_terminal_they_are_plain(log: io.StringIO) -> None:
+    terminal = Terminal()
+    assert last_words(TransportError("Kafka is away"), terminal) == 75
+    assert terminal.getvalue() == "chatwarden: Kafka is away\n"
+    assert log.getvalue() == ""
+
+
+def test_of_a_defect_they_show_the_place_and_not_what_it_quotes(log: io.StringIO) -> None:
+    with pytest.raises(ValueError, match=WORDS) as caught:
+        int(WORDS)
+    assert last_words(caught.value, log) == 70
+    (line,) = lines(log)
+    assert line["code"] == 70
+    assert "test_logs.py" in json.dumps(line["error"])
+    assert WORDS not in log.getvalue()

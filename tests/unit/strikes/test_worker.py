@@ -1,29 +1,12 @@
-"""The process: its admin port, its data directory, and its end before it has begun."""
+"""The process: its end before it has begun."""
 
 import os
 import signal
 import socket
 import sys
-import time
 from pathlib import Path
 
-import pytest
-
-from stream.errors import ConfigError
-from stream.health import Health
-from stream.metrics import PrometheusMetrics
-from stream.settings import AdminSettings
-from stream.strikes.worker import open_admin
 from tests.support.processes import Child
-
-
-def test_the_default_admin_port_gives_way_and_a_chosen_one_does_not() -> None:
-    health, metrics = Health(time.monotonic, 60), PrometheusMetrics()
-    with open_admin(AdminSettings(), health, metrics) as one, open_admin(AdminSettings(), health, metrics) as other:
-        assert other.port != AdminSettings().port
-        assert other.port != one.port
-        with pytest.raises(ConfigError, match=r"admin\.port"):
-            open_admin(AdminSettings(port=one.port), health, metrics)
 
 
 def test_a_worker_whose_kafka_never_answers_ends_when_it_is_asked_to(tmp_path: Path) -> None:
