@@ -45,7 +45,8 @@ def judge(settings: Settings, now: Now, metrics: Metrics | None = None) -> Judge
     """
     parts, metrics = load_parts(settings), metrics or NoMetrics()
     key = settings.pipeline.fingerprint_key.get_secret_value().encode()
-    built, decides = _scorer(settings, parts, metrics), _decider(settings, parts, parts.taxonomy)
+    decides = _decider(settings, parts, parts.taxonomy)  # first: its faults need not wait for the model
+    built = _scorer(settings, parts, metrics)
     return Judge(built, decides, key, now, _audit(settings, built, decides, metrics))
 
 
@@ -170,10 +171,10 @@ def _redis(settings: Settings, digest: str, width: int, metrics: Metrics) -> Res
 
 
 def _classifier(settings: Settings, parts: Parts) -> Resolver:
+    log.info("loading the model")  # importing torch is the longest part of it
     from model.readings import readings
     from model.torch_classifier import TorchClassifier
 
-    log.info("loading the model")
     try:
         classifier: Classifier = TorchClassifier(
             parts.bundle,

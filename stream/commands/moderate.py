@@ -68,6 +68,8 @@ def _moderate(settings: "Settings", source: Path, output: Path, dead_letters: Pa
 
     with ExitStack() as stack:
         reader = stack.enter_context(_reading(source))
+        if "classifier" in settings.pipeline.resolvers:
+            typer.echo("loading the model …", err=True)
         judge = wiring.judge(settings, lambda: datetime.now(UTC))
         outputs = stack.enter_context(_writing(output)), stack.enter_context(_writing(dead_letters))
         interrupts = stack.enter_context(Interrupts())

@@ -136,6 +136,7 @@ def test_an_interrupt_while_starting_is_one_too(arguments: list[str]) -> None:
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=START_S)
     assert process.returncode == 130
+    assert b"interrupted" in errors
     assert b"Traceback" not in errors
 
 
