@@ -3,12 +3,23 @@
 import hashlib
 import json
 import tomllib
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Final, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from model.resolver import Answer
+from model.toml_lines import line_of
 from schemas.event import ChannelKind
 from schemas.taxonomy import NON_TOXIC, CategoryName, Taxonomy
 from schemas.verdict import ACTIONS, Action
@@ -18,7 +29,25 @@ _RANK: Final = {action: rank for rank, action in enumerate(ACTIONS)}
 
 
 class PolicyError(ValueError):
-    """A policy that cannot be used; the message names the file, the key, the line and the mend."""
+    """A policy that cannot be used; each line of the message names file, line, key and fault."""
+
+
+_Key = tuple[str | int, ...]
+
+
+def _dotted(key: _Key) -> str:
+    return ".".join(map(str, key)) or "policy"
+
+
+class _File(NamedTuple):
+    """What a policy was read from."""
+
+    path: Path
+    source: str
+    overrides: int
+
+    def complaint(self, key: _Key, said: str) -> str:
+        return f"{self.path}:{line_of(self.source, key)}: {_dotted(key)}: {said}"
 
 
 class Limits(BaseModel):
@@ -29,11 +58,13 @@ class Limits(BaseModel):
     flag: Threshold | None = None
     block: Threshold | None = None
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.flag is not None and self.block is not None and self.block < self.flag:
-            raise ValueError(f"block ({self.block}) must not be below flag ({self.flag})")
-        return self
+    @field_validator("block")
+    @classmethod
+    def _ordered(cls, block: float | None, info: ValidationInfo) -> float | None:
+        flag = info.data.get("flag")
+        if flag is not None and block is not None and block < flag:
+            raise ValueError(f"block ({block}) must not be below flag ({flag})")
+        return block
 
 
 class Override(BaseModel):
@@ -78,6 +109,7 @@ class Policy(BaseModel):
     unscored: Literal["allow", "flag"] = "allow"
     thresholds: dict[CategoryName, Limits]
     overrides: tuple[Override, ...] = ()
+    _file: _File | None = PrivateAttr(None)
 
     @property
     def digest(self) -> str:
@@ -99,17 +131,41 @@ class Policy(BaseModel):
         """Read a policy file.
 
         Raises:
-            PolicyError: the file is unreadable or not a policy; names the key and the line.
+            PolicyError: the file is unreadable or not a policy.
         """
         try:
-            source = path.read_text(encoding="utf-8")
-            return cls.model_validate(tomllib.loads(source))
+            raw = path.read_bytes()
+            source = raw.decode()
+            policy = cls.model_validate(tomllib.loads(source))
         except OSError as exc:
             raise PolicyError(f"{path}: {exc.strerror}") from exc
-        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
-            raise PolicyError(f"{path}: {exc}") from exc
+        except UnicodeDecodeError as exc:
+            line = raw.count(b"\n", 0, exc.start) + 1
+            raise PolicyError(f"{path}:{line}: not UTF-8: {exc.reason}") from exc
+        except tomllib.TOMLDecodeError as exc:
+            raise PolicyError(f"{path}: not TOML: {exc}") from exc
         except ValidationError as exc:
-            raise PolicyError(_faults(path, source, exc)) from exc
+            raise PolicyError(_faults(_File(path, source, 0), exc)) from exc
+        policy._file = _File(path, source, len(policy.overrides))  # noqa: SLF001 - one of this class
+        return policy
+
+    def check(self, taxonomy: Taxonomy) -> None:
+        """See that all categories are known.
+
+        Raises:
+            PolicyError: some are not.
+        """
+        named: list[_Key] = [("thresholds", name) for name in self.thresholds]
+        # The file's own overrides come last: those that rule packs bring stand before them.
+        before = len(self.overrides) - self._file.overrides if self._file else 0
+        for number, override in enumerate(self.overrides, -before):
+            named += [("overrides", number, "thresholds", name) for name in override.thresholds]
+        unknown = [(key, str(key[-1])) for key in named if key[-1] not in taxonomy.names]
+        if unknown:
+            raise PolicyError("\n".join(self._complaint(key, _unknown(name, taxonomy)) for key, name in unknown))
+
+    def _complaint(self, key: _Key, said: str) -> str:
+        return self._file.complaint(key, said) if self._file else f"{_dotted(key)}: {said}"
 
 
 def _applies(override: Override, circumstances: Circumstances) -> bool:
@@ -120,25 +176,15 @@ def _applies(override: Override, circumstances: Circumstances) -> bool:
     )
 
 
-def _faults(path: Path, source: str, exc: ValidationError) -> str:
+def _unknown(name: str, taxonomy: Taxonomy) -> str:
+    near = get_close_matches(name, taxonomy.names, 1)
+    return f"unknown category; {f'did you mean {near[0]}?  ' if near else ''}known: {', '.join(taxonomy.names)}"
+
+
+def _faults(file: _File, exc: ValidationError) -> str:
     """One line per fault: file, line, key, what is wrong."""
-    lines = source.splitlines()
-    faults = []
-    for error in exc.errors(include_url=False, include_context=False, include_input=False):
-        key = ".".join(str(part) for part in error["loc"]) or "policy"
-        words = [str(part) for part in error["loc"] if isinstance(part, str)]
-        place = _line_of(lines, words)
-        faults.append(f"{path}:{place}: {key}: {error['msg']}")
-    return "\n".join(faults)
-
-
-def _line_of(lines: list[str], words: list[str]) -> int:
-    """Return the first line that names the innermost key that the file has; 1 if none does."""
-    for word in reversed(words):
-        for number, line in enumerate(lines, 1):
-            if word in line.split("#")[0]:
-                return number
-    return 1
+    errors = exc.errors(include_url=False, include_context=False, include_input=False)
+    return "\n".join(file.complaint(error["loc"], error["msg"].removeprefix("Value error, ")) for error in errors)
 
 
 class Decider:
@@ -150,11 +196,7 @@ class Decider:
         Raises:
             PolicyError: the policy names a category that the taxonomy lacks.
         """
-        named = set(policy.thresholds).union(*(set(o.thresholds) for o in policy.overrides))
-        unknown = sorted(named - set(taxonomy.names))
-        if unknown:
-            known = ", ".join(taxonomy.names)
-            raise PolicyError(f"thresholds for unknown categories: {', '.join(unknown)}; known: {known}")
+        policy.check(taxonomy)
         self.digest: Final = policy.digest
         self._policy = policy
         self._names = taxonomy.names

@@ -85,25 +85,78 @@ def test_the_digest_follows_what_decides_and_nothing_else() -> None:
 
 def test_unknown_categories_are_named_with_the_known_ones() -> None:
     policy = Policy(name="p", thresholds={"rudeness": Limits(flag=0.5)})
-    with pytest.raises(PolicyError, match=r"rudeness.*known: non_toxic, insult"):
+    with pytest.raises(PolicyError, match=r"^thresholds\.rudeness: unknown category; known: non_toxic, insult"):
         Decider(policy, TAXONOMY)
+
+
+FILE = """name = "mine"
+
+[thresholds.insult]
+flag = 0.5
+block = 0.9
+[thresholds]
+threat = { flag = 0.3, block = 0.6 }
+taunts = { flag = 0.9 }
+
+[[overrides]]
+game = "kids"
+thresholds.insult = { flag = 0.1 }
+
+[[overrides]]
+game = "arena"
+[overrides.thresholds.rude]
+flag = 0.1
+"""
+
+
+def test_unknown_categories_of_a_file_have_their_lines_whatever_rule_packs_bring(tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text(FILE)
+    policy = Policy.from_toml(path)
+    brought = Override(game="arena", thresholds={"insult": Limits(flag=0.4)})
+    for read in (policy, policy.model_copy(update={"overrides": (brought, *policy.overrides)})):
+        with pytest.raises(PolicyError) as caught:
+            Decider(read, TAXONOMY)
+        taunts, rude = str(caught.value).splitlines()
+        assert taunts.startswith(f"{path}:8: thresholds.taunts: unknown category; did you mean taunt?")
+        assert rude.startswith(f"{path}:16: overrides.1.thresholds.rude: unknown category; known: non_toxic")
 
 
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("flag = 1.5", r"policy\.toml:4: thresholds\.insult\.flag: .*less than or equal to 1"),
-        ('flag = "high"', r"policy\.toml:4: thresholds\.insult\.flag: .*valid number"),
-        ("blok = 0.5", r"policy\.toml:4: thresholds\.insult\.blok: .*not permitted"),
-        ("flag = 0.9\nblock = 0.5", r"policy\.toml:3: thresholds\.insult: .*block \(0\.5\) must not be below flag"),
-        ("flag = ", r"policy\.toml: .*line 4"),
+        ("flag = 1.5", r"policy\.toml:7: thresholds\.threat\.flag: .*less than or equal to 1"),
+        ('flag = "high"', r"policy\.toml:7: thresholds\.threat\.flag: .*valid number"),
+        ("blok = 0.5", r"policy\.toml:7: thresholds\.threat\.blok: .*not permitted"),
+        (
+            "flag = 0.9\nblock = 0.5",
+            r"policy\.toml:8: thresholds\.threat\.block: block \(0\.5\) must not be below flag",
+        ),
+        (
+            "block = 0.5\nflag = 0.9",
+            r"policy\.toml:7: thresholds\.threat\.block: block \(0\.5\) must not be below flag",
+        ),
+        ("[[overrides]]\nthresholds = {}", r"policy\.toml:7: overrides\.0: an override needs at least one of game"),
+        ("[[overrides]]\nlang = 'EN'\nthresholds = {}", r"policy\.toml:8: overrides\.0\.lang: .*pattern"),
+        ("[[overrides]]\nlang = 'en'", r"policy\.toml:7: overrides\.0\.thresholds: Field required"),
+        ("flag = ", r"policy\.toml: not TOML: .*line 7"),
+        ("flag = 0.1\nflag = 0.2", r"policy\.toml: not TOML: .*line 8"),
     ],
 )
 def test_errors_name_the_file_the_line_and_the_key(tmp_path: Path, line: str, message: str) -> None:
     path = tmp_path / "policy.toml"
-    path.write_text(f'name = "bad"\n\n[thresholds.insult]\n{line}\n')
+    path.write_text(f'name = "bad"\n# flag, block\n\n[thresholds.insult]\nflag = 0.5\n[thresholds.threat]\n{line}\n')
     with pytest.raises(PolicyError, match=message):
         Policy.from_toml(path)
+
+
+def test_a_policy_that_is_no_text_or_not_there_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_bytes(b'name = "one"\n# caf\xe9\n')
+    with pytest.raises(PolicyError, match=r"policy\.toml:2: not UTF-8"):
+        Policy.from_toml(path)
+    with pytest.raises(PolicyError, match=r"nowhere\.toml: No such file"):
+        Policy.from_toml(tmp_path / "nowhere.toml")
 
 
 def test_an_override_without_a_condition_is_refused() -> None:
