@@ -45,7 +45,8 @@ def check_kafka(settings: Settings) -> Finding:
             f"no answer from {address}: {exc.args[0].str()}",
             "start it, or set kafka.bootstrap_servers, and kafka.properties where it wants TLS or a login",
         )
-    return Finding("ok", f"{len(cluster.brokers)} brokers behind {address}")
+    count = len(cluster.brokers)
+    return Finding("ok", f"{count} broker{'s' if count != 1 else ''} behind {address}")
 
 
 def check_topics(settings: Settings) -> Finding:

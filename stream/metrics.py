@@ -45,6 +45,9 @@ HistogramName = Literal[
     "redis_seconds",  # one round trip to Redis, by operation (read, write)
 ]
 MetricName = CounterName | GaugeName | HistogramName
+Process = Literal["worker", "strikes"]
+_BOTH: Final[tuple[Process, ...]] = ("worker", "strikes")
+_STRIKES: Final[tuple[Process, ...]] = ("strikes",)
 
 _LATENCY: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _SIZES: Final = (1.0, 4.0, 16.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0, 16384.0)
@@ -52,42 +55,43 @@ _SIZES: Final = (1.0, 4.0, 16.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0, 4096
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A metric's labels and help; ``buckets`` for histograms."""
+    """A metric's labels and help; who has it; ``buckets`` for histograms."""
 
     help: str
     labels: tuple[str, ...] = ()
+    of: tuple[Process, ...] = ("worker",)
     buckets: tuple[float, ...] = _LATENCY
 
 
 COUNTERS: Final[Mapping[CounterName, Metric]] = {
     "records_consumed_total": Metric("Records read", ("topic", "partition")),
     "verdicts_total": Metric("Verdicts written", ("action", "category", "resolved_by")),
-    "dead_letters_total": Metric("Records that could not be judged", ("cause",)),
+    "dead_letters_total": Metric("Records that could not be judged", ("cause",), _BOTH),
     "transactions_committed_total": Metric("Kafka transactions that committed"),
     "transactions_aborted_total": Metric("Kafka transactions that were aborted", ("cause",)),
     "producers_recreated_total": Metric("Fresh starts of the producer", ("cause",)),
-    "rebalances_total": Metric("Partitions assigned, revoked or lost", ("kind",)),
+    "rebalances_total": Metric("Partitions assigned, revoked or lost", ("kind",), _BOTH),
     "redis_errors_total": Metric("Round trips to Redis that failed", ("kind",)),
-    "tallied_total": Metric("Records tallied by the strikes worker", ("table", "delivery")),
-    "strikes_total": Metric("Strikes issued", ("kind", "action")),
-    "verdicts_lost_total": Metric("Verdicts deleted before the strikes worker read them"),
-    "standings_erased_total": Metric("Players forgotten on request"),
+    "tallied_total": Metric("Records tallied by the strikes worker", ("table", "delivery"), _STRIKES),
+    "strikes_total": Metric("Strikes issued", ("kind", "action"), _STRIKES),
+    "verdicts_lost_total": Metric("Verdicts deleted before the strikes worker read them", (), _STRIKES),
+    "standings_erased_total": Metric("Players forgotten on request", (), _STRIKES),
     "cache_lookups_total": Metric("Texts looked up in Redis", ("result",)),
     "gate_audits_total": Metric("Texts that the gate cleared, looked at by the classifier too", ("result",)),
 }
 GAUGES: Final[Mapping[GaugeName, Metric]] = {
-    "consumer_lag": Metric("Records that wait", ("topic", "partition")),
+    "consumer_lag": Metric("Records that wait", ("topic", "partition"), _BOTH),
     "lag_seconds": Metric("Age of the oldest record that waits", ("topic", "partition")),
     "dead_letter_ratio": Metric("Share of dead letters among the last records"),
     "degraded": Metric("1 while the stream goes on without a component", ("component",)),
     "deciders": Metric("Digests of the scorer and the policy in service", ("scorer", "policy")),
-    "partitions_assigned": Metric("Partitions that this worker owns"),
+    "partitions_assigned": Metric("Partitions that this worker owns", (), _BOTH),
 }
 HISTOGRAMS: Final[Mapping[HistogramName, Metric]] = {
-    "chunk_records": Metric("Records per chunk", (), _SIZES),
+    "chunk_records": Metric("Records per chunk", (), buckets=_SIZES),
     "phase_seconds": Metric("Time per chunk in each phase", ("phase",)),
     "end_to_end_seconds": Metric("From a record's append to its committed verdict"),
-    "restore_seconds": Metric("Reading partitions back from the changelogs"),
+    "restore_seconds": Metric("Reading partitions back from the changelogs", (), _STRIKES),
     "redis_seconds": Metric("One round trip to Redis", ("operation",)),
 }
 
@@ -131,21 +135,25 @@ class NoMetrics:
 class PrometheusMetrics:
     """Measurements for Prometheus, in a registry of their own, with the process's memory, CPU and open files."""
 
-    def __init__(self) -> None:
+    def __init__(self, process: Process = "worker") -> None:
+        """Register what this kind of process measures, and nothing that it never will."""
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
         self._counters = {
             name: Counter(PREFIX + name, metric.help, metric.labels, registry=self._registry)
             for name, metric in COUNTERS.items()
+            if process in metric.of
         }
         self._gauges = {
             name: Gauge(PREFIX + name, metric.help, metric.labels, registry=self._registry)
             for name, metric in GAUGES.items()
+            if process in metric.of
         }
         self._histograms = {
             name: Histogram(PREFIX + name, metric.help, metric.labels, registry=self._registry, buckets=metric.buckets)
             for name, metric in HISTOGRAMS.items()
+            if process in metric.of
         }
 
     def count(self, name: CounterName, amount: float = 1, /, **labels: str) -> None:

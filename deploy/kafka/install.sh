@@ -9,7 +9,12 @@ command -v java >/dev/null && command -v mvn >/dev/null || {
 }
 echo "== fetching Apache Kafka into deploy/kafka/lib"
 rm -rf "$here/lib"
-mvn -B -q -f "$here/pom.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$here/lib"
+# Maven ends with colour codes whatever it is told, so what it says is kept back, and shown without them if it fails.
+said=$(mvn -B -q -f "$here/pom.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$here/lib" 2>&1) || {
+  printf '%s\n' "$said" | sed "s/$(printf '\033')\[[0-9;]*m//g" >&2
+  echo "Maven could not fetch Kafka (above); is Maven Central, or your mirror of it, in reach?" >&2
+  exit 2
+}
 cd "$here/lib"
 if [ "${1:-}" = update ]; then
   sha256sum -- *.jar > ../SHA256SUMS

@@ -55,7 +55,7 @@ async def _main(settings: Settings, leaving: Leaving) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     leaving.tell(lambda: loop.call_soon_threadsafe(stop.set))
     health = Health(time.monotonic, _MAX_TICK_AGE_S, ("partitions",))
-    metrics = PrometheusMetrics()
+    metrics = PrometheusMetrics("strikes")
     with open_admin(settings.admin, health, metrics.exposition):
         async with contextlib.AsyncExitStack() as stack:
             app = await _unless(stop, stack.enter_async_context(_prepared(settings, metrics)))

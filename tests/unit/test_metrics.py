@@ -1,7 +1,10 @@
 """Metrics: the names are a type, the catalogue covers them, and Prometheus can read the result."""
 
-from typing import get_args
+import re
+from pathlib import Path
+from typing import Final, get_args
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from stream.metrics import (
@@ -14,8 +17,12 @@ from stream.metrics import (
     HistogramName,
     Metrics,
     NoMetrics,
+    Process,
     PrometheusMetrics,
 )
+
+STREAM: Final = Path(__file__).parents[2] / "stream"
+CALL: Final = re.compile(r"metrics\.(?:count|gauge|forget|observe)\(\s*\"(\w+)\"")
 
 
 def test_the_catalogue_has_every_name() -> None:
@@ -61,3 +68,16 @@ def test_prometheus_reads_what_was_measured() -> None:
 
 def test_measuring_nothing_takes_the_same_calls() -> None:
     measure_something(NoMetrics())
+
+
+@pytest.mark.parametrize("process", get_args(Process))
+def test_a_process_has_the_metrics_that_its_code_measures_and_no_others(process: Process) -> None:
+    strikes = set((STREAM / "strikes").rglob("*.py"))
+    sources = strikes if process == "strikes" else set(STREAM.rglob("*.py")) - strikes
+    measured = {name for path in sources for name in CALL.findall(path.read_text())}
+    exposed = {
+        family.name.removeprefix(PREFIX)
+        for family in text_string_to_metric_families(PrometheusMetrics(process).exposition().decode())
+        if family.name.startswith(PREFIX) and not family.name.endswith("_created")
+    }
+    assert exposed == {name.removesuffix("_total") for name in measured}
