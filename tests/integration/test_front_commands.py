@@ -4,6 +4,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException, Producer
 from typer.testing import CliRunner, Result
 
 from stream.checks import check_clock, check_kafka, check_redis, check_topics, check_transactions
@@ -93,3 +94,15 @@ def test_the_doctor_asks_redis(redis_url: str) -> None:
     away = Settings.model_validate({"redis": {"url": f"redis://127.0.0.1:{free_port()}"}})
     assert check_redis(away).status == "failed"
     assert check_redis(Settings()).status == "ok"
+
+
+def test_an_event_larger_than_its_topic_allows_is_refused_to_whoever_sends_it(config: Path, kafka: str) -> None:
+    assert invoke("topics", "--config", config).exit_code == 0
+    events, huge = load_settings(config).topics.events, b"x" * 2_000_000
+    with pytest.raises(KafkaException, match="MSG_SIZE_TOO_LARGE"):
+        Producer({"bootstrap.servers": kafka}).produce(events, huge)
+    told: list[KafkaError | None] = []
+    producer = Producer({"bootstrap.servers": kafka, "message.max.bytes": 4_000_000})
+    producer.produce(events, huge, on_delivery=lambda error, _: told.append(error))
+    assert producer.flush(30) == 0
+    assert [error and error.name() for error in told] == ["MSG_SIZE_TOO_LARGE"]
