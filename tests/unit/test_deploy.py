@@ -3,9 +3,12 @@
 import json
 import re
 import subprocess
+import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -14,8 +17,9 @@ from typer.main import get_command
 from stream import wiring
 from stream.cli import app
 from stream.environment import ENV_PREFIX, read_environment
+from stream.health import AdminServer, Health
 from stream.metrics import COUNTERS, GAUGES, HISTOGRAMS, PREFIX
-from stream.settings import Settings, load_settings
+from stream.settings import AdminSettings, Settings, load_settings
 
 ROOT: Final = Path(__file__).parents[2]
 DEPLOY: Final = ROOT / "deploy"
@@ -99,6 +103,49 @@ def test_images_are_pinned_need_no_root_and_copy_what_exists(path: Path) -> None
         for source in copied.split():
             assert (ROOT / source).exists()
             assert source.split("/")[0] in allowed
+
+
+@pytest.mark.parametrize("path", sorted(DEPLOY.glob("*.Dockerfile")), ids=lambda path: path.name)
+def test_images_start_what_exists_with_settings_that_exist(path: Path) -> None:
+    text = path.read_text()
+    program, *entry = json.loads(re.findall(r"^ENTRYPOINT (.+)$", text, re.M)[-1])
+    command = re.findall(r"^CMD (.+)$", text, re.M)
+    check_command([*entry, *(json.loads(command[-1]) if command else [])])
+    assert program == "chatwarden"
+    variables = dict(re.findall(rf"({ENV_PREFIX}\w+)=(\S+)", text))
+    check_settings(variables)
+
+
+def asked() -> Iterator[tuple[str, str]]:
+    """Yield what asks for an admin page, with its URL."""
+    for name, service in OURS.items():
+        for url in re.findall(r"http://[^\'\"]+", json.dumps(service.get("healthcheck", {}))):
+            yield f"compose {name}", url
+    for path in DEPLOY.glob("*.Dockerfile"):
+        for url in re.findall(r"^HEALTHCHECK .*?(http://[^\'\"]+)", path.read_text(), re.M):
+            yield path.name, url
+    for _, container in containers():
+        for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+            if page := container.get(probe, {}).get("httpGet"):
+                ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+                yield f"kubernetes {container['name']} {probe}", f"http://pod:{ports[page['port']]}{page['path']}"
+
+
+def test_every_probe_asks_for_a_page_that_exists_on_the_port_that_serves_it() -> None:
+    health = Health(time.monotonic, 60, ())
+    found = dict(asked())
+    assert len(found) >= 5
+    with AdminServer("127.0.0.1", 0, health, bytes) as admin:
+        for who, url in found.items():
+            parts = urlsplit(url)
+            assert parts.port == AdminSettings().port, who
+            with urllib.request.urlopen(f"http://127.0.0.1:{admin.port}{parts.path}", timeout=5) as reply:
+                assert reply.status == 200, who
+
+
+def test_compose_waits_for_a_shutdown_as_long_as_it_may_take() -> None:
+    assert int(SERVICES["worker"]["stop_grace_period"].rstrip("s")) > 5
+    assert int(SERVICES["strikes"]["stop_grace_period"].rstrip("s")) > Settings().strikes.shutdown_s
 
 
 def documents() -> Iterator[tuple[Path, dict[str, Any]]]:
