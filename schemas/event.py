@@ -1,5 +1,6 @@
 """ChatEvent: what a player said, where and when."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Final, Literal
 
@@ -18,19 +19,33 @@ Source = Literal["text", "voice"]
 _INSTANT: Final = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
+_SHAPE: Final = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:(?P<second>\d\d)(\.\d+)?(?P<offset>[Zz]|[+-]\d\d:?\d\d)?", re.ASCII
+)
+_EXAMPLE: Final = "such as 2026-01-31T18:00:00Z or 2026-01-31T23:30:00+05:30"
+
+
 def rfc3339(value: object) -> object:
     """Read an RFC 3339 date-time with its offset; a datetime passes through.
 
-    The reader is msgspec's, here as in the fast decoder, so that both see the same instant.
+    The reader is msgspec's, here as in the fast decoder, so that both see the same instant.  It takes an offset without
+    its colon, which RFC 3339 does not.
     """
     if isinstance(value, datetime):
         return value
     if not isinstance(value, str):
-        raise ValueError("must be a string: an RFC 3339 date-time with an offset")
+        raise ValueError(f"must be a string: an RFC 3339 date-time with an offset, {_EXAMPLE}")
+    shape = _SHAPE.fullmatch(value)
+    if shape and shape["offset"] is None:
+        raise ValueError(f"the offset is missing: end it with Z, +00:00 or the like, {_EXAMPLE}")
+    if shape and shape["offset"] not in ("Z", "z") and ":" not in shape["offset"]:
+        raise ValueError(f"the offset must have a colon, {_EXAMPLE}")
+    if shape and shape["second"] == "60":
+        raise ValueError("second 60, a leap second, cannot be represented: send 59")
     try:
         return msgspec.convert(value, type=_INSTANT)
     except msgspec.ValidationError as exc:
-        raise ValueError("must be an RFC 3339 date-time with an offset") from exc
+        raise ValueError(f"must be an RFC 3339 date-time with an offset, {_EXAMPLE}") from exc
 
 
 Instant = Annotated[AwareDatetime, BeforeValidator(rfc3339)]

@@ -54,6 +54,10 @@ EDGES: dict[str, list[object]] = {
         "2026-02-30T00:00:00Z",
         "2026-01-01T00:00:00.1234567Z",
         "2026-01-01T00:00:00+0530",
+        "2026-01-01T00:00:00+0000",
+        "2026-01-01T00:00:00-0000",
+        "2026-01-01T00:00:00-00:00",
+        "2026-01-01T00:00:60+05:30",
         "2026-01-01T00:00:00-23:59",
         "2026-01-01T00:00:00+24:00",
         "2026-01-01T00:00Z",
@@ -122,6 +126,23 @@ def test_the_fast_reader_equals_the_definition_at_the_edges(field: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "written", ["+0530", "+0000", "-0000", "+05\\u00330", "\\u002b0530", "+00\\u00300", "+000\\u0030"]
+)
+def test_an_offset_without_its_colon_is_refused_however_it_is_written(written: str) -> None:
+    raw = raw_with().replace(b"00Z", b"00" + written.encode())
+    rejection = decode_event(raw)
+    assert isinstance(rejection, Rejection)
+    assert rejection.detail.startswith("sent_at: the offset must have a colon, such as")
+    agree(raw)
+
+
+def test_a_text_that_ends_like_such_an_offset_is_none() -> None:
+    for sent_at in ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00+05:30"):
+        assert isinstance(decode_event(raw_with(text="call +0000", sent_at=sent_at)), Event)
+        assert isinstance(decode_event(raw_with(text="caf\u00e9 +0530", sent_at=sent_at)), Event)
+
+
+@pytest.mark.parametrize(
     "extra",
     [
         b"1e999",
@@ -172,7 +193,9 @@ def test_no_bytes_raise(raw: bytes, data: st.DataObject) -> None:
         (raw_with(text=7), "invalid_field", "text"),
         (raw_with(text=""), "invalid_field", "text"),
         (raw_with(event_id="e" * 129), "invalid_field", "event_id"),
-        (raw_with(sent_at="2026-01-01T00:00:00"), "invalid_field", "sent_at"),
+        (raw_with(sent_at="2026-01-01T00:00:00"), "invalid_field", "sent_at: the offset is missing: end it with Z"),
+        (raw_with(sent_at="2026-01-01T23:59:60Z"), "invalid_field", "sent_at: second 60, a leap second, cannot be"),
+        (raw_with(sent_at="2026-01-01T00:00Z"), "invalid_field", "sent_at: must be an RFC 3339 date-time with an off"),
         (raw_with(channel_kind="pub"), "invalid_field", "channel_kind"),
         (raw_with(metadata={"a": 1}), "invalid_field", "metadata"),
     ],
