@@ -49,8 +49,8 @@ def serve(
     metrics = PrometheusMetrics()
     consumer = consumer_properties(settings.kafka)
     producer = producer_properties(settings.kafka, slot)
-    most_between_polls_s = float(consumer["max.poll.interval.ms"]) / 1000
-    health = Health(time.monotonic, most_between_polls_s / 2, ("model", "producer", "partitions"))
+    longest_s = float(consumer["max.poll.interval.ms"]) / 1000 / 2
+    health = Health(time.monotonic, longest_s, ("model", "producer", "partitions"))
     with open_admin(settings.admin, health, metrics.exposition) as admin:
         log.info("health and metrics at http://%s:%d", settings.admin.host, admin.port, extra={"port": admin.port})
         announce(admin.port)
@@ -66,13 +66,10 @@ def serve(
         source = KafkaSource(
             settings.topics.events, consumer, health, metrics, ahead, start, sink.close, kafka_logs.consumer
         )
-        log.info(
-            "the worker starts",
-            extra={"transactional_id": transactional_id(settings.kafka, slot), "scorer": scorer, "policy": policy},
-        )
+        identity = {"transactional_id": transactional_id(settings.kafka, slot), "scorer": scorer, "policy": policy}
+        log.info("the worker starts", extra=identity)
         with ThreadPoolExecutor(1, "judge") as judging:
-            limits = DeadLetterLimits(settings.dead_letters)
-            around = Surroundings(health, metrics)
+            limits, around = DeadLetterLimits(settings.dead_letters), Surroundings(health, metrics)
             worker = Worker(source, sink, lambda chunk: judging.submit(judge, chunk), limits, size, around)
             _heed_signals(worker)
             sys.setswitchinterval(SWITCH_S)

@@ -1,6 +1,7 @@
 """``chatwarden run``: the Kafka worker."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -42,12 +43,6 @@ def run(
     time was left · 76 another worker uses this slot · 77 records were lost before they were read · 78 too many dead
     letters.
     """
-    from stream.interrupts import end_on_signals
-    from stream.logs import configure_logs, last_words
-
-    configure_logs()
-    # Until the loop takes them over: nothing is in hand yet, and whoever imports torch cannot be interrupted politely.
-    end_on_signals(lambda name: log.info("leaving on %s; nothing was begun", name), exit_code=0)
     overrides = {
         "kafka.bootstrap_servers": bootstrap_servers,
         "kafka.group_id": group_id,
@@ -55,8 +50,19 @@ def run(
         "policy.path": policy,
         "pipeline.resolvers": resolver_names(resolvers),
     }
+    _until_the_end(lambda: _run(config, overrides, start, slot))
+
+
+def _until_the_end(work: Callable[[], None]) -> None:
+    """Do the work with logs and signals as a service has them; what ends it is told in the log."""
+    from stream.interrupts import end_on_signals
+    from stream.logs import configure_logs, last_words
+
+    configure_logs()
+    # Until the loop takes them over: nothing is in hand yet, and whoever imports torch cannot be interrupted politely.
+    end_on_signals(lambda name: log.info("leaving on %s; nothing was begun", name), exit_code=0)
     try:
-        _run(config, overrides, start, slot)
+        work()
     except Exception as exc:  # the process edge
         raise typer.Exit(last_words(exc)) from exc
 
