@@ -13,6 +13,7 @@ from stream.settings import Settings
 
 Status = Literal["ok", "warning", "failed"]
 
+KAFKA_S: Final = 5.0
 TRANSACTION_S: Final = 15.0
 SKEW_S: Final = 5.0
 BUILT: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -38,13 +39,12 @@ def check_kafka(settings: Settings) -> Finding:
 
     address = settings.kafka.bootstrap_servers
     try:
-        cluster = connect(settings).list_topics(timeout=5)
+        cluster = connect(settings, KAFKA_S).list_topics(timeout=KAFKA_S)
+    except (ConfigError, TransportError) as exc:
+        found, _, mend = str(exc).partition("; ")
+        return Finding("failed", found, mend)
     except KafkaException as exc:
-        return Finding(
-            "failed",
-            f"no answer from {address}: {exc.args[0].str()}",
-            "start it, or set kafka.bootstrap_servers, and kafka.properties where it wants TLS or a login",
-        )
+        return Finding("failed", f"no answer from {address}: {exc.args[0].str()}", "try again; see to its brokers")
     count = len(cluster.brokers)
     return Finding("ok", f"{count} broker{'s' if count != 1 else ''} behind {address}")
 
@@ -55,7 +55,7 @@ def check_topics(settings: Settings) -> Finding:
 
     try:
         found = find_topics(connect(settings), wanted_topics(settings, 1, {}))
-    except TransportError as exc:
+    except (ConfigError, TransportError) as exc:
         return Finding("failed", str(exc), "first see to kafka")
     names = {topic.role: getattr(settings.topics, topic.role) for topic in CATALOGUE}
     missing = [name for name in names.values() if name not in found]
@@ -182,17 +182,19 @@ def _newest_event(settings: Settings) -> datetime | None:
 
     name = settings.topics.events
     try:
-        admin = connect(settings)
+        admin = connect(settings, KAFKA_S)
         topic = admin.list_topics(name, timeout=5).topics[name]
         latest: OffsetSpec = OffsetSpec.max_timestamp()  # type: ignore[no-untyped-call]  # the library leaves it untyped
         asked = {TopicPartition(name, number): latest for number in topic.partitions}
         answers = admin.list_offsets(asked, request_timeout=5) if asked else {}
         newest = max((future.result(10).timestamp for future in answers.values()), default=-1)
-    except (KafkaException, TransportError, TimeoutError):
+    except (KafkaException, ConfigError, TransportError, TimeoutError):
         return None
     return datetime.fromtimestamp(newest / 1_000, UTC) if newest > 0 else None
 
 
+NEED_KAFKA: Final = ("topics", "transactions")
+"""Not worth trying when Kafka is not there."""
 CHECKS: Final[dict[str, Check]] = {
     "kafka": check_kafka,
     "topics": check_topics,

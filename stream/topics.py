@@ -2,7 +2,7 @@
 
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
@@ -14,6 +14,7 @@ from schemas.topics import CATALOGUE, DAY_MS, TopicRole
 from stream.errors import TransportError
 from stream.kafka_config import admin_properties
 from stream.kafka_errors import transport_error
+from stream.reach import PATIENCE_S, greet
 from stream.settings import Settings
 
 CALL_S: Final = 15.0
@@ -53,17 +54,23 @@ def wanted_topics(settings: Settings, partitions: int, retention_days: dict[str,
     return found
 
 
-def connect(settings: Settings) -> AdminClient:
-    """Return a client that asks and creates; connects on first use.
+def connect(settings: Settings, within_s: float = PATIENCE_S) -> AdminClient:
+    """Return a client that asks and creates, once the cluster has answered it.
 
     Raises:
-        ConfigError: a librdkafka property is wrong.
+        ConfigError: a librdkafka property is wrong, or the broker does not let us in.
+        TransportError: no answer within ``within_s`` seconds.
     """
+    errors: list[KafkaError] = []
+    properties = admin_properties(settings.kafka)
+    options: dict[str, Any] = {"log_level": 0, **properties, "error_cb": errors.append}
     try:
         # Errors come back as exceptions; librdkafka need not write them to standard error as well.
-        return AdminClient({"log_level": 0, **admin_properties(settings.kafka)})
+        client = AdminClient(options)
     except KafkaException as exc:
         raise transport_error(exc.args[0], "connecting") from exc
+    greet(client, errors, properties, within_s)
+    return client
 
 
 def find_topics(admin: AdminClient, wanted: list[Wanted]) -> dict[str, Found]:

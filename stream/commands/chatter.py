@@ -83,7 +83,9 @@ def _kafka(settings: "Settings") -> Send:
     from confluent_kafka import KafkaException, Producer
 
     from stream.errors import TransportError
+    from stream.topics import connect
 
+    connect(settings)
     kafka = settings.kafka
     producer = Producer(
         {"linger.ms": 5, "message.timeout.ms": 30_000, **kafka.properties, "bootstrap.servers": kafka.bootstrap_servers}

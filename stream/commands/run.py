@@ -10,7 +10,7 @@ import typer
 from stream.commands.options import Config, Model, PolicyFile, Resolvers, resolver_names
 
 if TYPE_CHECKING:
-    from stream.settings import Overrides
+    from stream.settings import Overrides, Settings
 
 log: Final = logging.getLogger("stream.run")
 
@@ -63,8 +63,21 @@ def _until_the_end(work: Callable[[], None]) -> None:
     end_on_signals(lambda name: log.info("leaving on %s; nothing was begun", name), exit_code=0)
     try:
         work()
+    except ModuleNotFoundError:
+        raise  # the command line knows which extra brings it
     except Exception as exc:  # the process edge
         raise typer.Exit(last_words(exc)) from exc
+
+
+def _check_entry(settings: "Settings") -> None:
+    """Refuse to start where the broker does not let us in, which no waiting mends; one that is away is waited for."""
+    from contextlib import suppress
+
+    from stream.errors import TransportError
+    from stream.topics import connect
+
+    with suppress(TransportError):
+        connect(settings, within_s=3.0)
 
 
 def _run(config: Path | None, overrides: "Overrides", start: str, slot: str | None) -> None:
@@ -81,6 +94,7 @@ def _run(config: Path | None, overrides: "Overrides", start: str, slot: str | No
     from stream.start import parse_start
 
     settings, beginning = load_settings(config, overrides), parse_start(start)
+    _check_entry(settings)
     purpose = f"{settings.kafka.transactional_id_prefix}-{settings.kafka.group_id}"
     leases = Path(tempfile.gettempdir(), "chatwarden")
     with nullcontext(slot) if slot else leased_slot(socket.gethostname(), purpose, leases) as held:

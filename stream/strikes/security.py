@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from stream.errors import ConfigError
@@ -21,6 +22,7 @@ _CONNECTION: Final = frozenset(
         "enable.ssl.certificate.verification",
     }
 )
+_FILES: Final = ("ssl.ca.location", "ssl.certificate.location", "ssl.key.location")
 _MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
 
@@ -60,6 +62,9 @@ def _context(properties: Mapping[str, object]) -> ssl.SSLContext:
         raise ConfigError("kafka.properties.ssl.endpoint.identification.algorithm: must be https")
     if str(properties.get("enable.ssl.certificate.verification", True)).lower() != "true":
         raise ConfigError("kafka.properties.enable.ssl.certificate.verification: must be true")
+    for name in _FILES:
+        if name in properties and not Path(str(properties[name])).is_file():
+            raise ConfigError(f"kafka.properties.{name}: there is no file {properties[name]}")
     try:
         authority = properties.get("ssl.ca.location")
         context = ssl.create_default_context(cafile=str(authority) if authority else None)

@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from stream.errors import ConfigError, TransportError
 from stream.settings import Settings
+from stream.strikes.reach import why
 
 log: Final = logging.getLogger(__name__)
 
@@ -58,14 +59,15 @@ async def prepare(settings: Settings, options: dict[str, Any]) -> Shape:
     """Look at the verdicts topic and make the topics that are missing.
 
     Raises:
-        ConfigError: the verdicts topic does not exist, or an existing topic has another number of partitions.
+        ConfigError: the verdicts topic does not exist, an existing topic has another number of partitions, or Kafka
+            does not let us in.
         TransportError: Kafka is away or refuses.
     """
     admin = AIOKafkaAdminClient(
         bootstrap_servers=settings.kafka.bootstrap_servers, client_id="chatwarden-strikes", **options
     )
     try:
-        await admin.start()
+        await _enter(admin, settings.kafka.bootstrap_servers, options)
         shape = await _shape(admin, settings)
         await _make(admin, settings, shape)
     except (KafkaError, OSError) as exc:
@@ -73,6 +75,13 @@ async def prepare(settings: Settings, options: dict[str, Any]) -> Shape:
     finally:
         await admin.close()
     return shape
+
+
+async def _enter(admin: AIOKafkaAdminClient, bootstrap_servers: str, options: dict[str, Any]) -> None:
+    try:
+        await admin.start()
+    except (KafkaError, OSError) as exc:
+        raise await why(bootstrap_servers, options) from exc
 
 
 async def _shape(admin: AIOKafkaAdminClient, settings: Settings) -> Shape:

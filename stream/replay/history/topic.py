@@ -6,7 +6,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,13 +43,17 @@ def spans(address: TopicAddress, start_ms: int | None, end_ms: int | None) -> di
     None is the oldest record kept, or the newest one that is committed now.
 
     Raises:
-        ConfigError: the topic does not exist.
+        ConfigError: the topic does not exist, or the broker does not let us in.
         TransportError: Kafka is away.
     """
     from confluent_kafka import KafkaException, TopicPartition
 
-    consumer = _consumer(address)
+    from stream.reach import greet
+
+    errors: list[KafkaError] = []
+    consumer = _consumer(address, errors.append)
     try:
+        greet(consumer, errors, {**address.properties, "bootstrap.servers": address.bootstrap_servers})
         topic = consumer.list_topics(address.topic, timeout=_TIMEOUT_S).topics[address.topic]
         if topic.error is not None or not topic.partitions:
             raise ConfigError(f"--topic: there is no topic {address.topic!r} at {address.bootstrap_servers}")
@@ -179,28 +183,33 @@ def _translated(address: TopicAddress, exc: "KafkaException") -> ChatwardenError
     return TransportError(f"Kafka at {address.bootstrap_servers}: {exc.args[0].str()}")
 
 
-def _consumer(address: TopicAddress) -> "Consumer":
-    from confluent_kafka import Consumer
+def _consumer(address: TopicAddress, on_error: "Callable[[KafkaError], object]" = lambda _: None) -> "Consumer":
+    from confluent_kafka import Consumer, KafkaException
 
-    return Consumer(
-        {
-            "bootstrap.servers": address.bootstrap_servers,
-            "queued.max.messages.kbytes": 32_768,
-            "fetch.queue.backoff.ms": 5,
-            # A broker holds a request at the end of a partition for this long, and with it the next partition's.
-            "fetch.wait.max.ms": 10,
-            "fetch.max.bytes": 16_777_216,
-            "fetch.message.max.bytes": 4_194_304,
-            **address.properties,
-            "client.id": "chatwarden-replay",
-            "log_level": 0,  # what goes wrong ends in an error of ours; a line per attempt helps nobody
-            "group.id": _IDLE_GROUP,
-            "enable.auto.commit": False,
-            "enable.auto.offset.store": False,
-            "isolation.level": "read_committed",
-            "auto.offset.reset": "error",
-            "enable.partition.eof": True,
-            "allow.auto.create.topics": False,
-            "check.crcs": True,
-        }
-    )
+    from stream.kafka_errors import transport_error
+
+    properties: dict[str, Any] = {
+        "bootstrap.servers": address.bootstrap_servers,
+        "queued.max.messages.kbytes": 32_768,
+        "fetch.queue.backoff.ms": 5,
+        # A broker holds a request at the end of a partition for this long, and with it the next partition's.
+        "fetch.wait.max.ms": 10,
+        "fetch.max.bytes": 16_777_216,
+        "fetch.message.max.bytes": 4_194_304,
+        **address.properties,
+        "client.id": "chatwarden-replay",
+        "error_cb": on_error,
+        "log_level": 0,  # what goes wrong ends in an error of ours; a line per attempt helps nobody
+        "group.id": _IDLE_GROUP,
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "isolation.level": "read_committed",
+        "auto.offset.reset": "error",
+        "enable.partition.eof": True,
+        "allow.auto.create.topics": False,
+        "check.crcs": True,
+    }
+    try:
+        return Consumer(properties)
+    except KafkaException as exc:
+        raise transport_error(exc.args[0], "connecting") from exc

@@ -40,7 +40,10 @@ def test_scram_over_tls_is_translated() -> None:
         ({"security.protocol": "sasl_plaintext", "sasl.mechanism": "GSSAPI"}, "sasl.mechanism"),
         ({"security.protocol": "ssl", "ssl.endpoint.identification.algorithm": "none"}, "identification"),
         ({"security.protocol": "ssl", "enable.ssl.certificate.verification": "false"}, "verification"),
-        ({"security.protocol": "ssl", "ssl.ca.location": "/nowhere.pem"}, "ssl"),
+        (
+            {"security.protocol": "ssl", "ssl.ca.location": "/nowhere.pem"},
+            r"ssl\.ca\.location: there is no file /nowhere",
+        ),
     ],
 )
 def test_what_cannot_be_honoured_is_refused(properties: dict[str, object], place: str) -> None:

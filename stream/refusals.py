@@ -1,0 +1,59 @@
+"""Why a broker does not let us in, and how to mend it, each in one line.  Knows no client library."""
+
+import socket
+import ssl
+from typing import Final
+
+from stream.errors import ConfigError, TransportError
+
+_HANDSHAKE_S: Final = 5.0
+
+
+def away(servers: str, reason: str) -> TransportError:
+    """Return the error of a cluster that does not answer."""
+    return TransportError(
+        f"kafka.bootstrap_servers: no answer from {servers}: {reason}; "
+        "start it, mend the address, or set kafka.properties where it wants TLS or a login"
+    )
+
+
+def refused_login(detail: str) -> ConfigError:
+    """Return the error of a login that the broker does not take."""
+    return ConfigError(
+        f"kafka.properties: the broker refuses the login: {detail}; "
+        "see to sasl.mechanism, sasl.username and sasl.password"
+    )
+
+
+def untrusted(server: str, reason: str) -> ConfigError:
+    """Return the error of a certificate that cannot be trusted; ``reason`` is OpenSSL's."""
+    if "mismatch" in reason:
+        mend = "put a name that the certificate has into kafka.bootstrap_servers"
+    elif "expired" in reason or "not yet valid" in reason:
+        mend = "renew it, or set this machine's clock"
+    else:
+        mend = "name the authority that signed it in ssl.ca.location"
+    return ConfigError(f"kafka.properties: the certificate of {server} is not trusted: {reason.rstrip('.')}; {mend}")
+
+
+def wrong_protocol(detail: str) -> ConfigError:
+    """Return the error of a listener that speaks TLS when we do not, or the other way round."""
+    return ConfigError(f"kafka.properties: security.protocol does not fit the broker's listener: {detail}")
+
+
+def certificate_fault(server: str, authority: str | None) -> str | None:
+    """Return OpenSSL's reason why the certificate of ``host:port`` is not trusted; None when it is, or nobody is there.
+
+    Blocks for one handshake, at most 5 s.  ``authority`` is a file; None is the system's authorities.
+    """
+    host, _, port = server.rpartition(":")
+    try:
+        context = ssl.create_default_context(cafile=authority)
+        with socket.create_connection((host.strip("[]"), int(port)), _HANDSHAKE_S) as plain:
+            plain.settimeout(_HANDSHAKE_S)
+            context.wrap_socket(plain, server_hostname=host.strip("[]")).close()
+    except ssl.SSLCertVerificationError as exc:
+        return exc.verify_message
+    except (OSError, ValueError):
+        return None
+    return None
