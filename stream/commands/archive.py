@@ -29,7 +29,7 @@ def archive(
     """Write a range of a topic (events or verdicts) to partitioned Parquet that `backtest --input` reads.
 
     What is archived already is not read again, so the same command, run daily or after an interruption, goes on where
-    it was. Records that are no events are kept without their bytes.
+    it was. Records that are no events are kept as they are, with the cause.
 
     Exit codes: 0 done · 2 usage or configuration · 74 the archive cannot be written · 75 Kafka is away ·
     77 records were deleted before they were read · 130 interrupted.
@@ -78,7 +78,9 @@ def erase(
         Path | None, typer.Option("--players", metavar="FILE", help="A file with a player's id per line.")
     ] = None,
 ) -> None:
-    """Erase players from an archive, events and verdicts alike; reports (flips.parquet …) are yours to delete.
+    """Erase players from an archive: events, verdicts, and broken records that hold their id.
+
+    Reports (flips.parquet …) are yours to delete.
 
     Exit codes: 0 done, nothing of them is left · 2 usage · 74 a file cannot be read or written (ask again).
     """

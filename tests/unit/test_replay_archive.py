@@ -37,8 +37,9 @@ def test_a_path_says_what_is_in_it() -> None:
 def test_rows_name_players_or_causes() -> None:
     event = an_event()
     assert event_row(7, 1, event) == (7, 1, "p", event, None)
-    assert event_row(8, 1, b"{") == (8, 1, None, None, "not_json")
-    assert verdict_row(9, 1, b"{}") == (9, 1, None, None, "no_verdict")
+    assert event_row(8, 1, b"{") == (8, 1, None, b"{", "not_json")
+    assert event_row(8, 1, None) == (8, 1, None, None, "null_value")
+    assert verdict_row(9, 1, b"{}") == (9, 1, None, b"{}", "no_verdict")
     assert verdict_row(9, 1, None)[4] == "no_verdict"
 
 
@@ -86,3 +87,21 @@ def test_a_player_is_erased_from_every_file_and_nobody_else(archive: Archive) ->
         assert table.schema.metadata[b"topic"] == b"chat"
         left += list(zip(table["offset"].to_pylist(), table["player_id"].to_pylist(), strict=True))
     assert left == [(0, "p"), (2, "p"), (3, None), (1, "r")]
+
+
+def test_broken_records_keep_their_bytes_until_a_player_in_them_is_erased() -> None:
+    kept = Archive(f"memory://{uuid4()}")
+    values = [b'{"player_id": "q', b"\xff\x00", None, b'{"player_id": "jos\\u00e9"', '{"jos\u00e9'.encode()]
+    table = pa.table(
+        [list(column) for column in zip(*[event_row(i, 0, value) for i, value in enumerate(values)], strict=True)],
+        schema=schema("chat", 0),
+    )
+    path = ArchiveFile("chat", "2026-01-01", 0, 0, 9).path(kept.root.removeprefix("memory:/"))
+    kept.replace(path, lambda sink: parquet.write_table(table, sink))
+    (batch,) = [each for stretch in cut_files(expand([kept.root]), 9) for each in FileReader().read(stretch)]
+    assert batch.values == values
+    assert read_events([batch], Labelling()).dead_letters == {"not_json": 3, "not_utf8": 1, "null_value": 1}
+    assert erase(kept, ["jos\u00e9"], lambda *_: None).rows == 2
+    assert erase(kept, ["q", "nobody"], lambda *_: None).rows == 1
+    with kept.open(kept.files()[0]) as file:
+        assert parquet.read_table(file)["value"].to_pylist() == [b"\xff\x00", None]

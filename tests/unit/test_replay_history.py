@@ -1,8 +1,13 @@
 """Where history comes from: stretches, files, recorded verdicts and the tables that lead to them."""
 
+import bz2
+import gzip
 import json
+import lzma
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +21,7 @@ from stream.errors import ConfigError, FileError
 from stream.replay.history.events import Events, Labelling
 from stream.replay.history.files import FileReader, cut_files, expand
 from stream.replay.history.known_events import read_known_events
+from stream.replay.history.packed import PACKED
 from stream.replay.history.recorded import RecordedColumns, Said, VerdictReader
 from stream.replay.history.reviews import read_reviews
 from stream.replay.history.store import RecordedStore
@@ -100,6 +106,40 @@ def test_lines_are_read_once_wherever_a_file_is_cut(
                 assert path.read_bytes()[position:].startswith(value or b"")
 
 
+def pack(path: Path, raw: bytes) -> None:
+    """Write bytes in two packed pieces, one after the other, as rotated logs are joined."""
+    if path.suffix == ".zst":
+        packed = [pa.Codec("zstd").compress(piece, asbytes=True) for piece in (raw[:1_000], raw[1_000:])]
+    else:
+        tool: Any = {".gz": gzip, ".bz2": bz2, ".xz": lzma}[path.suffix]
+        packed = [tool.compress(piece) for piece in (raw[:1_000], raw[1_000:])]
+    path.write_bytes(b"".join(packed))
+
+
+@pytest.mark.parametrize("end", PACKED)
+def test_packed_lines_are_cut_and_read_like_unpacked_ones(tmp_path: Path, end: str) -> None:
+    plain, packed = tmp_path / "events.jsonl", tmp_path / f"events.jsonl{end}"
+    plain.write_bytes(b"\n".join(lines(100)))
+    pack(packed, plain.read_bytes())
+    found = []
+    for path in (plain, packed):
+        stretches = cut_files([str(path)], 10)
+        assert len(stretches) > 5
+        onwards, anywhere = FileReader(), list(reversed(stretches))
+        in_order = [list(onwards.read(stretch)) for stretch in stretches]
+        assert [values_of(batches) for batches in reversed(in_order)] == [
+            values_of(FileReader().read(stretch)) for stretch in anywhere
+        ]
+        onwards.close()
+        found.append([values_of(batches) for batches in in_order])
+    assert found[0] == found[1]
+    assert [value for values in found[1] for _, value in values] == list(lines(100))
+
+
+def values_of(batches: Iterable[RawBatch]) -> list[tuple[int, bytes | None]]:
+    return [pair for each in batches for pair in zip(each.positions.tolist(), each.values, strict=True)]
+
+
 def test_parquet_of_event_fields_reads_as_events(tmp_path: Path) -> None:
     rows = [
         {
@@ -126,10 +166,11 @@ def test_parquet_of_event_fields_reads_as_events(tmp_path: Path) -> None:
 def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="names no file"):
         expand([str(tmp_path / "*.jsonl")])
-    packed = tmp_path / "events.jsonl.gz"
-    packed.write_bytes(b"x")
-    with pytest.raises(ConfigError, match="unpack it"):
-        expand([str(packed)])
+    for end in PACKED:
+        packed = tmp_path / f"events.jsonl{end}"
+        packed.write_bytes(b"x")
+        with pytest.raises(FileError, match=f"cannot read .*events.jsonl{end}"):
+            cut_files([str(packed)], 10)
     broken = tmp_path / "events.parquet"
     broken.write_bytes(b"no parquet")
     with pytest.raises(FileError, match="no Parquet"):

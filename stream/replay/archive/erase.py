@@ -1,7 +1,11 @@
 """Erase players from an archive: every file that speaks of one is written again without."""
 
-from collections.abc import Callable, Collection
+import json
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from stream.errors import FileError
 from stream.replay.archive.layout import COMPRESSION
@@ -19,7 +23,8 @@ class Erased(NamedTuple):
 def erase(archive: Archive, players: Collection[str], looked: Callable[[int, int], None]) -> Erased:
     """Erase players; once more finds nothing.  ``looked`` is told how many files of how many were looked at.
 
-    Each file is replaced whole, so an erasure that is cut off is done by asking again.
+    Broken records name nobody; those are erased in whose bytes a player's id occurs.  Each file is replaced whole, so
+    an erasure that is cut off is done by asking again.
 
     Raises:
         FileError: a file cannot be read or written.
@@ -37,26 +42,40 @@ def erase(archive: Archive, players: Collection[str], looked: Callable[[int, int
 def _erase_from(archive: Archive, path: str, players: Collection[str]) -> int:
     """Return how many rows a file lost."""
     import pyarrow as pa
-    from pyarrow import compute, parquet
+    from pyarrow import parquet
 
-    wanted = pa.array(sorted(players), pa.string())
     try:
         with archive.open(path) as source:
             file = parquet.ParquetFile(source)
-            hits = compute.is_in(file.read(["player_id"])["player_id"], value_set=wanted)
-            removed = int(compute.sum(hits).as_py() or 0)
+            hits = [_hits(file, group, players) for group in range(file.metadata.num_row_groups)]
+            removed = sum(int(each.sum()) for each in hits)
             if removed:
-                archive.replace(path, lambda sink: _copy_without(file, wanted, sink))
+                archive.replace(path, lambda sink: _copy_without(file, hits, sink))
     except (OSError, pa.ArrowException) as exc:
         raise FileError(f"cannot erase from {path}: {exc}") from exc
     return removed
 
 
-def _copy_without(file: Any, players: Any, sink: Any) -> None:
-    """Copy a file without the rows of some players, a row group at a time."""
-    from pyarrow import compute, parquet
+def _hits(file: Any, group: int, players: Collection[str]) -> NDArray[np.bool_]:
+    """Return which rows are about players: their own, and broken ones whose bytes hold an id as JSON may write it."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    ids = file.read_row_group(group, ["player_id"])["player_id"]
+    hits = np.array(compute.is_in(ids, value_set=pa.array(sorted(players), pa.string())))
+    if ids.null_count:
+        broken = np.flatnonzero(compute.is_null(ids))
+        values = file.read_row_group(group, ["value"])["value"].take(pa.array(broken)).to_pylist()
+        forms = {form for player in players for form in (player.encode(), json.dumps(player)[1:-1].encode())}
+        hits[broken] = [value is not None and any(form in value for form in forms) for value in values]
+    return hits
+
+
+def _copy_without(file: Any, hits: Sequence[NDArray[np.bool_]], sink: Any) -> None:
+    """Copy a file without the rows hit, a row group at a time."""
+    import pyarrow as pa
+    from pyarrow import parquet
 
     with parquet.ParquetWriter(sink, file.schema_arrow, compression=COMPRESSION) as writer:
-        for group in range(file.metadata.num_row_groups):
-            table = file.read_row_group(group)
-            writer.write_table(table.filter(compute.invert(compute.is_in(table["player_id"], value_set=players))))
+        for group, gone in enumerate(hits):
+            writer.write_table(file.read_row_group(group).filter(pa.array(~gone)))

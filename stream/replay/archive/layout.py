@@ -61,8 +61,7 @@ def missing(span: tuple[int, int], kept: Iterable[tuple[int, int]]) -> list[tupl
 def schema(topic: str, partition: int) -> Any:
     """Return the columns of an archive file; topic and partition are in the schema's metadata.
 
-    ``value`` holds the bytes as they were.  A record that is no event has a ``cause`` instead: nobody could erase a
-    player from bytes that name none.
+    ``value`` holds the bytes as they were.  A record that is no event has a ``cause`` in place of a player.
     """
     import pyarrow as pa
 

@@ -27,7 +27,7 @@ def event_row(offset: int, timestamp_ms: int, value: bytes | None) -> Row:
     """Return an event's row."""
     decoded = decode_event(value)
     if isinstance(decoded, Rejection):
-        return offset, timestamp_ms, None, None, decoded.cause
+        return offset, timestamp_ms, None, value, decoded.cause
     return offset, timestamp_ms, decoded.player_id, value, None
 
 
@@ -35,7 +35,7 @@ def verdict_row(offset: int, timestamp_ms: int, value: bytes | None) -> Row:
     """Return a verdict's row."""
     seen = read_seen.one(value) if value is not None else None
     if seen is None:
-        return offset, timestamp_ms, None, None, "no_verdict"
+        return offset, timestamp_ms, None, value, "no_verdict"
     return offset, timestamp_ms, seen.player_id, value, None
 
 

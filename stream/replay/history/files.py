@@ -1,9 +1,10 @@
-"""History in files: JSON Lines, Parquet and archives, on disk or wherever fsspec reaches (``s3://``, ``gs://`` …).
+"""History in files: JSON Lines (packed too), Parquet and archives, on disk or wherever fsspec reaches (``s3://`` …).
 
 A Parquet file holds either an archive (columns ``offset`` and ``value``, see ``stream.replay.archive``) or one column
 per field of a chat event.
 """
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
@@ -13,29 +14,27 @@ import msgspec
 import numpy as np
 
 from stream.errors import ConfigError, FileError
+from stream.replay.history.packed import PACKED, length, opened, reading, skip
 from stream.replay.history.stretch import RawBatch, Stretch
 
 _BLOCK: Final = 8_388_608
 _ROWS: Final = 20_000
 _LINE: Final = 256
 """Bytes of a usual line, to cut JSON Lines into stretches of a wanted number of events."""
-_COMPRESSED: Final = (".gz", ".zst", ".bz2", ".xz")
+_KINDS: Final = ("*.parquet", "*.jsonl", *(f"*.jsonl{end}" for end in PACKED))
 
 
 def expand(patterns: Sequence[str]) -> list[str]:
     """Return the files that paths, globs, folders and URLs name: each once, in order of their names.
 
     Raises:
-        ConfigError: one names nothing, or a file that cannot be read in parts.
+        ConfigError: one names nothing.
     """
     found: set[str] = set()
     for pattern in patterns:
         files = _matching(pattern)
         if not files:
             raise ConfigError(f"--input: {pattern} names no file")
-        packed = [name for name in files if name.endswith(_COMPRESSED)]
-        if packed:
-            raise ConfigError(f"--input: {packed[0]} cannot be read in parts; unpack it, or archive it as Parquet")
         found.update(files)
     return sorted(found)
 
@@ -46,7 +45,7 @@ def _matching(pattern: str) -> list[str]:
     try:
         system, path = fsspec.core.url_to_fs(pattern)
         if system.isdir(path):
-            paths = [name for kind in ("*.parquet", "*.jsonl") for name in system.glob(f"{path}/**/{kind}")]
+            paths = [name for kind in _KINDS for name in system.glob(f"{path}/**/{kind}")]
         else:
             paths = [name for name in system.glob(path) if system.isfile(name)]
         return [str(system.unstrip_protocol(name)).removeprefix("file://") for name in paths]
@@ -70,9 +69,8 @@ def cut_files(paths: Sequence[str], size: int) -> list[Stretch]:
 
 
 def _byte_borders(path: str, size: int) -> list[tuple[int, int]]:
-    with _opened(path) as file:
-        length = file.seek(0, 2)
-    return [(border, border) for border in [*range(0, length, size), length]]
+    end = length(path)
+    return [(border, border) for border in [*range(0, end, size), end]]
 
 
 def _row_group_borders(path: str, size: int) -> list[tuple[int, int]]:
@@ -95,7 +93,13 @@ def _row_group_borders(path: str, size: int) -> list[tuple[int, int]]:
 
 
 class FileReader:
-    """Reads stretches of files."""
+    """Reads stretches of files.  A packed file stays open, since the next stretch goes on where this one ends."""
+
+    def __init__(self) -> None:
+        self._lines = contextlib.ExitStack()
+        self._file: Any = None
+        self._at: tuple[str, int, int] | None = None
+        """Source and end of the last stretch of lines, and the position in the open file."""
 
     def read(self, stretch: Stretch) -> Iterator[RawBatch]:
         """Yield the records of a stretch in order.
@@ -106,25 +110,35 @@ class FileReader:
         if stretch.source.endswith(".parquet"):
             yield from _read_parquet(stretch)
         else:
-            yield from _read_lines(stretch)
+            yield from self._read_lines(stretch)
 
     def close(self) -> None:
-        """Do nothing: files are closed with their stretch."""
+        """Close what is open."""
+        self._lines.close()
 
+    def _read_lines(self, stretch: Stretch) -> Iterator[RawBatch]:
+        """Yield the lines that begin within the stretch; blank ones are left out."""
+        with reading(stretch.source):
+            position = self._go_to(stretch)
+            while position < stretch.end and (lines := _lines(self._file, stretch.end - position)):
+                starts = position + np.cumsum([0, *map(len, lines)])
+                position = int(starts[-1])
+                kept = [i for i, line in enumerate(lines) if not line.isspace()]
+                values = [lines[i].rstrip(b"\r\n") for i in kept]
+                yield RawBatch(None, stretch.partition, starts[:-1][kept].astype(np.int64), values)
+            self._at = stretch.source, stretch.end, position
 
-def _read_lines(stretch: Stretch) -> Iterator[RawBatch]:
-    """Yield the lines that begin within the stretch; blank ones are left out."""
-    with _opened(stretch.source) as file:
-        position = stretch.start
-        if position:
-            file.seek(position - 1)
-            position += len(file.readline()) - 1
-        while position < stretch.end and (lines := file.readlines(_BLOCK)):
-            starts = position + np.cumsum([0, *map(len, lines)])
-            position = int(starts[-1])
-            kept = [i for i, line in enumerate(lines) if starts[i] < stretch.end and not line.isspace()]
-            values = [lines[i].rstrip(b"\r\n") for i in kept]
-            yield RawBatch(None, stretch.partition, starts[:-1][kept].astype(np.int64), values)
+    def _go_to(self, stretch: Stretch) -> int:
+        """Have the file open at the first line of a stretch; return where that is."""
+        if self._at is not None and self._at[:2] == (stretch.source, stretch.start):
+            return self._at[2]
+        self._lines.close()
+        self._at = None
+        self._file = self._lines.enter_context(opened(stretch.source))
+        if not stretch.start:
+            return 0
+        skip(stretch.source, self._file, stretch.start - 1)
+        return stretch.start - 1 + len(self._file.readline())
 
 
 def _read_parquet(stretch: Stretch) -> Iterator[RawBatch]:
@@ -153,15 +167,12 @@ def _as_json(row: dict[str, Any]) -> bytes:
     return msgspec.json.encode({name: value for name, value in row.items() if value is not None})
 
 
-@contextmanager
-def _opened(path: str) -> Iterator[Any]:
-    import fsspec
-
-    try:
-        with fsspec.open(path, "rb") as file:
-            yield file
-    except OSError as exc:
-        raise FileError(f"cannot read {path}: {exc.strerror or exc}") from exc
+def _lines(file: Any, within: int) -> list[bytes]:
+    """Read lines that begin within so many bytes, some megabytes of them at most."""
+    if within == 1:  # to ``readlines`` 0 is no limit
+        return [line for line in (file.readline(),) if line]
+    lines: list[bytes] = file.readlines(min(_BLOCK, within) - 1)
+    return lines
 
 
 @contextmanager
@@ -169,7 +180,7 @@ def _parquet(path: str) -> Iterator[Any]:
     import pyarrow as pa
     from pyarrow import parquet
 
-    with _opened(path) as file:
+    with opened(path) as file:
         try:
             yield parquet.ParquetFile(file)
         except pa.ArrowException as exc:
