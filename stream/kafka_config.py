@@ -37,6 +37,9 @@ _OURS: Final[Mapping[str, str]] = {
     "enable.partition.eof": "the worker reads without end",
     "check.crcs": "corrupt records must be seen",
     "allow.auto.create.topics": "a mistyped topic must not come into being; use `chatwarden topics`",
+    "log.connection.close": "the worker must hear of lost connections",
+    "log_level": "the worker must hear of lost connections",
+    "log.queue": "the worker must hear of lost connections",
     "go.batch.consumer": "it belongs to another client",
     "test.mock.num.brokers": "librdkafka's mock broker keeps none of the promises",
 }

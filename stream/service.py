@@ -59,7 +59,7 @@ def serve(
         metrics.gauge("deciders", 1, scorer=scorer, policy=policy)
         health.ready("model")
         size = settings.pipeline.chunk_size
-        sink = KafkaSink(settings.topics, producer, settings.kafka.group_id, kafka_logs.producer)
+        sink = KafkaSink(settings.topics, producer, settings.kafka.group_id)
         # Who loses partitions was away from the broker.  librdkafka's producer may then wait for its coordinator past
         # every time-out (seen on 2.16), so the next transaction gets a new one.
         ahead = size * READ_AHEAD_CHUNKS

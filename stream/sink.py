@@ -13,6 +13,7 @@ from stream.deadline import Backoff, Clock, Deadline
 from stream.errors import ConfigError, Fenced, OutcomeUnknown, TransactionAborted
 from stream.kafka_config import Properties
 from stream.kafka_errors import Fault, cause_of, fault_of, is_time_out, no_room, transport_error
+from stream.kafka_logs import ClientLog
 from stream.records import DeadLetter, Outgoing, Partition
 from stream.settings import TopicSettings
 
@@ -49,6 +50,7 @@ class KafkaSink:
         self._clock = clock
         self._sleep = sleep
         self._draw = draw
+        self._log = ClientLog()
         self._producer: Producer | None = None
         self._starting: Producer | None = None  # a start that timed out is resumed, not begun again
         self._undelivered: tuple[KafkaError, str] | None = None
@@ -65,8 +67,10 @@ class KafkaSink:
         """
         self._producer = None
         try:
-            producer = self._starting or self._connect(self._properties)
-            self._starting = producer
+            if self._starting is None:
+                self._log = ClientLog()
+                self._starting = self._connect({**self._properties, "logger": self._log})
+            producer = self._starting
             producer.init_transactions(CALL_S)
         except KafkaException as exc:
             if not exc.args[0].retriable():
@@ -88,6 +92,7 @@ class KafkaSink:
         producer = self._producer
         if producer is None:
             raise OutcomeUnknown(f"{self._transactional_id}: there is no producer; renew first")
+        self._refuse_late_requests(producer)
         offsets = [TopicPartition(partition.topic, partition.number, offset) for partition, offset in ends.items()]
         deadline = Deadline(self._clock, min(within_s, self._timeout_s))
         expiry = Deadline(self._clock, self._timeout_s)
@@ -100,6 +105,17 @@ class KafkaSink:
             self._insist(producer.commit_transaction, deadline)
         except KafkaException as exc:
             self._recover(producer, exc, expiry)
+
+    def _refuse_late_requests(self, producer: Producer) -> None:
+        """Begin nothing on a producer that lost a connection: what librdkafka has repeated may come a second time.
+
+        By a late order to end the last transaction the broker would end this one.  A new producer's epoch fences it.
+        """
+        producer.poll(0)
+        if self._log.lost_connections:
+            raise OutcomeUnknown(
+                f"{self._transactional_id}: a connection was lost, and requests may still be under way"
+            )
 
     def close(self) -> None:
         """Let go of the producer; an open transaction is aborted by the broker or the next owner of the id."""

@@ -1,5 +1,6 @@
 """librdkafka's two clients as scripts: what each call raises, and what was called."""
 
+import logging
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -24,12 +25,17 @@ class FakeProducer:
         self.offsets: list[TopicPartition] = []
         self.on_delivery: Callable[[KafkaError | None, Message], None] | None = None
         self.undelivered: KafkaError | None = None
+        self.logger = logging.getLogger("unused")
 
     def __call__(self, properties: dict[str, Any]) -> "FakeProducer":
-        """Stand for the class: "connect" and remember whom to tell of deliveries."""
-        self.on_delivery = properties["on_delivery"]
+        """Stand for the class: "connect" and remember whom to tell of deliveries and of lost connections."""
+        self.on_delivery, self.logger = properties["on_delivery"], properties["logger"]
         self._call("connect")
         return self
+
+    def lose_a_connection(self) -> None:
+        """Say so, as librdkafka does."""
+        self.logger.error("%s [%s] %s", "FAIL", "rdkafka#producer-1", "Disconnected (after 7ms in state UP)")
 
     def _call(self, name: str) -> None:
         self.calls.append(name)

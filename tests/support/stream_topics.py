@@ -55,6 +55,10 @@ class StreamTopics:
         finally:
             asking.close()
 
+    def group_metadata(self) -> object:
+        """Return the metadata of a group that nobody is a member of, as a producer's offsets may be sent under."""
+        return Consumer({"bootstrap.servers": self.bootstrap, "group.id": self.group}).consumer_group_metadata()
+
     def env(self, **more: str) -> dict[str, str]:
         """Return the settings of a worker on these topics, as environment variables."""
         topics = {f"TOPICS__{role.upper()}": self.name(role) for role in ("events", *OUTPUTS)}

@@ -38,7 +38,7 @@ def a_sink(producer: FakeProducer, clock: ManualClock | None = None) -> KafkaSin
 def test_everything_goes_into_one_transaction_in_order() -> None:
     producer = FakeProducer({})
     a_sink(producer).commit(RESULTS, ENDS, "group", 10)
-    assert producer.calls == ["begin_transaction", *["produce"] * 4, OFFSETS, COMMIT]
+    assert producer.calls == ["poll", "begin_transaction", *["produce"] * 4, OFFSETS, COMMIT]
     assert producer.records == [
         (TOPICS.verdicts, b"allowed"),
         (TOPICS.dead_letters, None),
@@ -138,7 +138,7 @@ def test_a_full_queue_is_waited_for_and_nothing_is_dropped() -> None:
     producer = FakeProducer({"produce": [None, BufferError(), BufferError(), None]})
     a_sink(producer).commit(RESULTS, ENDS, "group", 10)
     assert len(producer.records) == 4
-    assert producer.calls.count("poll") == 2
+    assert producer.calls.count("poll") == 1 + 2
 
 
 def test_a_queue_that_stays_full_leaves_the_outcome_unknown() -> None:
@@ -178,6 +178,18 @@ def test_a_producer_that_cannot_start_is_tried_again(step: str) -> None:
     with pytest.raises(TransportError):
         a_sink(producer)
     a_sink(producer).commit(RESULTS, ENDS, "group", 10)
+
+
+def test_after_a_lost_connection_a_new_producer_is_wanted() -> None:
+    producer = FakeProducer({})
+    sink = a_sink(producer)
+    producer.lose_a_connection()
+    with pytest.raises(OutcomeUnknown, match="a connection was lost"):
+        sink.commit(RESULTS, ENDS, "group", 10)
+    assert producer.calls == ["poll"]
+    sink.renew()
+    sink.commit(RESULTS, ENDS, "group", 10)
+    assert COMMIT in producer.calls
 
 
 def test_without_a_producer_nothing_is_pretended() -> None:
