@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
 from tokenizers.pre_tokenizers import BertPreTokenizer
@@ -132,6 +133,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
         intermediate_size=96,
         max_position_embeddings=128,
     )
+    torch.manual_seed(4)
     BertModel(config).save_pretrained(directory)
     return directory
 

@@ -113,7 +113,13 @@ def _student(run: Run, teacher: Path, pool: Pool) -> Path:
     state = load_file(teacher / "teacher.safetensors")
     encoder = {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
     model, tokenizer = start_student(
-        teacher, encoder, pool.texts, run.names, layers=run.plan.student_layers, vocabulary=run.plan.student_vocabulary
+        teacher,
+        encoder,
+        pool.texts,
+        run.names,
+        layers=run.plan.student_layers,
+        vocabulary=run.plan.student_vocabulary,
+        seed=3,
     )
     model.config.save_pretrained(directory)
     tokenizer.save(str(directory / "tokenizer.json"))

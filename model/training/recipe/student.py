@@ -25,11 +25,14 @@ def start_student(
     *,
     layers: Sequence[int],
     vocabulary: int,
+    seed: int,
 ) -> tuple[BertForSequenceClassification, Tokenizer]:
     """Return a student that starts as the given layers of a teacher's encoder, and its tokenizer.
 
-    ``state`` holds the encoder's tensors by their name in it; ``texts`` decide which word pieces stay.
+    ``state`` holds the encoder's tensors by their name in it; ``texts`` decide which word pieces stay; ``seed`` draws
+    the layers that no teacher has.
     """
+    torch.manual_seed(seed)
     tokenizer = Tokenizer.from_file(str(teacher / "tokenizer.json"))
     known = tokenizer.get_vocab()
     kept = _pieces(tokenizer, texts, vocabulary)
