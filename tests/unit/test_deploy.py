@@ -82,6 +82,12 @@ def test_compose_opens_ports_on_loopback_only_and_takes_rights_away() -> None:
         assert SERVICES[name]["read_only"] is True
 
 
+def test_compose_keeps_what_the_broker_writes() -> None:
+    kafka = SERVICES["kafka"]
+    (volume,) = kafka["volumes"]
+    assert kafka["environment"]["KAFKA_LOG_DIRS"] == volume.partition(":")[2]
+
+
 def test_compose_lets_one_broker_do_transactions() -> None:
     environment = SERVICES["kafka"]["environment"]
     for name in (
