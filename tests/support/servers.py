@@ -15,6 +15,7 @@ from typing import Final
 import pytest
 
 from tests.support.broker import INSTALLED, Broker, kafka_answers
+from tests.support.coordinators import wait_for_coordinators
 from tests.support.processes import free_port, wait_until
 from tests.support.redis_process import RedisProcess, redis_answers
 
@@ -33,6 +34,7 @@ def kafka_server(folder: Path) -> Iterator[str]:
         broker = Broker(folder)
         try:
             broker.start()
+            wait_for_coordinators(broker.bootstrap)
             yield broker.bootstrap
         finally:
             broker.stop()
@@ -112,6 +114,7 @@ def _kafka_container() -> Iterator[str]:
     with container:
         bootstrap = f"127.0.0.1:{port}"
         wait_until(lambda: kafka_answers(bootstrap), 60, "Kafka in Docker answers")
+        wait_for_coordinators(bootstrap)
         yield bootstrap
 
 
