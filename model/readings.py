@@ -73,7 +73,8 @@ def _mended(found: list[View]) -> list[View]:
 def _undisguised(shown: View) -> list[View]:
     plain = _undo(shown)
     closed, parted = _sub(plain, _SIGN_INSIDE, _nothing), _sub(plain, _SIGN_INSIDE, _blank)
-    return [_sub(closed, _RUN, _first), _sub(parted, _RUN, _first_two)]
+    first, second = _sub(closed, _RUN, _first), _sub(parted, _RUN, _first_two)
+    return [first] if first.text == second.text else [first, second]
 
 
 def without_punctuation(view: View) -> View:
@@ -88,9 +89,10 @@ def readings(canonical: str) -> tuple[str, ...]:
 
 def _undo(view: View) -> View:
     if not view.text.isascii():
-        view = _translate(view)
-    for pattern, keep in _STEPS:
-        view = _sub(view, pattern, keep)
+        view = _sub(_translate(view), _PICTURES, _nothing)
+    for signs, pattern, keep in _STEPS:
+        if not signs or not signs.isdisjoint(view.text):
+            view = _sub(view, pattern, keep)
     return view
 
 
@@ -100,6 +102,8 @@ Kept = list[tuple[int, str]]
 
 def _sub(view: View, pattern: re.Pattern[str], keep: Callable[[str], Kept]) -> View:
     """Rewrite each match; what is dropped belongs to the code point before it, inside a match only."""
+    if pattern.search(view.text) is None:
+        return view
     text: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
@@ -116,8 +120,6 @@ def _sub(view: View, pattern: re.Pattern[str], keep: Callable[[str], Kept]) -> V
         if kept:
             ends[-1] = view.ends[stop - 1]
         last = stop
-    if not last:
-        return view
     text.append(view.text[last:])
     starts.extend(view.starts[last:])
     ends.extend(view.ends[last:])
@@ -230,11 +232,11 @@ def _uncovered(word: str) -> Kept:
 
 _PICTURES: Final = re.compile("[\u2600-\u27bf\U0001f000-\U0001faff\ufe0f\u200d]+ ?")
 """Pictures, which may soften a line ("😂") without taking anything back."""
-_STEPS: Final[tuple[tuple[re.Pattern[str], Callable[[str], Kept]], ...]] = (
-    (_PICTURES, _nothing),
-    (_BRACKETED, _unbracketed),
-    (_SPACED, _joined),
-    (_MIXED, _decoded),
-    (_COVERED, _uncovered),
-    (_SIGNS_INSIDE, _blank),
+_STEPS: Final[tuple[tuple[frozenset[str], re.Pattern[str], Callable[[str], Kept]], ...]] = (
+    (frozenset("("), _BRACKETED, _unbracketed),
+    (frozenset(), _SPACED, _joined),
+    (frozenset("0123456789@$!|+€"), _MIXED, _decoded),
+    (frozenset("*#"), _COVERED, _uncovered),
+    (frozenset(), _SIGNS_INSIDE, _blank),
 )
+"""Each with the signs of which it needs one, if any."""

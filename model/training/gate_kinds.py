@@ -17,13 +17,15 @@ from torch import Tensor, nn
 from model.bundle import load_bundle
 from model.gate_words import Reader, Words
 from model.pieces import pieces_of
-from model.training.gate import MADE, asking, lessons, limits_of
+from model.training.gate import asking, lessons, limits_of
 from model.training.gate_chat import SEED, read_chat
 from model.training.gate_fit import Batch, Learner, Shape, Student, fit, lesson, predicted
 from model.training.gate_measure import Floats, distances, in_every_reading, margins, share_passed, threshold, worst
 
 KEPT: Final = (0.99, 0.999)
 BUCKETS: Final = 1 << 14
+LINES: Final = 20_000
+"""Enough to tell kinds apart; more make every kind better."""
 
 
 class Bag(Student):
@@ -78,13 +80,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m model.training.gate_kinds", description=__doc__.splitlines()[0])
     parser.add_argument("--bundle", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True, help="folder with the public chat")
-    parser.add_argument("--made", type=int, default=MADE, help=f"mixed lines to add, twice (default {MADE:,})")
+    parser.add_argument("--lines", type=int, default=LINES, help=f"lines of chat to learn (default {LINES:,})")
+    parser.add_argument("--made", type=int, default=LINES, help=f"mixed lines to add, twice (default {LINES:,})")
     parser.add_argument("--epochs", type=int, default=4, help="passes over the texts (default 4)")
     given = parser.parse_args()
     bundle = load_bundle(given.bundle)
     chat, ask, limits, names = read_chat(given.data), asking(bundle), limits_of(bundle), bundle.taxonomy.names
     held = {game: (texts, margins(worst(ask, texts), limits, names)) for game, texts in chat.measured_on.items()}
-    texts, said = lessons(chat.train, ask, limits, names, given.made)
+    train = chat.train[:: max(1, len(chat.train) // given.lines)]
+    texts, said = lessons(train, ask, limits, names, given.made)
     wanted = distances(said, limits, names)
     print("| kind | " + " | ".join(f"{game} {share:.1%}" for game in held for share in KEPT) + " |")
     print("|---" * (1 + len(held) * len(KEPT)) + "|")
