@@ -2,8 +2,8 @@
 
     python -m model.training.gate_kinds --bundle DIR --data DIR
 
-Prints how often each kind lets past what the classifier acts on, beside how much must pass for it, on chat that neither
-has seen.  The threshold is each kind's own best, chosen in hindsight, so that kinds are compared and not thresholds.
+Prints by game and share kept how much passes, over what is to be acted on, in all chat that the gate has not seen.  The
+threshold is each kind's own best, chosen in hindsight, so that kinds are compared and not thresholds.
 """
 
 import argparse
@@ -86,7 +86,8 @@ def main() -> None:
     given = parser.parse_args()
     bundle = load_bundle(given.bundle)
     chat, ask, limits, names = read_chat(given.data), asking(bundle), limits_of(bundle), bundle.taxonomy.names
-    held = {game: (texts, margins(worst(ask, texts), limits, names)) for game, texts in chat.measured_on.items()}
+    unseen = {game: [*chat.chosen_on[game], *texts] for game, texts in chat.measured_on.items()}
+    held = {game: (texts, margins(worst(ask, texts), limits, names)) for game, texts in unseen.items()}
     train = chat.train[:: max(1, len(chat.train) // given.lines)]
     texts, said = lessons(train, ask, limits, names, given.made)
     wanted = distances(said, limits, names)
