@@ -53,6 +53,7 @@ DISGUISES: list[Callable[[str], str]] = [
     lambda word: word.replace("a", "@").replace("e", "3"),
     lambda word: word.replace("a", "а").replace("o", "ο").replace("p", "р").replace("c", "с"),
     lambda word: word.replace("r", "rrrrr", 1),
+    lambda word: word + 4 * word[-1],
     lambda word: word[:3] + "*" + word[3:],
     lambda word: word[:3] + "_" + word[3:],
     lambda word: "".join(chr(ord(letter) + 0xFEE0) for letter in word),
