@@ -242,7 +242,7 @@ class KafkaSource:
 
     def _trouble(self, error: KafkaError, number: int, offset: int) -> None:
         match reading_of(error):
-            case Reading.LOST:
+            case Reading.LOST if number not in self._stopped:  # after what it cannot read librdkafka says so, too
                 self._begin_or_stop(error, number)
             case Reading.UNREADABLE:
                 self._stop_partition(error, number, offset)

@@ -2,6 +2,7 @@
 
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from confluent_kafka.cimpl import NewPartitions
 from tests.support.broker import Broker, admin
 from tests.support.processes import wait_until
 from tests.support.servers import has_local_kafka, unavailable
-from tests.support.stream_topics import Outcome, Reader, StreamTopics, event, examine, send
+from tests.support.stream_topics import Outcome, Reader, StreamTopics, event, examine, position_of, send
 from tests.support.trial import Plan, run_trial
 from tests.support.worker_process import WorkerProcess
 
@@ -162,6 +163,30 @@ def test_deleted_records_stop_the_worker_loudly(topics: StreamTopics, tmp_path: 
         worker = WorkerProcess(tmp_path, "a", topics.env(**SMALL))
         assert worker.process.wait(40) == 77
         assert "deleted before they were read" in worker.output()
+    finally:
+        worker.kill()
+
+
+def test_a_batch_that_rots_on_the_disk_stops_its_partition_and_no_other(broker: Broker, tmp_path: Path) -> None:
+    topics = StreamTopics(broker.bootstrap, partitions=2)
+    topics.create()
+    send(topics, map(event, range(200)))
+    (segment,) = (tmp_path / "kafka" / "data" / f"{topics.name('events')}-0").glob("*.log")
+    rotten = bytearray(segment.read_bytes())
+    rotten[-9] ^= 0xFF
+    segment.write_bytes(rotten)
+    worker = WorkerProcess(tmp_path, "a", topics.env(**SMALL))
+    try:
+        wait_until(lambda: "cannot be read" in worker.output(), 40, "the worker has met the batch")
+        reader = Reader(topics, ["verdicts"])
+        reader.read(lambda found: len(found) >= 100, 30)
+        reader.take(1)
+        reader.close()
+        assert Counter(position_of(message, topics)[0] for message in reader.records) == {1: 100}
+        command = f"--topic {topics.name('events')}:0 --reset-offsets --to-offset"
+        assert command in worker.output()
+        assert not worker.is_ready()
+        assert worker.alive
     finally:
         worker.kill()
 

@@ -174,7 +174,7 @@ def test_an_unreadable_record_stops_its_partition_and_says_how_to_skip_it(caplog
     assert scene.consumer.paused == {1}
     assert b"cannot be read at offset 8" in scene.health.readyz().body
     assert "--topic chat.events:1 --reset-offsets --to-offset 9 --execute" in caplog.text
-    scene.say([a_message(1, 10)])
+    scene.say([a_message(1, 10), a_message(1, 8, KafkaError._AUTO_OFFSET_RESET)])
     assert offsets(scene.source.take(9, 0).chunk) == []
 
 
