@@ -107,7 +107,12 @@ def check_redis(settings: Settings) -> Finding:
             cache.ping()
             spent_ms = (time.monotonic() - started) * 1_000
     except (ConfigError, TransportError) as exc:
-        return Finding("failed", str(exc), "start it, mend redis.url, or unset it: the stream works without, slower")
+        at = url.split("?")[0].rpartition("@")[2].rpartition("//")[2]  # nothing of its user and password
+        return Finding(
+            "failed",
+            f"{exc} ({at})",
+            "start it, mend redis.url, or unset it: the stream works without, slower",
+        )
     if spent_ms > settings.redis.timeout_ms / 2:
         return Finding("warning", f"one round trip took {spent_ms:.1f} ms", "move it nearer or raise redis.timeout_ms")
     return Finding("ok", f"one round trip took {spent_ms:.1f} ms")

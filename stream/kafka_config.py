@@ -113,6 +113,8 @@ def producer_properties(kafka: KafkaSettings, slot: str) -> Properties:
         "queue.buffering.max.kbytes": 65_536,
         # The topic's own limit decides; librdkafka's default of 1 MB is below the largest dead letter.
         "message.max.bytes": 16_777_216,
+        # A topic that is not there is told within the transaction's time, and not taken for a broker that is slow.
+        "topic.metadata.propagation.max.ms": 5_000,
         # Java's partitioner, so that verdicts and what is derived from them share partitions whoever writes.
         "partitioner": "murmur2_random",
         # A new transaction often meets the last one's markers still being written and is told to come again; librdkafka

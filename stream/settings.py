@@ -4,17 +4,20 @@ Command line > environment (``CHATWARDEN__KAFKA__GROUP_ID``) > file (``--config`
 errors, in the file and in the environment.  Secrets never show in a representation.
 """
 
+import logging
 import os
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from stream.environment import read_environment, variable
 from stream.errors import ConfigError
+
+log: Final = logging.getLogger("stream.settings")
 
 ResolverName = Literal["rules", "gate", "classifier"]
 Positive = Annotated[int, Field(gt=0)]
@@ -163,6 +166,7 @@ def load_settings(config: Path | None = None, overrides: Overrides | None = None
         ConfigError: a file is unreadable, or a key is unknown or has a wrong value; names each one and its source.
     """
     document: dict[str, Any] = _read(config) if config else {}
+    _mind_underscores(os.environ)
     for path, value in read_environment(os.environ):
         _place(document, path, value)
     for key, given in (overrides or {}).items():
@@ -177,8 +181,17 @@ def load_settings(config: Path | None = None, overrides: Overrides | None = None
 def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
-        raise ConfigError(f"{path}: {exc}") from exc
+    except OSError as exc:
+        raise ConfigError(f"--config {path}: {exc.strerror}") from exc
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+        raise ConfigError(f"--config {path}: not TOML: {exc}") from exc
+
+
+def _mind_underscores(environ: Mapping[str, str]) -> None:
+    """Warn of variables that would be settings, had they both their underscores.  No error: they may be another's."""
+    meant = {variable(key.split(".")).replace("__", "_"): variable(key.split(".")) for key in _keys()}
+    for name in sorted(environ.keys() & meant.keys()):
+        log.warning("%s sets nothing; did you mean %s?", name, meant[name])
 
 
 def _place(document: dict[str, Any], path: list[str], value: object) -> None:
@@ -196,11 +209,12 @@ def _faults(exc: ValidationError, config: Path | None) -> str:
     lines = []
     for error in exc.errors(include_url=False, include_context=False, include_input=False):
         parts = [str(part) for part in error["loc"]]
+        given = variable([part for part in error["loc"] if isinstance(part, str)])  # an entry of a list has no variable
         message = error["msg"]
         if error["type"] == "extra_forbidden":
-            near = get_close_matches(".".join(parts), _keys(), 1)
+            near = get_close_matches(".".join(parts), _keys() if len(parts) > 1 else list(Settings.model_fields), 1)
             message = f"unknown key; did you mean {near[0]}?" if near else "unknown key"
-        lines.append(f"{'.'.join(parts)}: {message} (from {source}{variable(parts)} or the command line)")
+        lines.append(f"{'.'.join(parts)}: {message} (from {source}{given} or the command line)")
     return "\n".join(lines)
 
 

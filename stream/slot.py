@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
+from stream.errors import ConfigError
+
 
 @contextmanager
 def leased_slot(host: str, purpose: str, folder: Path) -> Iterator[str]:
@@ -19,11 +21,13 @@ def leased_slot(host: str, purpose: str, folder: Path) -> Iterator[str]:
 
     ``purpose`` tells apart what may use the same number, such as two consumer groups.  The lease is a lock on a file in
     ``folder``, which every worker of the host must see; it ends with the process, however that ends.
+
+    Raises:
+        ConfigError: the folder cannot be written, as when it is another user's.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     name = hashlib.blake2b(purpose.encode(), digest_size=8).hexdigest()
     for number in count():
-        lock = os.open(folder / f"{name}-{number}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = _open(folder / f"{name}-{number}.lock")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -34,3 +38,13 @@ def leased_slot(host: str, purpose: str, folder: Path) -> Iterator[str]:
         finally:
             os.close(lock)
         return
+
+
+def _open(path: Path) -> int:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as exc:
+        raise ConfigError(
+            f"no slot can be taken: {path.parent}: {exc.strerror}; name this worker yourself with --slot, or set TMPDIR"
+        ) from exc

@@ -9,7 +9,11 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 port=9092 controller=9093 dir=.local/kafka proxied='' advertised=''
+usage() { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 while [ $# -gt 0 ]; do
+  case "$1" in
+    --*) [ $# -gt 1 ] || usage ;;
+  esac
   case "$1" in
     --port) port=$2; shift 2 ;;
     --controller-port) controller=$2; shift 2 ;;
@@ -17,10 +21,16 @@ while [ $# -gt 0 ]; do
     --advertised-port) advertised=$2; shift 2 ;;
     --dir) dir=$2; shift 2 ;;
     *=*) break ;;
-    *) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    *) usage ;;
   esac
 done
 [ -e "$here/lib/.installed" ] || { echo "Kafka is not installed; run: make kafka" >&2; exit 2; }
+for wanted in "$port" "$controller"; do
+  if grep -qs ":$(printf '%04X' "$wanted") [0-9A-F]*:0000 0A " /proc/net/tcp /proc/net/tcp6; then
+    echo "Port $wanted is in use, by another broker perhaps; name others: --port 19092 --controller-port 19093 --dir .local/other" >&2
+    exit 2
+  fi
+done
 mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
 
@@ -74,6 +84,7 @@ if [ ! -e "$dir/data/meta.properties" ]; then
   run kafka.tools.StorageTool format -t "$(run kafka.tools.StorageTool random-uuid)" --standalone \
     -c "$dir/server.properties" >/dev/null
 fi
+echo "Kafka comes up on 127.0.0.1:$port, with its data in $dir; Ctrl-C ends it"
 # A short-lived broker pays for compilation without living to see its fruit: stop at the first tier.
 exec java -Xms256m -Xmx512m -XX:+UseSerialGC ${KAFKA_JVM:--XX:TieredStopAtLevel=1} -Djava.awt.headless=true \
   -cp "$here/lib/*" -Dlog4j2.configurationFile="$here/log4j2.properties" kafka.Kafka "$dir/server.properties"

@@ -80,25 +80,36 @@ def _stdout() -> Send:
 
 
 def _kafka(settings: "Settings") -> Send:
-    from confluent_kafka import KafkaException, Producer
+    from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-    from stream.errors import TransportError
+    from stream.errors import ConfigError, TransportError
     from stream.topics import connect
 
     connect(settings)
-    kafka = settings.kafka
-    producer = Producer(
-        {"linger.ms": 5, "message.timeout.ms": 30_000, **kafka.properties, "bootstrap.servers": kafka.bootstrap_servers}
-    )
+    kafka, topic = settings.kafka, settings.topics.events
+    where, refused = f"Kafka at {kafka.bootstrap_servers}", list[KafkaError]()
+    defaults = {"linger.ms": 5, "message.timeout.ms": 30_000, "log_level": 0}
+    producer = Producer({**defaults, **kafka.properties, "bootstrap.servers": kafka.bootstrap_servers})
+
+    def told(error: KafkaError | None, _: Message) -> None:
+        if error is not None:
+            refused.append(error)
 
     def send(events: list[bytes]) -> None:
         try:
             for event in events:
-                producer.produce(settings.topics.events, event)
+                producer.produce(topic, event, on_delivery=told)
             waiting = producer.flush(30)
         except (KafkaException, BufferError) as exc:
-            raise TransportError(f"Kafka at {kafka.bootstrap_servers}: {exc}") from exc
-        if waiting:
-            raise TransportError(f"Kafka at {kafka.bootstrap_servers} did not take {waiting} events within 30 s")
+            raise TransportError(f"{where}: {exc}") from exc
+        if waiting or refused:
+            why = f": {refused[0].str()}" if refused else ""
+            raise TransportError(f"{where} did not take {waiting + len(refused)} events{why}")
 
+    try:
+        found = producer.list_topics(topic, timeout=10).topics[topic]
+    except KafkaException as exc:
+        raise TransportError(f"{where} does not answer: {exc.args[0].str()}; see kafka.bootstrap_servers") from exc
+    if found.error is not None:
+        raise ConfigError(f"topics.events: {topic}: {found.error.str()}.  `chatwarden topics` creates it")
     return send

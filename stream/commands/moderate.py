@@ -163,7 +163,10 @@ def _refuse_clashes(source: Path, output: Path, dead_letters: Path | None) -> No
 
 
 def _same(one: Path, other: Path) -> bool:
-    return one.exists() and other.exists() and one.samefile(other) and one.is_file()
+    try:
+        return one.is_file() and one.samefile(other)
+    except OSError:  # one of them cannot be seen: opening it says why
+        return False
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from stream.checks import check_clock, check_kafka, check_redis, check_topics, check_transactions
 from stream.cli import app
-from stream.errors import ConfigError
+from stream.errors import ConfigError, TransportError
 from stream.settings import Settings, load_settings
 from tests.support.broker import admin, create_topics
 from tests.support.processes import free_port
@@ -89,10 +89,31 @@ def test_the_doctor_names_a_broker_that_is_not_there() -> None:
     assert "kafka.bootstrap_servers" in finding.mend
 
 
+def test_where_kafka_is_away_what_needs_it_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHATWARDEN__KAFKA__BOOTSTRAP_SERVERS", f"127.0.0.1:{free_port()}")
+    result = invoke("doctor", "--only", "kafka,topics,transactions")
+    assert result.exit_code == 1
+    assert result.output.count("not tried") == 2
+
+
+def test_chat_that_kafka_does_not_take_is_told(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    no_topic = invoke("chatter", "--to", "kafka", "--count", 5, "--config", config)
+    assert isinstance(no_topic.exception, ConfigError)
+    assert "`chatwarden topics` creates it" in str(no_topic.exception)
+    monkeypatch.setenv("CHATWARDEN__KAFKA__BOOTSTRAP_SERVERS", f"127.0.0.1:{free_port()}")
+    away = invoke("chatter", "--to", "kafka", "--count", 5, "--config", config)
+    assert isinstance(away.exception, TransportError)
+    assert "does not answer" in str(away.exception)
+
+
 def test_the_doctor_asks_redis(redis_url: str) -> None:
     assert check_redis(Settings.model_validate({"redis": {"url": redis_url, "timeout_ms": 2_000}})).status == "ok"
     away = Settings.model_validate({"redis": {"url": f"redis://127.0.0.1:{free_port()}"}})
-    assert check_redis(away).status == "failed"
+    found = check_redis(away)
+    assert (found.status, "redis.url" in found.mend) == ("failed", True)
+    assert f"({away.redis.url.get_secret_value().removeprefix('redis://')})" in found.found
+    secret = Settings.model_validate({"redis": {"url": f"redis://me:hush@127.0.0.1:{free_port()}/3"}})
+    assert "hush" not in check_redis(secret).found
     assert check_redis(Settings()).status == "ok"
 
 

@@ -160,6 +160,7 @@ def test_a_reader_that_leaves_ends_the_run_quietly(arguments: list[str], tmp_pat
     [
         (["nowhere.jsonl"], "cannot read nowhere.jsonl: No such file"),
         ([os.devnull, "--output", "/nowhere/out"], "cannot write /nowhere/out"),
+        ([os.devnull, "--output", "x" * 300], "File name too long"),
         ([os.devnull, "--policy", "nowhere.toml"], "policy.path: nowhere.toml"),
         ([os.devnull, "--resolvers", "oracle"], "pipeline.resolvers.0"),
         ([os.devnull, "--config", "nowhere.toml"], "nowhere.toml"),

@@ -8,6 +8,7 @@ from typing import cast
 import pytest
 from confluent_kafka import Message
 
+from tests.support.processes import wait_until
 from tests.support.stream_topics import Reader, StreamTopics, event, examine, send
 from tests.support.worker_process import WorkerProcess
 
@@ -93,5 +94,18 @@ def test_a_dead_letter_that_its_topic_cannot_hold_stops_the_worker_and_names_the
     try:
         assert worker.process.wait(40) == 2
         assert f"Raise max.message.bytes of {topics.name('dead_letters')}" in worker.output()
+    finally:
+        worker.kill()
+
+
+def test_an_output_topic_that_is_not_there_is_named(kafka: str, tmp_path: Path) -> None:
+    topics = StreamTopics(kafka, partitions=1)
+    topics.create()
+    send(topics, map(event, range(10)))
+    worker = WorkerProcess(tmp_path, "a", topics.env(TOPICS__VERDICTS="nowhere"))
+    try:
+        wait_until(lambda: "a record for nowhere was not delivered" in worker.output(), 40, "the topic is named")
+        assert worker.readyz()["ready"] is False
+        assert worker.stop() in (0, 75)
     finally:
         worker.kill()

@@ -76,3 +76,18 @@ finally:
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout) == (3, f"{number.name}\n")
+
+
+def test_an_interrupt_before_the_command_line_is_even_imported_leaves_no_traceback() -> None:
+    program = f"""
+import os, sys
+class Importing:
+    def find_spec(self, name, path, target=None):
+        if name == "stream.cli":
+            os.kill(os.getpid(), {int(signal.SIGINT)})
+sys.meta_path.insert(0, Importing())
+from stream.__main__ import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")

@@ -1,8 +1,9 @@
-"""``deploy/kafka/install.sh``, with a Maven that does as the test says."""
+"""``deploy/kafka/install.sh``, with a Maven that does as the test says, and what ``start.sh`` refuses."""
 
 import hashlib
 import os
 import shutil
+import socket
 import subprocess
 from pathlib import Path
 from typing import Final
@@ -57,3 +58,22 @@ def test_a_maven_that_fails_is_heard_without_its_colours(kafka: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("hello\nMaven could not fetch Kafka")
     assert not (kafka / "lib" / ".installed").exists()
+
+
+def test_a_port_that_is_taken_is_named_with_the_mend(kafka: Path) -> None:
+    shutil.copy(INSTALL.with_name("start.sh"), kafka)
+    assert install(kafka, "the jar").returncode == 0
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        command = [kafka / "start.sh", "--port", port, "--dir", kafka / "data"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert f"Port {port} is in use" in done.stderr
+    assert "--controller-port" in done.stderr
+    assert not (kafka / "data").exists()
+
+
+def test_an_option_without_its_value_gets_the_usage() -> None:
+    done = subprocess.run([INSTALL.with_name("start.sh"), "--port"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("Run one real Kafka broker")

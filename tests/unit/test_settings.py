@@ -131,3 +131,33 @@ def test_secrets_never_show() -> None:
 def test_nobody_taking_part_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"pipeline\.resolvers: .*at least 1 item"):
         load_settings(None, {"pipeline.resolvers": []})
+
+
+def test_a_variable_with_one_underscore_too_few_is_asked_about(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("CHATWARDEN_KAFKA_GROUP_ID", "mine")
+    monkeypatch.setenv("CHATWARDEN_TEST_KAFKA", "not a setting's name")
+    assert load_settings().kafka.group_id == "chatwarden"
+    assert caplog.messages == ["CHATWARDEN_KAFKA_GROUP_ID sets nothing; did you mean CHATWARDEN__KAFKA__GROUP_ID?"]
+
+
+def test_a_mistyped_section_is_answered_with_the_nearest_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHATWARDEN__KAFFKA__GROUP_ID", "mine")
+    with pytest.raises(ConfigError, match=r"^kaffka: unknown key; did you mean kafka\?"):
+        load_settings()
+
+
+def test_a_wrong_entry_of_a_list_names_the_variable_of_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHATWARDEN__PIPELINE__RESOLVERS", "rules,gates")
+    with pytest.raises(
+        ConfigError, match=r"^pipeline\.resolvers\.1: .*'gate'.*\(from CHATWARDEN__PIPELINE__RESOLVERS or"
+    ):
+        load_settings()
+
+
+def test_a_file_that_is_not_there_or_not_toml_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"^--config nowhere\.toml: No such file or directory$"):
+        load_settings(Path("nowhere.toml"))
+    with pytest.raises(ConfigError, match=r"^--config .*chatwarden\.toml: not TOML: .*line 1"):
+        load_settings(write(tmp_path, "[kafka\n"))

@@ -6,6 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from stream.errors import ConfigError
 from stream.slot import leased_slot
 
 
@@ -40,3 +43,12 @@ def test_a_killed_workers_slot_goes_to_the_next(tmp_path: Path) -> None:
         os.kill(holder.pid, signal.SIGKILL)
     with leased_slot("box", "group", tmp_path) as slot:
         assert slot == "box-0"
+
+
+def test_where_no_lease_can_be_kept_the_mend_is_named(tmp_path: Path) -> None:
+    (tmp_path / "leases").write_text("no folder")
+    with (
+        pytest.raises(ConfigError, match=r"no slot can be taken: .*--slot"),
+        leased_slot("b", "g", tmp_path / "leases"),
+    ):
+        pass
