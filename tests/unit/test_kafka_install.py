@@ -65,7 +65,7 @@ def test_a_port_that_is_taken_is_named_with_the_mend(kafka: Path) -> None:
     assert install(kafka, "the jar").returncode == 0
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        command = [kafka / "start.sh", "--port", port, "--dir", kafka / "data"]
+        command = [str(kafka / "start.sh"), "--port", port, "--dir", str(kafka / "data")]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert f"Port {port} is in use" in done.stderr
