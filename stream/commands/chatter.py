@@ -85,8 +85,7 @@ def _kafka(settings: "Settings") -> Send:
     from stream.errors import ConfigError, TransportError
     from stream.topics import connect
 
-    connect(settings)
-    kafka, topic = settings.kafka, settings.topics.events
+    admin, kafka, topic = connect(settings), settings.kafka, settings.topics.events
     where, refused = f"Kafka at {kafka.bootstrap_servers}", list[KafkaError]()
     defaults = {"linger.ms": 5, "message.timeout.ms": 30_000, "log_level": 0}
     producer = Producer({**defaults, **kafka.properties, "bootstrap.servers": kafka.bootstrap_servers})
@@ -107,9 +106,9 @@ def _kafka(settings: "Settings") -> Send:
             raise TransportError(f"{where} did not take {waiting + len(refused)} events{why}")
 
     try:
-        found = producer.list_topics(topic, timeout=10).topics[topic]
+        found = admin.list_topics(topic, timeout=10).topics[topic]
     except KafkaException as exc:
-        raise TransportError(f"{where} does not answer: {exc.args[0].str()}; see kafka.bootstrap_servers") from exc
+        raise TransportError(f"{where}: {exc.args[0].str()}") from exc
     if found.error is not None:
         raise ConfigError(f"topics.events: {topic}: {found.error.str()}.  `chatwarden topics` creates it")
     return send
