@@ -140,12 +140,14 @@ def _conclude(document: "Document", report: Path) -> None:
     """Say what came of it.
 
     Raises:
+        ConfigError: nothing was compared.
         LimitsExceeded: limits are missed.
     """
-    from stream.replay.finish import PAGE, summary
+    from stream.replay.finish import PAGE, check_compared, summary
     from stream.replay.limits import missed
 
     typer.echo(f"{summary(document)}\nreport: {report / PAGE}", err=True)
+    check_compared(document)
     if text := missed(document["limits"]):
         raise LimitsExceeded(text)
 

@@ -109,6 +109,23 @@ def _write(path: Path, data: bytes) -> None:
     unfinished.replace(path)
 
 
+def check_compared(document: Document) -> None:
+    """Refuse to call it an answer where nothing was compared: no limit could be missed.
+
+    Raises:
+        ConfigError: there were events and none has both sides; says what they lack.
+    """
+    totals: dict[str, Any] = document["totals"]
+    if totals["compared"] or not totals["events"]:
+        return
+    kind, name = document["baseline"]["kind"], document["baseline"]["name"]
+    if kind == "labels":
+        lack = f"no event has the label {name!r} in its metadata"
+    else:
+        lack = "no recorded verdict is about any of them (do --verdicts, the topics and the span belong together?)"
+    raise ConfigError(f"none of {totals['events']:,} events could be compared: {lack}")
+
+
 def summary(document: Document) -> str:
     """Return the answer in a few lines of text."""
     totals: dict[str, Any] = document["totals"]

@@ -84,5 +84,9 @@ def _at_most(name: str, limit: float, value: float) -> Document:
 
 def missed(checked: list[Document]) -> str | None:
     """Describe the limits that are missed; None when all are met."""
-    lines = [f"{each['name']}: {each['found']} (limit {each['limit']})" for each in checked if not each["met"]]
+    lines = [
+        f"{each['name']}: {'not known' if each['found'] is None else each['found']} (limit {each['limit']})"
+        for each in checked
+        if not each["met"]
+    ]
     return "limits missed: " + "; ".join(lines) if lines else None

@@ -73,10 +73,12 @@ class Request:
         """
         size = self.stretch or (REDECIDE_STRETCH if job.depth == "redecide" else STRETCH)
         times = TimeRange(milliseconds("--from", self.since), milliseconds("--to", self.until))
+        if times.start_ms is not None and times.end_ms is not None and times.start_ms >= times.end_ms:
+            raise ConfigError(f"--from {self.since} is not before --to {self.until}")
         files = expand(self.files) if self.files else []
         stretches = cut_history(job.topic, times, files, size)
         if not sum(stretch.weight for stretch in stretches):
-            raise ConfigError("there is no history in that span")
+            raise ConfigError("the files hold nothing" if job.topic is None else "there is no history in that span")
         verdicts = []
         if job.verdict_topic is not None:
             verdicts = cut_topic(job.verdict_topic, times.widened(), size)

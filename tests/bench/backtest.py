@@ -196,10 +196,16 @@ def _replayed(bench: Bench, name: str, arguments: tuple[str, ...]) -> dict[str, 
     return {**found, **times, "command_s": command_s, "peak_mb_of_all_processes": peak // 1024}
 
 
-def _resident_kb(group: int) -> int:
-    """Return the resident memory of a process group."""
-    listed = subprocess.run(["ps", "-o", "rss=", "-g", str(group)], capture_output=True, text=True, check=False)
-    return sum(int(line) for line in listed.stdout.split())
+def _resident_kb(pid: int) -> int:
+    """Return the resident memory of a process and its children; read here, since a ``ps`` costs what it measures."""
+    found = 0
+    try:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            found += sum(_resident_kb(int(child)) for child in (task / "children").read_text().split())
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except OSError:
+        return found  # it ended meanwhile
+    return found + pages * (os.sysconf("SC_PAGE_SIZE") // 1024)
 
 
 if __name__ == "__main__":

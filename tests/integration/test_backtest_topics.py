@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartition
 from pyarrow import parquet
 from typer.testing import CliRunner
@@ -12,11 +13,12 @@ from typer.testing import CliRunner
 from stream.cli import app
 from tests.support.broker import admin
 from tests.support.checkpoints import tiny_bundle
-from tests.support.processes import Child, wait_until
+from tests.support.processes import ROOT, Child, wait_until
 from tests.support.recorded_topics import RecordedTopics
 from tests.support.replays import report_bytes
 
 COUNT = 6_000
+MANIFEST = ROOT / "deploy" / "kubernetes" / "backtest.yaml"
 pytestmark = pytest.mark.kafka
 
 
@@ -136,6 +138,43 @@ def test_shards_merge_to_the_same_report(topics: RecordedTopics, options: list[s
         chatwarden(*redecide(topics, options, tmp_path / "shared"), *asked, "--shard", f"{number}/2")
     chatwarden("backtest", "merge", str(tmp_path / "shared"), "--report", str(tmp_path / "merged"))
     assert report_bytes(tmp_path / "merged") == report_bytes(tmp_path / "whole")
+
+
+def test_the_indexed_job_of_the_manifest_merges_to_a_single_run(
+    kafka: str, options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = [each for each in yaml.safe_load_all(MANIFEST.read_text()) if each["kind"] == "Job"]
+    sharing, merging = (each["spec"]["template"]["spec"]["containers"][0] for each in jobs)
+    in_january = 1_767_400_000_000  # within the span that the manifest asks for
+    topics = RecordedTopics(kafka, 2_000, timestamp_ms=in_january)
+    places = {
+        "=chat.events": f"={topics.events}",
+        "/candidate/policy.toml": options[options.index("--policy") + 1],
+        "/report": str(tmp_path / "report"),
+    }
+
+    def on_this_machine(arguments: list[str], index: int = 0) -> list[str]:
+        found = []
+        for argument in arguments:
+            argument = argument.replace("$(JOB_COMPLETION_INDEX)", str(index))
+            for there, here in places.items():
+                argument = argument.replace(there, here)
+            found.append(argument)
+        return found
+
+    for variable in sharing["env"]:
+        monkeypatch.setenv(variable["name"], variable["value"].replace("kafka:9092", kafka))
+    monkeypatch.setenv("CHATWARDEN__TOPICS__VERDICTS", topics.verdicts)
+    monkeypatch.setenv("CHATWARDEN__MODEL__BUNDLE", options[options.index("--model") + 1])
+    for index in range(jobs[0]["spec"]["completions"]):
+        chatwarden(*on_this_machine(sharing["args"], index))
+    chatwarden(*[word.replace("--max-flips=1%", "--max-flips=100%") for word in on_this_machine(merging["args"])])
+    places["/report"] = str(tmp_path / "single")
+    alone = [word for word in on_this_machine(sharing["args"]) if not word.startswith(("--shard", "--resume"))]
+    chatwarden(*alone, "--max-flips=100%")
+    single = json.loads((tmp_path / "single" / "report.json").read_bytes())
+    assert single["totals"]["records"] == 2_000
+    assert report_bytes(tmp_path / "report" / "merged") == report_bytes(tmp_path / "single")
 
 
 def test_an_archive_outlives_the_topic_and_forgets_players(

@@ -18,12 +18,14 @@ _CHUNK: Final = 500
 class RecordedTopics:
     """A topic of events and one of verdicts, with names of their own."""
 
-    def __init__(self, bootstrap: str, count: int) -> None:
+    def __init__(self, bootstrap: str, count: int, timestamp_ms: int = 0) -> None:
+        """Produce; ``timestamp_ms`` is what the broker says of the events (0: now)."""
         self.bootstrap: Final = bootstrap
+        self._timestamp_ms = timestamp_ms
         suffix = uuid4()
         self.events: Final = f"events-{suffix}"
         self.verdicts: Final = f"verdicts-{suffix}"
-        create_topics(bootstrap, {self.events: PARTITIONS, self.verdicts: 2})
+        create_topics(bootstrap, {self.events: PARTITIONS, self.verdicts: 2}, {"retention.ms": "-1"})
         records = self._produce_events(list(lines(count)))
         self._produce_verdicts(records)
 
@@ -32,7 +34,7 @@ class RecordedTopics:
         records = []
         for number, value in enumerate(values):
             offset, partition = divmod(number, PARTITIONS)
-            producer.produce(self.events, value, partition=partition)
+            producer.produce(self.events, value, partition=partition, timestamp=self._timestamp_ms)
             producer.poll(0)
             records.append(Record(value, offset, self.events, partition))
         producer.flush(30)
@@ -55,4 +57,4 @@ class RecordedTopics:
         producer.begin_transaction()
         for result in results:
             if isinstance(result, Outgoing):
-                producer.produce(self.verdicts, result.verdict, result.key)
+                producer.produce(self.verdicts, result.verdict, result.key, timestamp=self._timestamp_ms)

@@ -9,11 +9,13 @@ from pyarrow import parquet
 
 from stream.errors import ConfigError, TransportError
 from stream.replay import work
-from stream.replay.finish import merged, write_report
+from stream.replay.finish import check_compared, merged, write_report
 from stream.replay.history.files import FileReader
 from stream.replay.history.stretch import RawBatch, Stretch
 from stream.replay.limits import Limits
+from stream.replay.request import Request
 from stream.replay.run import Shard
+from stream.settings import Settings
 from tests.support.replays import a_request, in_short, record_history, replay_files, report_bytes
 
 
@@ -34,6 +36,32 @@ def test_all_depths_give_the_same_answer(history: tuple[Path, Path], tmp_path: P
         assert answer is not None
         for part in ("totals", "actions", "flips", "players", "sweeps"):
             assert answer[part] == first[part]
+
+
+def test_nothing_compared_is_no_answer(history: tuple[Path, Path], tmp_path: Path) -> None:
+    events, verdicts = history
+    answer = replay_files(tmp_path / "whole", a_request(events, verdicts))
+    assert answer is not None
+    check_compared(answer)
+    mistaken = replay_files(tmp_path / "events", a_request(events, events))
+    assert mistaken is not None
+    with pytest.raises(ConfigError, match="no recorded verdict is about any of them"):
+        check_compared(mistaken)
+    unlabelled = replay_files(tmp_path / "labels", a_request(events, verdicts, baseline="labels:nothing"))
+    assert unlabelled is not None
+    with pytest.raises(ConfigError, match="no event has the label 'nothing'"):
+        check_compared(unlabelled)
+
+
+def test_an_empty_history_and_a_span_from_back_to_front_are_refused(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.jsonl"
+    empty.write_bytes(b"")
+    with pytest.raises(ConfigError, match="the files hold nothing"):
+        replay_files(tmp_path / "report", a_request(empty, empty))
+    settings = Settings()
+    request = Request(topic="chat.events", since="2026-01-02T00:00:00Z", until="2026-01-01T00:00:00Z")
+    with pytest.raises(ConfigError, match="--from 2026-01-02T00:00:00Z is not before --to"):
+        request.plan(request.job(settings), {})
 
 
 def test_the_recorded_policy_again_flips_nothing(history: tuple[Path, Path], tmp_path: Path) -> None:

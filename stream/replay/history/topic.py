@@ -15,13 +15,14 @@ from stream.errors import ChatwardenError, ConfigError, DataLost, TransportError
 from stream.replay.history.stretch import RawBatch, Stretch
 
 if TYPE_CHECKING:
-    from confluent_kafka import Consumer, KafkaError, KafkaException, Message
+    from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 _TIMEOUT_S: Final = 20.0
 PATIENCE_S: Final = 60.0
 """Longest wait for the next record of a span that ought to have one."""
 _BATCH: Final = 4_000
 """Records taken at once: few enough that they are still in the processor's cache when they are looked at."""
+_TRIES: Final = 100
 _WAIT_S: Final = 0.1
 """Longest wait for a batch to fill."""
 _IDLE_GROUP: Final = "chatwarden-replay-never-joined"
@@ -60,7 +61,7 @@ def spans(address: TopicAddress, start_ms: int | None, end_ms: int | None) -> di
         found: dict[int, tuple[int, int]] = {}
         for partition in sorted(topic.partitions):
             place = TopicPartition(address.topic, partition)
-            low, high = consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S)
+            low, high = _ends(consumer, place)
             start = low if start_ms is None else _offset_at(consumer, address.topic, partition, start_ms, high)
             end = high if end_ms is None else _offset_at(consumer, address.topic, partition, end_ms, high)
             found[partition] = (max(start, low), max(start, low, end))
@@ -69,6 +70,21 @@ def spans(address: TopicAddress, start_ms: int | None, end_ms: int | None) -> di
         raise _translated(address, exc) from exc
     finally:
         consumer.close()
+
+
+def _ends(consumer: "Consumer", place: "TopicPartition") -> tuple[int, int]:
+    """Return the ends of a partition that is there; a client that has just connected may not know it yet."""
+    from confluent_kafka import KafkaError, KafkaException
+
+    for _ in range(_TRIES):
+        try:
+            low, high = consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S)
+            return low, high
+        except KafkaException as exc:
+            if exc.args[0].code() != KafkaError._UNKNOWN_PARTITION:  # noqa: SLF001 - the client's public name for it
+                raise
+            time.sleep(_WAIT_S)
+    raise TransportError(f"{place.topic} [{place.partition}]: the client does not get to know it; try again")
 
 
 def _offset_at(consumer: "Consumer", topic: str, partition: int, instant_ms: int, high: int) -> int:
