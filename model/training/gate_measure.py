@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 Ask = Callable[[Sequence[str]], Floats]
 """Canonical texts to the classifier's scores, (texts, categories), each text as it stands."""
 
-CAUTION: Final = 0.4
+CAUTION: Final = 0.7
 """How much of the misses that a share allows is used on the texts that thresholds are chosen on."""
 
 

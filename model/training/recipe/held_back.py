@@ -1,7 +1,7 @@
 """Write what the recipe holds back: ``python -m model.training.recipe.held_back --data DIR --out DIR``.
 
-The test sides of both games as CSV, so that ``chatwarden evaluate`` and ``compare`` measure on the lines that the card
-was measured on.
+One side of both games as CSV, so that ``chatwarden evaluate`` and ``compare`` measure on the lines that the card was
+measured on (the test) or that offsets, twins, epoch and thresholds were chosen on (dev).
 """
 
 import argparse
@@ -18,22 +18,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Write one file per game; exit code 0 when they are written, 2 when the data cannot be used."""
     parser = argparse.ArgumentParser(prog="python -m model.training.recipe.held_back", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="directory with the files of the public sets")
-    parser.add_argument("--out", type=Path, required=True, help="directory for GAME_test.csv")
+    parser.add_argument("--out", type=Path, required=True, help="directory for GAME_SIDE.csv")
+    parser.add_argument("--side", choices=("test", "dev"), default="test", help="which lines (default: test)")
     given = parser.parse_args(arguments)
     from model.training.recipe.corpus import read_corpus
 
     try:
-        test = read_corpus(given.data).test
+        corpus = read_corpus(given.data)
     except ModelError as exc:
         print(exc, file=sys.stderr)
         return 2
+    side = {"test": corpus.test, "dev": corpus.dev}[given.side]
     given.out.mkdir(parents=True, exist_ok=True)
     for game in GAMES:
-        file = given.out / f"{game}_test.csv"
+        file = given.out / f"{game}_{given.side}.csv"
         with file.open("w", encoding="utf-8", newline="") as opened:
             table = csv.writer(opened)
             table.writerow(["text", "label"])
-            table.writerows([example.text, example.labels[0]] for example in test[game])
+            table.writerows([example.text, example.labels[0]] for example in side[game])
         print(file)
     return 0
 

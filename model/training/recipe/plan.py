@@ -37,7 +37,7 @@ class Plan:
     student_layers: tuple[int, ...] = (0, 1)
     """Layers of the first teacher that the student starts as."""
     student_vocabulary: int = 5_100
-    student_epochs: int = 5
+    student_epochs: int = 12
     resamples: int = 1_000
     """Of the test, for the intervals."""
     threads: int = 2
