@@ -69,4 +69,4 @@ def test_the_strikes_lock_has_neither_torch_nor_librdkafka() -> None:
 
 def test_the_command_is_installed() -> None:
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
-    assert scripts == {"chatwarden": "stream.cli:main"}
+    assert scripts == {"chatwarden": "stream.__main__:main"}

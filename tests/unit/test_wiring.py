@@ -114,7 +114,7 @@ def test_what_cannot_be_used_is_named_by_its_setting(
 def test_a_policy_for_other_categories_is_refused_by_name(bundle: Bundle, tmp_path: Path) -> None:
     policy = tmp_path / "policy.toml"
     policy.write_text('name = "other"\n[thresholds.heresy]\nflag = 0.5\n')
-    with pytest.raises(ConfigError, match=r"policy\.path: .*unknown categories: heresy"):
+    with pytest.raises(ConfigError, match=r"policy\.path: .*policy\.toml:2: thresholds\.heresy: unknown category"):
         wiring.judge(settings_for(bundle, policy={"path": policy}), lambda: datetime.now(UTC))
 
 
