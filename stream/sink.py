@@ -124,20 +124,14 @@ class KafkaSink:
     def _send_offsets(
         self, producer: Producer, offsets: list[TopicPartition], group: object, deadline: Deadline
     ) -> None:
-        """Send the offsets; the one call that librdkafka cannot resume.
-
-        Called again after a time-out it waits without end, so it has all the time there is, and then it is over.
-        """
-
-        def send(_: float) -> None:
-            try:
-                producer.send_offsets_to_transaction(offsets, group, max(deadline.remaining(), 0.001))
-            except KafkaException as exc:
-                if is_time_out(exc.args[0]):
-                    raise OutcomeUnknown(f"{self._transactional_id}: sending offsets timed out") from exc
-                raise
-
-        self._insist(send, deadline)
+        """Send the offsets; the one call that is never made again: librdkafka was seen to wait without end then."""
+        try:
+            producer.send_offsets_to_transaction(offsets, group, max(deadline.remaining(), 0.001))
+        except KafkaException as exc:
+            error: KafkaError = exc.args[0]
+            if is_time_out(error) or fault_of(error) is Fault.RETRY:
+                raise OutcomeUnknown(f"{self._transactional_id}: sending offsets: {error.str()}") from exc
+            raise
 
     def _produce(self, producer: Producer, results: Sequence[Outgoing | DeadLetter], deadline: Deadline) -> None:
         for topic, value, key, headers in self._messages(results):

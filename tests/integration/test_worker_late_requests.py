@@ -14,6 +14,7 @@ from stream.records import Outgoing, Partition
 from stream.settings import KafkaSettings, TopicSettings
 from stream.sink import KafkaSink
 from tests.support.broker import Broker
+from tests.support.coordinators import wait_for_coordinators
 from tests.support.fault_proxy import (
     ADD_OFFSETS,
     ADD_PARTITIONS,
@@ -50,6 +51,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
     port, behind = free_port(), free_port()
     broker = Broker(tmp_path_factory.mktemp("kafka"), proxied_port=behind, advertised_port=port)
     broker.start()
+    wait_for_coordinators(broker.bootstrap)
     with fault_proxy(port, behind) as proxy:
         yield Network(broker, proxy, port)
     broker.stop()
