@@ -80,7 +80,8 @@ finally:
 
 def test_an_interrupt_before_the_command_line_is_even_imported_leaves_no_traceback() -> None:
     program = f"""
-import os, sys
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background ignores it
 class Importing:
     def find_spec(self, name, path, target=None):
         if name == "stream.cli":
