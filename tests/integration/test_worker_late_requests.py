@@ -51,6 +51,8 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
     port, behind = free_port(), free_port()
     broker = Broker(tmp_path_factory.mktemp("kafka"), proxied_port=behind, advertised_port=port)
     broker.start()
+    # No consumer joins before the sink commits here, and librdkafka waits past every time-out for a group's first
+    # coordinator: docs/reliability.md, limits.
     wait_for_coordinators(broker.bootstrap)
     with fault_proxy(port, behind) as proxy:
         yield Network(broker, proxy, port)
