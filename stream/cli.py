@@ -37,7 +37,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     epilog=(
         "Exit codes: 0 success · 1 limits missed · 2 usage or configuration · 74 file · 75 transport (try again) · "
-        "76 fenced by another worker · 77 data lost · 78 too many dead letters · 130 interrupted"
+        "76 fenced by another worker · 77 data lost · 78 too many dead letters · 130 or 143 interrupted"
     ),
 )
 app.add_typer(archive.app, name="archive")

@@ -41,6 +41,7 @@ def run(settings: Settings) -> NoReturn:
     77 a changelog or a record cannot be read.
     """
     leaving = Leaving(settings.strikes.shutdown_s)
+    log.info("the strikes worker starts")
     code = LATE
     try:
         with _alone(settings):

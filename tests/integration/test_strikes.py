@@ -5,6 +5,7 @@ import random
 import signal
 import time
 from collections.abc import Iterator
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -46,6 +47,7 @@ def trial(kafka: str, tmp_path: Path) -> Iterator[Trial]:
 def stop(*workers: Child) -> None:
     """End workers in the orderly way, and insist that they do."""
     for worker in workers:
+        wait_until(partial(Trial.has_begun, worker), 60, "it hears signals")
         worker.signal(signal.SIGTERM)
     for worker in workers:
         assert worker.process.wait(60) == 0, worker.output()[-3_000:]

@@ -37,6 +37,7 @@ class Child:
         leash = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
         self.log = log
         with log.open("ab") as output:
+            self._start = output.tell()
             self.process = subprocess.Popen(
                 [*leash, *command],
                 cwd=ROOT,
@@ -76,4 +77,6 @@ class Child:
 
     def output(self) -> str:
         """Return all it wrote so far."""
-        return self.log.read_text(errors="replace")
+        with self.log.open("rb") as file:
+            file.seek(self._start)
+            return file.read().decode(errors="replace")

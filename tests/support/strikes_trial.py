@@ -76,6 +76,11 @@ class Trial:
         self.children.append(child)
         return child
 
+    @staticmethod
+    def has_begun(worker: Child) -> bool:
+        """Say whether it has written to its log, so that it hears signals; before, they end it as they end any."""
+        return '{"' in worker.output()
+
     def close(self) -> None:
         """Kill the workers that still run."""
         for child in self.children:
