@@ -50,11 +50,12 @@ def _commit(consumer: Consumer, producer: Producer, messages: list[Message], ver
         topic, partition, offset = str(message.topic()), message.partition() or 0, message.offset() or 0
         verdict = {
             "event_id": event["event_id"],
+            "sent_at": event["sent_at"],
             "action": "allow",
             "scores": {"non_toxic": 0.9, "insult": 0.1},
             "origin": {"topic": topic, "partition": partition, "offset": offset},
         }
-        producer.produce(verdicts, json.dumps(verdict).encode(), event["player_id"].encode())
+        producer.produce(verdicts, json.dumps(verdict, separators=(",", ":")).encode(), event["player_id"].encode())
         ends[partition] = TopicPartition(topic, partition, offset + 1)
     producer.send_offsets_to_transaction(list(ends.values()), consumer.consumer_group_metadata(), 30)
     producer.commit_transaction(30)

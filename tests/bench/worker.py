@@ -1,9 +1,8 @@
 """``python -m tests.bench.worker``: the worker end to end on a real broker, every text answered without a model.
 
-``rate``     events/s and cpu-µs per event from a backlog, with where the time goes, beside a bare transactional loop
-``latency``  append → visible to a read_committed reader, paced
-``memory``   growth of the resident set over a long run
-``times``    start → ready, SIGTERM → exit, restart → ready
+``rate``    events/s and cpu-µs per event from a backlog, with where the time goes, beside a bare transactional loop
+``memory``  growth of the resident set over a long run
+``times``   start → ready, SIGTERM → exit, restart → ready
 
 Prints one line of JSON per part and asserts no speed.
 """
@@ -19,10 +18,10 @@ from pathlib import Path
 
 from tests.support.broker import Broker
 from tests.support.processes import ROOT, wait_until
-from tests.support.stream_topics import Reader, StreamTopics, delay_of, event, send
+from tests.support.stream_topics import StreamTopics, event, send
 from tests.support.worker_process import WorkerProcess
 
-PARTS = ("rate", "latency", "memory", "times")
+PARTS = ("rate", "memory", "times")
 SEASONED = "-XX:+TieredCompilation"
 """A broker that is compiled fully, as one in service is: in its first minute it takes several times as long."""
 
@@ -33,9 +32,6 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=200_000, help="of rate")
     parser.add_argument("--long", type=int, default=1_000_000, help="events of memory")
     parser.add_argument("--chunk", type=int, action="append", help="chunk sizes of rate")
-    parser.add_argument("--pace", type=int, default=10_000, help="events per second of latency")
-    parser.add_argument("--warm", type=int, default=60, help="seconds of latency before those that count")
-    parser.add_argument("--seconds", type=int, default=20, help="of latency")
     parser.add_argument("--protocol", default="consumer", choices=("classic", "consumer"))
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -55,8 +51,6 @@ def _run(bench: "Bench", part: str, given: argparse.Namespace) -> None:
         case "rate":
             for chunk in given.chunk or (512, 2_048):
                 bench.rate(given.events, chunk)
-        case "latency":
-            bench.latency(given.pace, given.warm, given.seconds)
         case "memory":
             bench.memory(given.long)
         case _:
@@ -86,34 +80,6 @@ class Bench:
         bare = self._bare(topics, count, chunk)
         ours = {"rate": rate, "cpu_us": cpu_us, "us_per_event": phases}
         _say("rate", chunk=chunk, worker=ours, bare=bare, of_bare=round(rate / bare["rate"], 2))
-
-    def latency(self, pace: int, warm: int, seconds: int) -> None:
-        """Append at a pace and read what becomes visible; what the first ``warm`` seconds bring is not counted."""
-        topics = self._topics()
-        worker = self._worker(topics)
-        reader = Reader(topics, ["verdicts"])
-        sender = [sys.executable, "-m", "tests.bench.sender", topics.bootstrap, topics.suffix]
-        try:
-            worker.wait_ready(60)
-            with subprocess.Popen([*sender, str(pace), str(warm + seconds)], cwd=ROOT) as sending:
-                delays = _delays(reader, pace * warm, pace * seconds, warm + seconds + 60)
-                sending.wait(60)
-            transactions = _sum(worker, "transactions_committed_total")
-            phases = _phases(worker)
-        finally:
-            reader.close()
-            worker.kill()
-        counted = len(delays)
-        share = {f"p{p}_ms": round(delays[min(int(counted * p / 100), counted - 1)] * 1e3, 1) for p in (50, 90, 99)}
-        _say(
-            "latency",
-            pace=pace,
-            events=counted,
-            **share,
-            max_ms=round(delays[-1] * 1e3, 1),
-            transactions_per_s=round(transactions / (warm + seconds)),
-            us_per_event=phases,
-        )
 
     def memory(self, count: int) -> None:
         """Watch the resident set after the first tenth."""
@@ -163,24 +129,6 @@ class Bench:
 def _fill(topics: StreamTopics, count: int) -> None:
     """Append events whose texts repeat, as chat's do, so that the memory answers all but the first of each."""
     send(topics, map(event, range(count)))
-
-
-def _delays(reader: Reader, skipped: int, counted: int, timeout: float) -> list[float]:
-    """Return the sorted delays of ``counted`` verdicts after the first ``skipped``.
-
-    No message is kept: the collector's walk over a growing heap would hold the reader up, and be measured.
-    """
-    give_up = time.monotonic() + timeout
-    delays: list[float] = []
-    seen = 0
-    while seen < skipped + counted and time.monotonic() < give_up:
-        messages, now = reader.next(0.2), time.time()
-        new = [delay for message in messages if (delay := delay_of(message, now)) is not None]
-        delays += new[max(skipped - seen, 0) :]
-        seen += len(new)
-    if seen < skipped + counted:
-        raise TimeoutError(f"{seen} of {skipped + counted} verdicts became visible")
-    return sorted(delays)
 
 
 def _wait_for(worker: WorkerProcess, count: int) -> None:
