@@ -56,58 +56,23 @@ class SecureBroker:
 
 
 def _make_authority(folder: Path, name: str) -> Path:
-    key, certificate = folder / f"{name}.key", folder / f"{name}.pem"
-    _openssl(
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:prime256v1",
-        "-noenc",
-        "-days",
-        "2",
-        "-subj",
-        f"/CN={name}",
-        "-keyout",
-        str(key),
-        "-out",
-        str(certificate),
-    )
-    return certificate
+    return _certify(folder / name, name)
 
 
 def _make_server(folder: Path, authority: Path) -> Path:
     """Write a key and a certificate for 127.0.0.1 into one file, as Kafka wants them."""
-    key, certificate, both = folder / "server.key", folder / "server.pem", folder / "server.both.pem"
-    _openssl(
-        "req",
-        "-x509",
-        "-CA",
-        str(authority),
-        "-CAkey",
-        str(authority.with_suffix(".key")),
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:prime256v1",
-        "-noenc",
-        "-days",
-        "2",
-        "-subj",
-        "/CN=broker",
-        "-addext",
-        "subjectAltName=IP:127.0.0.1",
-        "-addext",
-        "basicConstraints=critical,CA:FALSE",
-        "-keyout",
-        str(key),
-        "-out",
-        str(certificate),
-    )
-    both.write_text(key.read_text() + certificate.read_text())
+    signed = ("-CA", str(authority), "-CAkey", str(authority.with_suffix(".key")))
+    names = ("-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE")
+    certificate = _certify(folder / "server", "broker", *signed, *names)
+    both = folder / "server.both.pem"
+    both.write_text(certificate.with_suffix(".key").read_text() + certificate.read_text())
     return both
 
 
-def _openssl(*arguments: str) -> None:
-    subprocess.run(["openssl", *arguments], check=True, capture_output=True)
+def _certify(file: Path, name: str, *more: str) -> Path:
+    """Write a certificate (.pem) and its key (.key) ; self-signed unless ``more`` says who signs."""
+    key, certificate = file.with_suffix(".key"), file.with_suffix(".pem")
+    kind = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc", "-days", "2")
+    wanted = ("-subj", f"/CN={name}", *more, "-keyout", str(key), "-out", str(certificate))
+    subprocess.run(["openssl", "req", "-x509", *kind, *wanted], check=True, capture_output=True)
+    return certificate
