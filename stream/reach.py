@@ -15,8 +15,8 @@ from stream.refusals import away, certificate_fault, refused_login, untrusted, w
 
 PATIENCE_S: Final = 15.0
 _TRY_S: Final = 1.0
-_LOGIN: Final = (KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED)  # noqa: SLF001 - the public name
-_TLS: Final = KafkaError._SSL  # noqa: SLF001 - as above
+_LOGIN: Final = (KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED)
+_TLS: Final = KafkaError._SSL
 _SERVER: Final = re.compile(r"^(?:\w+://)?([^/\s]+)/\S+: ")
 _STATE: Final = re.compile(r" \(after \d+ms in state \w+[^)]*\)$")
 

@@ -19,7 +19,7 @@ def fit_floor(learn: Labelled, categories: int) -> Score:
     """
     first = np.array([target.categories[0] for target in learn.targets])
     weights = np.array([target.weight for target in learn.targets])
-    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\S+")  # noqa: S106
+    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\S+")  # noqa: S106 - no password
     rare = 2 if len(learn) > 1_000 else 1
     letters = TfidfVectorizer(ngram_range=(2, 5), sublinear_tf=True, analyzer="char_wb", min_df=rare)
     linear = LogisticRegression(C=4, max_iter=300, class_weight="balanced")

@@ -76,7 +76,7 @@ class PartialLabelTrainer(Trainer):
         self,
         model: torch.nn.Module,
         inputs: dict[str, Any],
-        return_outputs: bool = False,  # noqa: FBT001, FBT002  # the Trainer's signature
+        return_outputs: bool = False,  # noqa: FBT001, FBT002 - the Trainer's signature
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
         """Return the loss of a batch; see the class."""

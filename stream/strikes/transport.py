@@ -225,7 +225,7 @@ class VerdictConsumer(driver.Consumer):
         notify(self._waiting_for_ack)
         return True
 
-    async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: FBT001, FBT002
+    async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: FBT001, FBT002 - as Faust's
         """Commit what is finished, once everything that follows from it has arrived."""
         epoch, offsets = self.ledger.epoch, self.ledger.due()
         if epoch is None or not offsets:

@@ -43,8 +43,8 @@ def pipeline() -> TextClassificationPipeline:
     model = AutoModelForSequenceClassification.from_pretrained(DEFAULT_BUNDLE, dtype=torch.float32)
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_file=str(Path(DEFAULT_BUNDLE, "tokenizer.json")),
-        pad_token="[PAD]",  # noqa: S106  # no password
-        unk_token="[UNK]",  # noqa: S106  # no password
+        pad_token="[PAD]",  # noqa: S106 - no password
+        unk_token="[UNK]",  # noqa: S106 - no password
     )
     return TextClassificationPipeline(model=model, tokenizer=tokenizer, device=-1)
 

@@ -80,7 +80,7 @@ def test_every_committed_record_is_read_in_order_though_fetches_get_lost(
             if turn % 3 == 0:
                 continue  # nobody waited for this one; the client's position has moved all the same
             if turn % 5 == 0:
-                thread._ensure_consumer().seek(aiokafka.TopicPartition(topic, 0), 7)  # noqa: SLF001
+                thread._ensure_consumer().seek(aiokafka.TopicPartition(topic, 0), 7)  # noqa: SLF001 - as Faust does
             accepted, position = accepted + offsets, after
         assert turn > 20
         assert accepted == sorted(set(accepted))

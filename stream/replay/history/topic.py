@@ -81,7 +81,7 @@ def _ends(consumer: "Consumer", place: "TopicPartition") -> tuple[int, int]:
             low, high = consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S)
             return low, high
         except KafkaException as exc:
-            if exc.args[0].code() != KafkaError._UNKNOWN_PARTITION:  # noqa: SLF001 - the client's public name for it
+            if exc.args[0].code() != KafkaError._UNKNOWN_PARTITION:
                 raise
             time.sleep(_WAIT_S)
     raise TransportError(f"{place.topic} [{place.partition}]: the client does not get to know it; try again")
@@ -170,7 +170,7 @@ class TopicReader:
             return fetched, None
         for message in troubles:
             error = message.error()
-            if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
+            if error is not None and error.code() != KafkaError._PARTITION_EOF:
                 _refuse(error, self._address, stretch)
             at_end = message.offset()
         return [message for message in fetched if message.error() is None], at_end
@@ -189,7 +189,7 @@ def _refuse(error: "KafkaError", address: TopicAddress, stretch: Stretch) -> Non
     from confluent_kafka import KafkaError
 
     where = f"{address.topic} [{stretch.partition}]"
-    if error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):  # noqa: SLF001
+    if error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
         raise DataLost(f"{where}: records from offset {stretch.start} on were deleted before they were read")
     if error.fatal() or error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.UNKNOWN_TOPIC_OR_PART):
         raise TransportError(f"{where}: {error.str()}")

@@ -246,8 +246,8 @@ def test_only_committed_records_are_read_and_nothing_is_served_or_discovered(des
         consumer = desk.app.consumer
         assert isinstance(consumer, VerdictConsumer)
         thread = consumer._thread  # noqa: SLF001 - the promise itself
-        client = thread._create_worker_consumer(desk.app.transport)  # noqa: SLF001
-        promises = client._isolation_level, client._enable_auto_commit, client._auto_offset_reset  # noqa: SLF001
+        client = thread._create_worker_consumer(desk.app.transport)  # noqa: SLF001 - likewise
+        promises = client._isolation_level, client._enable_auto_commit, client._auto_offset_reset  # noqa: SLF001 - likewise
         await client.stop()
         thread.thread_loop.close()
         return promises
