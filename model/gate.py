@@ -8,8 +8,7 @@ where none is strict enough the gate clears nothing.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Final, NamedTuple
 
 import numpy as np
@@ -28,6 +27,8 @@ from schemas.verdict import ResolvedBy
 
 WEIGHTS_FILE: Final = "gate.safetensors"
 Share = Annotated[float, Field(ge=0, le=1)]
+_FURTHEST: Final = 12
+"""Beyond this logit a share on the grid of 0.001 is 0 or 1."""
 Acting = dict[str, float]
 """By category: from which score on it is acted on; a category that is left out never is."""
 
@@ -162,7 +163,7 @@ class GateResolver:
     def __init__(self, gate: Gate, thresholds: Mapping[str, float], taxonomy: Taxonomy) -> None:
         self._net = gate.net
         self._thresholds = dict(thresholds)
-        self._answer = lru_cache(maxsize=2_048)(_answers(taxonomy))
+        self._replies: list[Answer | None] = [*_answers(taxonomy), None]
         document = json.dumps([gate.digest, sorted(thresholds.items())])
         self.digest: Final = hashlib.blake2b(document.encode(), digest_size=16).hexdigest()
 
@@ -171,9 +172,9 @@ class GateResolver:
         if not texts or not self._thresholds:
             return [None] * len(texts)
         scores = self._scores([text.canonical for text in texts])
-        cleared = scores < self._limits(texts)
-        steps = np.rint(np.where(cleared, scores, 0.0) * 10).astype(np.int64).tolist()
-        return [self._answer(step) if clear else None for step, clear in zip(steps, cleared.tolist(), strict=True)]
+        steps = np.rint(np.clip(scores, -_FURTHEST, _FURTHEST) * 10).astype(np.int64) + 10 * _FURTHEST
+        steps[scores >= self._limits(texts)] = -1
+        return list(map(self._replies.__getitem__, steps.tolist()))
 
     def _limits(self, texts: Sequence[Text]) -> Doubles:
         """Return what each text must stay below to be cleared."""
@@ -186,18 +187,17 @@ class GateResolver:
     def _scores(self, written: Sequence[str]) -> Doubles:
         """Return each text's highest score over its readings."""
         others = [(number, view.text) for number in disguised(written) for view in views(written[number])]
+        if not others:
+            return self._net(written)
         scores = self._net([*written, *(text for _, text in others)])
         np.maximum.at(scores, [number for number, _ in others], scores[len(written) :])
         return scores[: len(written)]
 
 
-def _answers(taxonomy: Taxonomy) -> Callable[[int], Answer]:
-    """Return what turns tenths of a logit into an answer; the share that is not ``non_toxic`` has no category."""
+def _answers(taxonomy: Taxonomy) -> Iterator[Answer]:
+    """Yield the answer to each tenth of a logit; the share that is not ``non_toxic`` has no category."""
     names = taxonomy.names
     harmless = names.index(NON_TOXIC)
-
-    def answer(tenths: int) -> Answer:
+    for tenths in range(-10 * _FURTHEST, 10 * _FURTHEST + 1):
         share = round(1 / (1 + 2.718281828459045 ** (tenths / 10)), 3)
-        return Answer(tuple(share if place == harmless else 0.0 for place in range(len(names))), "gate")
-
-    return answer
+        yield Answer(tuple(share if place == harmless else 0.0 for place in range(len(names))), "gate")

@@ -9,7 +9,6 @@ Sources: sub-word embeddings after Bojanowski et al. 2017; convolution over word
 """
 
 from collections.abc import Sequence
-from itertools import chain
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -61,27 +60,53 @@ def parts_of(texts: Sequence[str]) -> list[str]:
     return (f"{TEXT} " + f" {TEXT} ".join(texts)).split(" ")
 
 
-def _pooled(features: Floats, starts: Ints, lengths: Ints) -> Doubles:
-    """Return each text's highest and mean value of every feature, place by place; far quicker than ``reduceat``.
+class _Places(NamedTuple):
+    """Where the texts' tokens stand, the longest text first: the first tokens of all, the second ones, and so on."""
 
-    ``starts`` has the place before each text's first token.  All values are whole, so their sums are exact.
-    """
+    order: Ints
+    lengths: Ints
+    tokens: Ints
+    """Each token's place in the row of all texts; behind the first ``_PLACES`` of all texts the rest, text by text."""
+    reaches: list[int]
+    """How many texts have a token at each of the first places."""
+    rests: list[int]
+    """How many tokens each of the longest texts has beyond those."""
+
+
+def _places(starts: Ints, lengths: Ints) -> _Places:
+    """Take texts apart; ``starts`` has the place before each text's first token."""
     order = np.argsort(-lengths, kind="stable")
     firsts, falling = starts[order] + 1, -lengths[order]
-    width = features.shape[1]
-    highest, total = np.zeros((2, len(starts), width), dtype=np.float32)
-    for place in range(min(int(lengths.max()), _PLACES)):
-        reach = int(np.searchsorted(falling, -place, side="left"))
-        here = features[firsts[:reach] + place]
+    reaches = np.searchsorted(falling, -np.arange(min(-int(falling[0]), _PLACES)), side="left").tolist()
+    longer = int(np.searchsorted(falling, -_PLACES, side="left"))
+    rests = (-_PLACES - falling[:longer]).tolist()
+    tokens = [firsts[:reach] + place for place, reach in enumerate(reaches)]
+    tokens += [np.arange(first, first + rest) for first, rest in zip((firsts + _PLACES).tolist(), rests, strict=False)]
+    return _Places(order, -falling, np.concatenate([starts[:0], *tokens]), reaches, rests)
+
+
+def _pooled(features: Floats, places: _Places) -> Doubles:
+    """Return each text's highest and mean value of every feature, in the order of the places, in whole blocks.
+
+    All values are whole, so their sums are exact.
+    """
+    number, width = len(places.lengths), features.shape[1]
+    highest, total = np.zeros((2, number, width), dtype=np.float32)
+    at = 0
+    for reach in places.reaches:
+        here = features[at : at + reach]
         np.maximum(highest[:reach], here, out=highest[:reach])
         total[:reach] += here
-    for place in range(int(np.searchsorted(falling, -_PLACES, side="left"))):
-        rest = features[firsts[place] + _PLACES : firsts[place] - falling[place]]
-        np.maximum(highest[place], rest.max(axis=0), out=highest[place])
-        total[place] += rest.sum(axis=0)
-    pooled = np.empty((len(starts), 2 * width))
-    pooled[order, :width] = highest
-    pooled[order, width:] = np.rint(total / np.maximum(-falling, 1).astype(np.float32)[:, None])
+        at += reach
+    for text, rest in enumerate(places.rests):
+        here = features[at : at + rest]
+        np.maximum(highest[text], here.max(axis=0), out=highest[text])
+        total[text] += here.sum(axis=0)
+        at += rest
+    pooled = np.zeros((-(-number // _ROWS) * _ROWS, 2 * width))
+    pooled[:number, :width] = highest
+    total /= np.maximum(places.lengths, 1).astype(np.float32)[:, None]
+    np.rint(total, out=pooled[:number, width:])
     return pooled
 
 
@@ -103,8 +128,8 @@ class Net:
         self._out = np.rint(weights.out.astype(np.float64).T * _HEAD_GRID)
         self._out_bias = weights.out_bias.astype(np.float64)
         self._rows: dict[Token, int] = {}
-        self._parts: dict[str, tuple[int, ...]] = {}
-        self._kept: Floats = np.zeros((1, 3 * self._features), dtype=np.float32)
+        self._parts: dict[str, bytes] = {}
+        self._kept: Floats = np.zeros((3, 1, self._features), dtype=np.float32)
         self._forget()
 
     def __call__(self, texts: Sequence[str]) -> Doubles:
@@ -115,31 +140,46 @@ class Net:
         if not texts:
             return np.zeros(0)
         rows = self._rows_of(texts)
-        starts = np.flatnonzero(rows == 0)
-        lengths = np.diff(starts, append=len(rows)) - 1
-        kept = self._kept[rows]
-        width = self._features
-        features = kept[:, width : 2 * width] + self._bias
-        features[1:] += kept[:-1, :width]
-        features[:-1] += kept[1:, 2 * width :]
-        np.maximum(features, 0, out=features)
-        pooled = _pooled(features, starts, lengths)
-        weighed = [pooled[start : start + _ROWS] @ self._hidden for start in range(0, len(pooled), _ROWS)]
-        hidden = np.rint(np.maximum(np.concatenate(weighed) + self._hidden_bias, 0) / _HEAD_GRID)
-        distances = hidden @ self._out / (_FEATURE_GRID * _HEAD_GRID) + self._out_bias
-        highest_distance: Doubles = distances.max(axis=1)
-        highest_distance[lengths > MAX_TOKENS] = np.inf
-        return highest_distance
+        starts = np.flatnonzero(rows[:-1] == 0)
+        lengths = np.diff(starts, append=len(rows) - 1) - 1
+        places = _places(starts, lengths)
+        pooled = _pooled(self._features_at(rows, places.tokens), places)
+        distances = np.empty(len(starts))
+        distances[places.order] = self._distances(pooled)[: len(starts)]
+        distances[lengths > MAX_TOKENS] = np.inf
+        return distances
+
+    def _features_at(self, rows: Ints, tokens: Ints) -> Floats:
+        """Return the features of the tokens at these places: what each means, and its neighbours to it."""
+        before, own, after = self._kept
+        features: Floats = own.take(rows.take(tokens), axis=0)
+        features += before.take(rows.take(tokens - 1), axis=0)
+        features += after.take(rows.take(tokens + 1), axis=0)
+        return np.maximum(features, 0, out=features)
+
+    def _distances(self, pooled: Doubles) -> Doubles:
+        """Return each row's highest distance to a limit."""
+        blocks = pooled.reshape(-1, _ROWS, pooled.shape[1])
+        weighed = (blocks @ self._hidden).reshape(len(pooled), -1)
+        weighed += self._hidden_bias
+        np.maximum(weighed, 0, out=weighed)
+        weighed /= _HEAD_GRID
+        distances = np.rint(weighed, out=weighed) @ self._out
+        distances /= _FEATURE_GRID * _HEAD_GRID
+        distances += self._out_bias
+        highest: Doubles = distances.max(axis=1)
+        return highest
 
     def _rows_of(self, texts: Sequence[str]) -> Ints:
-        """Return the kept rows of the texts' tokens, row 0 before each text."""
+        """Return the kept rows of the texts' tokens, row 0 before each text and after the last."""
         parts = parts_of(texts)
+        parts.append(TEXT)
         try:
-            rows = list(chain.from_iterable(map(self._parts.__getitem__, parts)))
+            rows = b"".join(map(self._parts.__getitem__, parts))
         except KeyError:
             self._meet(parts)
-            rows = list(chain.from_iterable(map(self._parts.__getitem__, parts)))
-        return np.array(rows, dtype=np.int64)
+            rows = b"".join(map(self._parts.__getitem__, parts))
+        return np.frombuffer(rows, dtype=np.int64)
 
     def _meet(self, parts: Sequence[str]) -> None:
         """Keep the rows of what has not been met, of all of it where that is too much to add."""
@@ -149,7 +189,8 @@ class Net:
             new, unknown = self._unmet(parts)
         if unknown:
             self._learn(unknown)
-        self._parts.update((part, tuple(self._rows[token] for token in found)) for part, found in new.items())
+        for part, found in new.items():
+            self._parts[part] = np.array([self._rows[token] for token in found], dtype=np.int64).tobytes()
 
     def _unmet(self, parts: Sequence[str]) -> tuple[dict[str, Sequence[Token]], list[Token]]:
         """Return the parts that have not been met, each as tokens, and the tokens among them that are new."""
@@ -164,15 +205,15 @@ class Net:
         scaled = np.rint(sums * (_WORD_GRID / np.sqrt(counts))[:, None])
         first = 1 + len(self._rows)
         self._rows.update(zip(tokens, range(first, first + len(tokens)), strict=True))
-        if 1 + len(self._rows) > len(self._kept):
-            grown = np.zeros((max(2 * len(self._kept), 1 + len(self._rows)), self._kept.shape[1]), dtype=np.float32)
-            grown[:first] = self._kept[:first]
+        if 1 + len(self._rows) > self._kept.shape[1]:
+            grown = np.zeros((3, max(2 * self._kept.shape[1], 1 + len(self._rows)), self._features), dtype=np.float32)
+            grown[:, :first] = self._kept[:, :first]
             self._kept = grown
-        self._kept[first : first + len(tokens)] = np.rint(
-            scaled @ self._words / (_WORD_GRID * _WEIGHT_GRID / _FEATURE_GRID)
-        )
+        meaning = np.rint(scaled @ self._words / (_WORD_GRID * _WEIGHT_GRID / _FEATURE_GRID))
+        self._kept[:, first : first + len(tokens)] = meaning.reshape(len(tokens), 3, -1).swapaxes(0, 1)
+        self._kept[1, first : first + len(tokens)] += self._bias
 
     def _forget(self) -> None:
         self._rows = {}
-        self._parts = {TEXT: (0,)}
-        self._kept = np.zeros((1_024, self._kept.shape[1]), dtype=np.float32)
+        self._parts = {TEXT: bytes(8)}
+        self._kept = np.zeros((3, 1_024, self._features), dtype=np.float32)

@@ -1,6 +1,8 @@
 """The bundle's tokenizer: canonical texts to the numbers of word pieces."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from tokenizers import Tokenizer
 
@@ -8,6 +10,14 @@ from model.bundle import Bundle
 from model.errors import BundleError
 from model.gate_words import Pieces
 from model.vetting import CONFIG, TOKENIZER
+
+Encode = Callable[[Sequence[str]], list[Sequence[int]]]
+
+_PLAIN: Final = re.compile(r"([a-z]+[0-9]*|[0-9]+[a-z]*)?([!?.,:;]*)")
+_DRAWN_OUT: Final = re.compile(r"([^0-9])\1\1")
+_ENDINGS: Final = ("", "!", "?", ".", ",", ":", ";", "?!", "..", "1", "50", "4.")
+_PROBES: Final = 600
+"""Pieces on which plain words are tried: about 20 ms."""
 
 
 def load_tokenizer(bundle: Bundle) -> Tokenizer:
@@ -34,8 +44,37 @@ def load_tokenizer(bundle: Bundle) -> Tokenizer:
 def pieces_of(bundle: Bundle) -> Pieces:
     """Return the bundle's tokenizer as the gate reads by it.  Blocks and raises as ``load_tokenizer``."""
     tokenizer = load_tokenizer(bundle)
+    return Pieces(quick_encode(tokenizer), tokenizer.get_vocab_size())
 
-    def encode(parts: Sequence[str]) -> list[Sequence[int]]:
+
+def quick_encode(tokenizer: Tokenizer) -> Encode:
+    """Return what encodes parts of texts, each alone; far quicker for plain words than the tokenizer.
+
+    A tokenizer takes most of its time to fold what no plain word has.  Where folding leaves the words of its own
+    vocabulary alone, plain words go straight to its model.
+    """
+
+    def whole(parts: Sequence[str]) -> list[Sequence[int]]:
         return [found.ids for found in tokenizer.encode_batch(list(parts), add_special_tokens=False)]
 
-    return Pieces(encode, tokenizer.get_vocab_size())
+    known = sorted(word for word in tokenizer.get_vocab() if re.fullmatch("[a-z]{2,}", word))
+    tried = known[:: 1 + len(known) // _PROBES]
+    probes = [word + _ENDINGS[number % len(_ENDINGS)] for number, word in enumerate(tried)]
+    model = tokenizer.model
+
+    def plain(part: str) -> list[int] | None:
+        """Return the pieces of a word or number with signs behind it; None for any other part."""
+        match = _PLAIN.fullmatch(part)
+        if match is None or _DRAWN_OUT.search(part):
+            return None
+        return [token.id for word in (match[1] or "", *match[2]) for token in model.tokenize(word)]
+
+    if not probes or [plain(probe) for probe in probes] != whole(probes):
+        return whole
+
+    def encode(parts: Sequence[str]) -> list[Sequence[int]]:
+        found = [plain(part) for part in parts]
+        others = iter(whole([part for part, pieces in zip(parts, found, strict=True) if pieces is None]))
+        return [next(others) if pieces is None else pieces for pieces in found]
+
+    return encode
