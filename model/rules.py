@@ -19,7 +19,7 @@ from model.rules_pack import SHIPPED, PackError, PackSource, Rule, read_pack
 from schemas.taxonomy import NON_TOXIC, Category, Taxonomy
 from schemas.verdict import ResolvedBy
 
-RULES_VERSION: Final = "1"
+RULES_VERSION: Final = "2"
 """Part of the digest: raise it with any change of what a rule means."""
 PACKS: Final = SHIPPED
 """The packs that ship with the product: default, moba, shooter, kids."""
@@ -132,14 +132,22 @@ class RulesResolver:
     def __call__(self, texts: Sequence[Text], /) -> list[Reply]:
         """Answer what is obvious, mark what is doubtful, leave the rest.  Never blocks."""
         replies: list[Reply] = [None] * len(texts)
-        by_pack: dict[str, list[int]] = {}
-        for number, text in enumerate(texts):
-            by_pack.setdefault(text.pack, []).append(number)
-        for name, numbers in by_pack.items():
+        for name, numbers in _by_pack(texts):
             bound = self._packs.get(name) or self._packs.get("")
             if bound is not None:
                 bound.reply([texts[number] for number in numbers], numbers, replies)
         return replies
+
+
+def _by_pack(texts: Sequence[Text]) -> Iterable[tuple[str, Sequence[int]]]:
+    """Return the texts' numbers by their rule pack; most chunks have but one."""
+    packs = [text.pack for text in texts]
+    if packs.count(packs[0]) == len(packs) if packs else True:
+        return [(name, range(len(packs))) for name in packs[:1]]
+    numbers: dict[str, list[int]] = {}
+    for number, pack in enumerate(packs):
+        numbers.setdefault(pack, []).append(number)
+    return numbers.items()
 
 
 class _Bound:

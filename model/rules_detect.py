@@ -5,8 +5,10 @@ Each is an RE2 pattern that finds candidates and, where the form alone is not pr
 
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final, NamedTuple
 
+from model.lexicon import HARSH, ORDINARY
 from model.rules_pack import Detector, Rule
 
 _TLD: Final = "com|net|org|info|biz|xyz|site|online|club|shop|store|link|live|app|dev|tv|ru|cn|tk|co|io|su|icu|vip"
@@ -94,6 +96,22 @@ _FUNCTION_WORDS: Final = frozenset(
 )
 
 
+_SCHEME: Final = re.compile(r"^(?:https?://)?(?:www\.)?")
+_TWO_WORDS: Final = re.compile(r"([a-z]+)\.([a-z]+)")
+
+
+def _is_link(excepted: tuple[str, ...], found: str) -> bool:
+    """Anything but what leads to an excepted site, and a bare everyday word before an ending: "feed.com", "go.live"."""
+    words = _TWO_WORDS.fullmatch(found)
+    if words is not None and words[1] in _EVERYDAY:
+        return False
+    host = re.split(r"[/?#]", _SCHEME.sub("", found, count=1), maxsplit=1)[0]
+    return not any(host == site or host.endswith(f".{site}") for site in excepted)
+
+
+_EVERYDAY: Final = ORDINARY - HARSH
+
+
 def _is_any(_: str) -> bool:
     return True
 
@@ -106,6 +124,8 @@ CHECKS: Final[dict[Detector, Callable[[str], bool]]] = {
 }
 
 
-def check_of(detector: Detector | None) -> Callable[[str], bool]:
-    """Return what a candidate of this detector must pass."""
-    return CHECKS.get(detector, _is_any) if detector else _is_any
+def check_of(rule: Rule) -> Callable[[str], bool]:
+    """Return what a candidate of this rule's detector must pass."""
+    if rule.detector == "link":
+        return partial(_is_link, rule.except_sites)
+    return CHECKS.get(rule.detector, _is_any) if rule.detector else _is_any

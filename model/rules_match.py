@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import ahocorasick_rs
 import re2
 
-from model.normalise import View, as_view, canonical
+from model.normalise import MAX_CANONICAL, View, as_view, canonical
 from model.readings import views, without_punctuation
 from model.rules_detect import PATTERNS, check_of, flood
 from model.rules_pack import PackError, PackSource, Rule, Sourced
@@ -105,6 +105,7 @@ class Matcher:
         self._whole: dict[str, list[int]] = {}
         self._patterns: list[_Pattern] = []
         self._floods = [(number, found) for number, rule in enumerate(self._rules) if (found := flood(rule))]
+        self._shortest: Final = min((flooded.shortest for _, flooded in self._floods), default=MAX_CANONICAL + 1)
         faults = [fault for number, sourced in enumerate(pack.rules) for fault in self._add(number, sourced)]
         if faults:
             raise PackError("\n".join(faults))
@@ -138,10 +139,15 @@ class Matcher:
             for number, text in enumerate(lines.texts):
                 for rule in self._whole.get(text, ()):
                     found.setdefault(number, []).append(Hit(rule, 0, len(text)))
-        for rule, flooded in self._floods:
-            for number in [n for n, text in enumerate(lines.written) if flooded.may_be_in(text)]:
-                found.setdefault(number, []).extend(Hit(rule, *span) for span in flooded(lines.written[number]))
+        for number, hit in self._by_floods(lines.written):
+            found.setdefault(number, []).append(hit)
         return found
+
+    def _by_floods(self, written: Sequence[str]) -> Iterator[tuple[int, Hit]]:
+        long = [number for number, text in enumerate(written) if len(text) >= self._shortest]
+        for rule, flooded in self._floods:
+            for number in [number for number in long if flooded.may_be_in(written[number])]:
+                yield from ((number, Hit(rule, *span)) for span in flooded(written[number]))
 
     def _seen_there(self, lines: _Lines, number: int, hits: list[Hit]) -> list[Hit]:
         """Drop what rules for texts as written found in another reading."""
@@ -197,7 +203,7 @@ class Matcher:
                 self._whole.setdefault(canonical(entry), []).append(number)
         for source in _sources(rule):
             try:
-                self._patterns.append(_Pattern(number, compiled(source), check_of(rule.detector)))
+                self._patterns.append(_Pattern(number, compiled(source), check_of(rule)))
             except PackError as exc:
                 yield sourced.fault(str(exc), source if source in rule.patterns else None)
 

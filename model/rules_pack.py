@@ -30,6 +30,7 @@ class PackError(ValueError):
 
 Entry = Annotated[str, Field(min_length=1, max_length=200)]
 Entries = tuple[Entry, ...]
+Site = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+$")]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
 Detector = Literal["address", "card", "characters", "email", "handle", "invite", "link", "network", "phone", "words"]
 
@@ -54,6 +55,8 @@ class Rule(BaseModel):
     detector: Detector | None = None
     at_least: Annotated[int, Field(ge=1, le=4_000)] | None = None
     """How many repetitions a flood detector asks for."""
+    except_sites: tuple[Site, ...] = ()
+    """Where a link may lead, pages and sites below it included."""
     hit: Annotated[tuple[str, ...], Field(min_length=1)]
     miss: Annotated[tuple[str, ...], Field(min_length=1)]
 
@@ -71,6 +74,8 @@ class Rule(BaseModel):
             raise ValueError("the rule looks for nothing; give it words, stems, parts, phrases, patterns or a detector")
         if (self.at_least is not None) != (self.detector in {"characters", "words"}):
             raise ValueError("at_least belongs to the detectors 'characters' and 'words', and they need it")
+        if self.except_sites and self.detector != "link":
+            raise ValueError("except_sites belongs to the detector 'link'")
         return self
 
 

@@ -9,7 +9,7 @@ import argparse
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,11 +21,10 @@ from model.resolver import Answer, Hint, Text
 from model.rules import PACKS, RulesResolver, extended, load_pack
 from model.training.evasions import EVASIONS, disguised
 from model.training.gate import limits_of
-from model.training.sources import Example, read_public
+from model.training.rule_report import toxic, undisputed
 
 Caught = Callable[[Sequence[str]], list[bool]]
 SEED: Final = 5
-CLEAN: Final[dict[str, set[str]]] = {"gametox": {"0"}, "gametox_dev": {"0"}, "conda": {"O"}}
 ODD: Final = re.compile(r"\d[a-z]|[a-z]\d|\d+[ ,.:;/-]+\d|[^\x00-\x7f]")
 """Clean lines that look disguised: digits in words and names, coordinates, other scripts."""
 
@@ -37,7 +36,6 @@ class Pipeline:
         pack = load_pack(PACKS / "default")
         taxonomy = extended(bundle.taxonomy, [pack])
         self._rules = RulesResolver({"": pack}, taxonomy)
-        self._categories = taxonomy.names
         names, limits = bundle.taxonomy.names, limits_of(bundle)
         self._limits = [(names.index(name), limit) for name, limit in limits.items()]
         self._classifier = classifier
@@ -45,13 +43,8 @@ class Pipeline:
 
     def by_rules(self, texts: Sequence[str]) -> list[bool]:
         """Tell which canonical texts a rule marks or blocks."""
-        return [bool(category) for category in self.marked(texts)]
-
-    def marked(self, texts: Sequence[str]) -> list[str]:
-        """Return the category in which a rule marks or blocks each canonical text, nothing where none does."""
         replies = self._rules([Text(text) for text in texts])
-        floors = [reply.floor if isinstance(reply, Hint | Answer) else None for reply in replies]
-        return [self._categories[floor.category] if floor is not None else "" for floor in floors]
+        return [isinstance(reply, Hint | Answer) and reply.floor is not None for reply in replies]
 
     def by_classifier(self, texts: Sequence[str]) -> list[bool]:
         """Tell on which canonical texts the classifier's scores act."""
@@ -70,23 +63,7 @@ class Pipeline:
 
 def toxic_lines(data: Path) -> list[str]:
     """Return the distinct lines that people call toxic, those held back from training first."""
-    found: dict[str, None] = {}
-    for name in ("gametox_dev", "conda", "gametox"):
-        found.update(dict.fromkeys(each.text for each in read_public(data, name) if _is_toxic(name, each)))
-    return list(found)
-
-
-def _is_toxic(name: str, example: Example) -> bool:
-    label = example.labels[0]
-    return label[0] in "EI" if name == "conda" else label not in CLEAN[name]
-
-
-def undisputed(data: Path, name: str) -> list[str]:
-    """Return the distinct texts that no row calls anything but clean."""
-    labels: dict[str, set[str]] = {}
-    for example in read_public(data, name):
-        labels.setdefault(example.text, set()).add(example.labels[0])
-    return [text for text, given in labels.items() if given <= CLEAN[name]]
+    return list(dict.fromkeys(text for name in ("gametox_dev", "conda", "gametox") for text in toxic(data, name)))
 
 
 def caught_lines(caught: Caught, lines: Sequence[str], number: int, tell: Callable[[str], None]) -> list[str]:
@@ -111,19 +88,14 @@ def survival(caught: Caught, known: Sequence[str], tell: Callable[[str], None]) 
     return kept.total() / (len(known) * len(EVASIONS))
 
 
-def false_alarms(pipeline: Pipeline, plain: Pipeline, data: Path) -> Iterable[str]:
-    """Yield what rules and readings cost on clean lines."""
-    for name in CLEAN:
-        texts = undisputed(data, name)
-        found = Counter(filter(None, pipeline.marked(texts)))
-        share = f"{found.total()} of {len(texts):,} undisputed clean texts ({found.total() / len(texts):.3%})"
-        yield f"{name}: rules mark {share}: {', '.join(f'{what} {number}' for what, number in found.most_common())}"
+def false_alarms(pipeline: Pipeline, plain: Pipeline, data: Path) -> str:
+    """Tell what readings cost on clean lines that look disguised."""
     texts = [text for name in ("gametox_dev", "conda", "gametox") for text in undisputed(data, name)]
     odd = [text for text in dict.fromkeys(texts) if ODD.search(text)][:4_000]
     before, after = sum(plain.by_classifier(odd)), sum(pipeline.by_classifier(odd))
     rise = (after - before) / len(odd)
     acted = f"{before} acted on as written, {after} in all readings ({rise:+.2%})"
-    yield f"{len(odd):,} clean texts that look disguised: {acted}"
+    return f"{len(odd):,} clean texts that look disguised: {acted}"
 
 
 def main() -> None:
@@ -141,8 +113,7 @@ def main() -> None:
     known = caught_lines(pipeline, toxic_lines(given.data), given.lines, _say)
     share = survival(pipeline, known, _say)
     _say(f"still caught over {len(EVASIONS)} evasions: {share:.1%}")
-    for line in false_alarms(pipeline, plain, given.data):
-        _say(line)
+    _say(false_alarms(pipeline, plain, given.data))
 
 
 def _say(line: str) -> None:

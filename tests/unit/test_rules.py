@@ -143,6 +143,43 @@ def test_a_rule_for_one_language_leaves_the_others_alone(tmp_path: Path) -> None
     assert unknown is None
 
 
+LINK = """
+[[rules]]
+id = "link"
+action = "flag"
+category = "spam"
+as_written = true
+detector = "link"
+except_sites = ["game.com"]
+hit = ["x.org"]
+miss = ["x"]
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "agame.com",
+        "game.com.example.ru/login",
+        "https://game.com@example.ru",
+        "example.ru/game.com",
+        "www.feed.com",
+        "feed.com/x",
+        "porn.com",
+    ],
+)
+def test_a_link_is_what_leads_elsewhere(tmp_path: Path, text: str) -> None:
+    (reply,) = a_resolver(load_pack(a_folder(tmp_path, LINK)))([Text(text)])
+    assert isinstance(reply, Hint)
+
+
+@pytest.mark.parametrize(
+    "text", ["see game.com", "https://www.game.com/shop?a=b", "http://forum.game.com#top", "feed.com this pudge"]
+)
+def test_an_excepted_site_and_an_everyday_word_are_no_link(tmp_path: Path, text: str) -> None:
+    assert a_resolver(load_pack(a_folder(tmp_path, LINK)))([Text(text)]) == [None]
+
+
 def test_the_digest_follows_what_decides_and_nothing_else(tmp_path: Path) -> None:
     before = load_pack(a_folder(tmp_path)).digest
     assert load_pack(a_folder(tmp_path, RULES.replace('hit = ["oaf"]', 'hit = ["oafs"]'))).digest == before
@@ -164,6 +201,7 @@ def test_the_digest_follows_what_decides_and_nothing_else(tmp_path: Path) -> Non
         ("[[rules]]", "[[rulez]]", ["rules.toml", "rules"]),
         ('"good game"', '"good turnip"', ["'good turnip' is both allowed as a whole and blocked by 'turnip'"]),
         ('category = "spam"', "category = ", ["rules.toml", "line 15"]),
+        ('words = ["turnip"]', 'except_sites = ["a.b"]', ["rules.toml:3", "rule 'turnip'", "the detector 'link'"]),
     ],
 )
 def test_a_broken_pack_is_refused_with_place_and_reason(tmp_path: Path, old: str, new: str, says: list[str]) -> None:
