@@ -43,6 +43,7 @@ INVISIBLE = ["\u200b", "\u2060", "\u00ad", "\u200e", "\ufeff", "\U000e0061"]
 @settings(max_examples=300, deadline=None)
 @given(texts)
 @example("ΐ\u0345 ŉ")
+@example("a\u0301\u200d\u0323")
 @example("\ufdfa" * 1_000)
 @example("İstanbul")
 def test_canonical_text_is_its_own_canonical_form(text: str) -> None:
@@ -82,6 +83,13 @@ def test_what_nobody_sees_changes_nothing(text: str, data: st.DataObject) -> Non
     place = data.draw(st.integers(0, len(text)))
     hidden = text[:place] + data.draw(st.sampled_from(INVISIBLE)) + text[place:]
     assert canonical(hidden) == canonical(text)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text("abcXYZ .", max_size=12), st.sampled_from(["\u200d", "\ufe0f", "\u200d\u200d"]), st.data())
+def test_a_joiner_that_joins_no_pictures_is_nothing(text: str, joiner: str, data: st.DataObject) -> None:
+    place = data.draw(st.integers(0, len(text)))
+    assert canonical(text[:place] + joiner + text[place:]) == canonical(text)
 
 
 @settings(deadline=None)

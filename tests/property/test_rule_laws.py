@@ -21,6 +21,7 @@ TAXONOMY = Taxonomy(
     ),
 )
 DEFAULT = load_pack(PACKS / "default")
+KIDS = load_pack(PACKS / "kids")
 WORDS = ["parsnip", "turnipface", "broccoli"]
 
 
@@ -75,6 +76,17 @@ def test_a_planted_word_is_pointed_at_exactly(
     view = align(text)
     pointed = {text[slice(*view.span(start, end))] for start, end, _ in answer.spans}
     assert pointed == {shown}
+
+
+MENDED = {"idoit": "idoit", "id iot": "id iot", "stoopid": "stoopid", "youidiot": "idiot", "idiotyouare": "idiot"}
+"""Misspelt, split and glued words, and what of them is to be pointed at."""
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from(sorted(MENDED)), st.sampled_from(["push mid now", "hm", ""]), st.sampled_from(["ok then", ""]))
+def test_a_mended_word_is_pointed_at_exactly(written: str, before: str, after: str) -> None:
+    text = canonical(f"{before} {written} {after}")
+    assert {text[hit.start : hit.end] for hit in KIDS.find([text])[0]} == {MENDED[written]}
 
 
 chat = st.one_of(
