@@ -15,7 +15,7 @@ from model.normalise import canonical
 from model.training.augment import by_sound, disguise, dropped, repeated, swapped
 from model.training.recipe.own import own_lines
 from model.training.sources import PUBLIC, Example, Row, read_public, read_rows
-from model.training.splits import normal_form, split_by_match, split_by_text
+from model.training.splits import Split, normal_form, split_by_match, split_by_text
 
 SEED: Final = 7
 LONGEST: Final = 240
@@ -47,13 +47,9 @@ def read_chat(data: Path) -> Chat:
     Raises:
         SourceError: a file is missing or broken.
     """
-    gametox = split_by_text(read_public(data, "gametox"), dev=0.0, test=0.1, seed=SEED)
-    conda = split_by_match(read_public(data, "conda"), dev=0.07, test=0.12, seed=SEED)
+    gametox, conda = _splits(data)
     lines = list(_conda_lines(data))
-    held = {
-        "gametox": (_lines(read_public(data, "gametox_dev")), _lines(gametox.test)),
-        "conda": (_lines(conda.dev), _lines(conda.test)),
-    }
+    held = {game: (_lines(sides[0]), _lines(sides[1])) for game, sides in held_back(data).items()}
     closed = {normal_form(text) for sides in held.values() for side in sides for text in side}
     trained = {example.match for example in conda.train}
     parts = [gametox.train, conda.train, *(read_public(data, name) for name in OTHERS)]
@@ -66,6 +62,21 @@ def read_chat(data: Path) -> Chat:
         before=[line for match, line in lines if match in trained],
         stream=[line for match, line in lines if match not in trained],
     )
+
+
+def held_back(data: Path) -> dict[str, tuple[list[Example], list[Example]]]:
+    """Return by game what neither classifier nor gate is trained on: to choose on, and to measure on.
+
+    Raises:
+        SourceError: a file is missing or broken.
+    """
+    gametox, conda = _splits(data)
+    return {"gametox": (read_public(data, "gametox_dev"), gametox.test), "conda": (conda.dev, conda.test)}
+
+
+def _splits(data: Path) -> tuple[Split, Split]:
+    gametox = split_by_text(read_public(data, "gametox"), dev=0.0, test=0.1, seed=SEED)
+    return gametox, split_by_match(read_public(data, "conda"), dev=0.07, test=0.12, seed=SEED)
 
 
 class Mixer:

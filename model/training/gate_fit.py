@@ -84,7 +84,7 @@ class Learner(Student):
         """Return distances to each category's limit, (texts, categories)."""
         width = self.shape.features
         meaning = self.words(self.dropout(self.grams(batch.grams, batch.starts) * batch.shares))
-        said = torch.cat([torch.zeros(1, 3 * width), meaning])[batch.words]
+        said = functional.embedding(batch.words, torch.cat([torch.zeros(1, 3 * width), meaning]))
         there = batch.words > 0
         features = said[:, :, width : 2 * width].clone()
         features[:, 1:] += said[:, :-1, :width]
