@@ -55,7 +55,7 @@ def quick_encode(tokenizer: Tokenizer) -> Encode:
     """
 
     def whole(parts: Sequence[str]) -> list[Sequence[int]]:
-        return [found.ids for found in tokenizer.encode_batch(list(parts), add_special_tokens=False)]
+        return [tokenizer.encode(part, add_special_tokens=False).ids for part in parts]
 
     known = sorted(word for word in tokenizer.get_vocab() if re.fullmatch("[a-z]{2,}", word))
     tried = known[:: 1 + len(known) // _PROBES]

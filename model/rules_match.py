@@ -172,16 +172,14 @@ class Matcher:
         if self._union is None:
             return
         encoded = lines.joined.encode()
-        starts = lines.starts
-        if len(encoded) > len(lines.joined):
-            starts = line_starts([text.encode() for text in lines.texts])
-        at = 0
-        while match := self._union.search(encoded, at):
+        match = self._union.search(encoded)
+        starts = line_starts([text.encode() for text in lines.texts]) if match else []
+        while match:
             number = bisect_right(starts, match.start()) - 1
             yield number
             if number + 1 == len(lines.texts):
                 return
-            at = starts[number + 1]
+            match = self._union.search(encoded, starts[number + 1])
 
     def _by_patterns(self, text: str) -> Iterator[Hit]:
         for pattern in self._patterns:

@@ -10,6 +10,7 @@ from itertools import accumulate
 from typing import Any, Final
 
 import ahocorasick_rs
+import numpy as np
 import re2
 
 from model.lexicon import COURTESY, HARSH
@@ -26,15 +27,17 @@ _LIKELY_PUNCTUATED: Final = r"[^ a-z0-9\n] [^ \n]|[a-z0-9\x80-\xff] [^ a-z0-9\n]
 
 
 def _compiled(source: str) -> Any:
+    """Compile what to look for, and the rest of the line with it: a line hits but once."""
     options = re2.Options()
     options.never_capture = True
     options.encoding = re2.Options.Encoding.LATIN1
-    return re2.compile(source.encode("latin-1"), options)
+    return re2.compile(rf"(?:{source})[^\n]*".encode("latin-1"), options)
 
 
 _DISGUISED: Final = _compiled(_LIKELY_DISGUISED)
 _PUNCTUATED: Final = _compiled(_LIKELY_PUNCTUATED)
 _BLANK: Final = ord(" ")
+_BREAK: Final = ord("\n")
 _WORDS_APART: Final = bytes(sign if sign in b"\n" or sign > 127 or chr(sign).isalnum() else 32 for sign in range(256))
 _INSIDE: Final = [word for word in sorted(HARSH) if len(word) > 3]
 _PATTERNS: Final = [
@@ -84,10 +87,9 @@ class Lines:
 
     def __init__(self, lines: Sequence[str]) -> None:
         self._lines: Final = lines
-        joined = "\n " + " \n ".join(lines) + " \n"
-        self.data: Final = joined.encode()
-        sizes = map(len, lines if len(self.data) == len(joined) else [line.encode() for line in lines])
-        self._starts: Final = list(accumulate((size + 3 for size in sizes), initial=2))
+        self.data: Final = ("\n " + " \n ".join(lines) + " \n").encode()
+        breaks = np.flatnonzero(np.frombuffer(self.data, dtype=np.uint8) == _BREAK)
+        self._starts: Final[list[int]] = (breaks + 2).tolist()
 
     def disguised(self) -> list[int]:
         """Return the numbers of the lines that may have further readings, in order."""
@@ -100,14 +102,9 @@ class Lines:
         return self._matching(_PUNCTUATED)
 
     def _matching(self, pattern: Any) -> list[int]:
-        """Return the numbers of the lines in which an RE2 pattern hits, on from the next line at each hit."""
-        found: list[int] = []
-        at, starts, search = 1, self._starts, pattern.search
-        while match := search(self.data, at):
-            number = bisect_right(starts, match.start() + 1) - 1
-            found.append(number)
-            at = starts[number + 1] - 1
-        return found
+        """Return the numbers of the lines in which an RE2 pattern hits."""
+        starts = self._starts
+        return [bisect_right(starts, match.start() + 1) - 1 for match in pattern.finditer(self.data)]
 
     def _given_away(self) -> set[int]:
         """Return the numbers of the lines in which mending may bring a harsh word to light."""
