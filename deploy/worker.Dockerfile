@@ -6,14 +6,15 @@ FROM python:3.12-slim AS build
 ARG REQUIREMENTS=worker
 WORKDIR /src
 COPY requirements requirements
+# The image's user may not write: byte code that is not compiled here is compiled again at every start.  pip does by itself.
 RUN python -m venv /opt/chatwarden \
  && pip install --no-cache-dir --require-hashes -r requirements/uv.txt \
- && VIRTUAL_ENV=/opt/chatwarden uv pip install --no-cache --require-hashes -r requirements/${REQUIREMENTS}.txt
+ && VIRTUAL_ENV=/opt/chatwarden uv pip install --no-cache --compile-bytecode --require-hashes -r requirements/${REQUIREMENTS}.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY schemas schemas
 COPY model model
 COPY stream stream
-RUN VIRTUAL_ENV=/opt/chatwarden uv pip install --no-cache --no-deps .
+RUN VIRTUAL_ENV=/opt/chatwarden uv pip install --no-cache --compile-bytecode --no-deps .
 
 FROM python:3.12-slim
 LABEL org.opencontainers.image.title="chatwarden" org.opencontainers.image.licenses="Apache-2.0"

@@ -256,3 +256,9 @@ def test_scripts_are_sound() -> None:
 def test_example_policies_fit_the_model_that_ships(path: Path) -> None:
     settings = Settings.model_validate({"policy": {"path": path}})
     assert wiring.decider(settings, wiring.load_parts(settings).taxonomy).digest
+
+
+def test_what_uv_installs_into_an_image_is_compiled_as_its_user_may_not_write() -> None:
+    installs = re.findall(r"\buv pip install .*", (DEPLOY / "worker.Dockerfile").read_text())
+    assert len(installs) == 2
+    assert all("--compile-bytecode" in line for line in installs)
