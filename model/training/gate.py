@@ -23,8 +23,9 @@ from model.gate_net import Net, Weights
 from model.gate_words import Reader
 from model.pieces import pieces_of
 from model.training.gate_chat import SEED, Chat, Mixer, read_chat
-from model.training.gate_fit import Learner, Shape, fit, lesson
+from model.training.gate_fit import Learner, Shape, Vectors, fit, lesson
 from model.training.gate_measure import Ask, Floats, distances, in_every_reading, margins, measured, threshold, worst
+from model.vetting import WEIGHTS
 
 KEPT: Final = (0.99, 0.995, 0.999)
 STRICTER: Final = (1.0, 0.6, 0.3, 0.1)
@@ -42,12 +43,16 @@ def limits_of(bundle: Bundle) -> dict[str, float]:
 
 
 class Order(NamedTuple):
-    """What is asked for: how to read, the network's shape, how many mixed lines to add twice, how long to train."""
+    """What is asked for: how to read, the network's shape, how many mixed lines to add twice, how long to train.
+
+    ``vectors`` are the classifier's own of the reader's rows, to begin with.
+    """
 
     reader: Reader
     shape: Shape = Shape()
     made: int = MADE
     epochs: int = EPOCHS
+    vectors: Vectors | None = None
 
 
 def make_gate(
@@ -56,7 +61,7 @@ def make_gate(
     """Distil a gate and choose its points; blocks for minutes."""
     texts, said = lessons(chat.train, ask, limits, names, order.made)
     torch.manual_seed(SEED)
-    learner = Learner(order.reader.rows, order.shape, len(limits))
+    learner = Learner(order.reader.rows, order.shape, len(limits), order.vectors)
     fit(learner, lesson(texts, order.reader), distances(said, limits, names), epochs=order.epochs, seed=SEED)
     weights = learner.weights()
     net = Net(weights, order.reader)
@@ -114,11 +119,20 @@ def main() -> None:
     given = parser.parse_args()
     bundle = load_bundle(given.bundle)
     chat = read_chat(given.data)
-    order = Order(pieces_of(bundle), Shape(), given.made, given.epochs)
+    order = Order(pieces_of(bundle), Shape(), given.made, given.epochs, word_vectors(bundle))
     weights, entry = make_gate(chat, asking(bundle), limits_of(bundle), bundle.taxonomy.names, order)
     write_gate(bundle, weights, entry)
     for name, figures in entry.measured.items():
         _say(f"{name}: {figures}")
+
+
+def word_vectors(bundle: Bundle) -> Vectors | None:
+    """Return the classifier's vectors of its pieces; None where its weights have none of the usual name."""
+    from safetensors.torch import load
+
+    stored = load(bundle.read(WEIGHTS))
+    found = (tensor for name, tensor in stored.items() if name.endswith("embeddings.word_embeddings.weight"))
+    return next((tensor.float().numpy() for tensor in found), None)
 
 
 def asking(bundle: Bundle) -> Ask:

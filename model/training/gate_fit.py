@@ -18,6 +18,10 @@ BATCH: Final = 256
 STEEPEST: Final = 127
 NEAR_WEIGHT: Final = 8.0
 DECISION_WEIGHT: Final = 1.0
+SPREAD: Final = 0.15
+"""Standard deviation of the vectors that a table begins with."""
+
+Vectors = NDArray[np.float32]
 
 
 class Shape(NamedTuple):
@@ -66,14 +70,27 @@ class Student(nn.Module):
     out: nn.Linear
 
 
+def principal(vectors: Vectors, width: int) -> Vectors:
+    """Return the vectors' principal components, at most ``width``, spread as far as a fresh table needs."""
+    centred = vectors - vectors.mean(axis=0)
+    _, _, axes = np.linalg.svd(centred, full_matrices=False)
+    turned = centred @ axes[:width].T
+    found: Vectors = (turned * (SPREAD / turned.std())).astype(np.float32)
+    return found
+
+
 class Learner(Student):
     """The gate's network, trainable; ``rows`` is the size of its table."""
 
-    def __init__(self, rows: int, shape: Shape, categories: int) -> None:
+    def __init__(self, rows: int, shape: Shape, categories: int, vectors: Vectors | None = None) -> None:
+        """Begin with ``vectors``, the classifier's own of the same rows, where there are any: it knows rare words."""
         super().__init__()
         self.shape = shape
         self.grams = nn.EmbeddingBag(rows, shape.width, mode="sum")
         nn.init.normal_(self.grams.weight, 0, 0.1)
+        if vectors is not None:
+            with torch.no_grad():
+                self.grams.weight[:, : vectors.shape[1]] = torch.from_numpy(principal(vectors[:rows], shape.width))
         self.words = nn.Linear(shape.width, 3 * shape.features, bias=False)
         self.words_bias = nn.Parameter(torch.zeros(shape.features))
         self.hidden = nn.Linear(2 * shape.features, shape.hidden)

@@ -10,7 +10,7 @@ from model.gate_net import Net
 from model.gate_words import Words
 from model.training.gate import Order, make_gate
 from model.training.gate_chat import Chat, Mixer
-from model.training.gate_fit import Learner, Shape, Student, fit, lesson
+from model.training.gate_fit import SPREAD, Learner, Shape, Student, fit, lesson, principal
 from model.training.gate_kinds import Bag, row
 from model.training.gate_measure import Floats, distances, in_every_reading, margins, share_passed, threshold
 
@@ -79,6 +79,19 @@ def test_distances_are_log_odds_above_each_limit() -> None:
     assert found[1, 0] < -6
     assert found[1, 1] > 5
     assert margins(np.array([[0.0, 0.5, 0.1]]), LIMITS, NAMES) == pytest.approx([0.0])
+
+
+def test_a_table_begins_with_the_classifiers_vectors_as_far_as_it_has_room() -> None:
+    rng = np.random.default_rng(2)
+    vectors = (rng.normal(size=(READER.rows + 5, 4)) @ rng.normal(size=(4, 12)) + 3).astype(np.float32)
+    begun = Learner(READER.rows, Shape(8, 16, 8), 2, vectors).grams.weight.detach().numpy()
+    spread = np.linalg.norm(begun[:50, None] - begun[None, :50], axis=2)
+    known = np.linalg.norm(vectors[:50, None] - vectors[None, :50], axis=2)
+    assert np.corrcoef(spread.ravel(), known.ravel())[0, 1] > 0.999, "who was near stays near"
+    assert begun.std() == pytest.approx(SPREAD, rel=1e-3)
+    assert principal(vectors, 3).shape == (READER.rows + 5, 3)
+    narrow = Learner(READER.rows, Shape(20, 16, 8), 2, vectors).grams.weight.detach().numpy()
+    assert (narrow[:, :12] == principal(vectors[: READER.rows], 20)).all()
 
 
 @pytest.mark.parametrize(
