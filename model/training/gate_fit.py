@@ -18,7 +18,7 @@ BATCH: Final = 256
 STEEPEST: Final = 127
 NEAR_WEIGHT: Final = 8.0
 DECISION_WEIGHT: Final = 1.0
-SPREAD: Final = 0.15
+SPREAD: Final = 0.3
 """Standard deviation of the vectors that a table begins with."""
 
 Vectors = NDArray[np.float32]

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from model.bundle import load_bundle
 from model.gate_words import Reader, Words
 from model.pieces import pieces_of
-from model.training.gate import asking, lessons, limits_of
+from model.training.gate import asking, lessons, limits_of, word_vectors
 from model.training.gate_chat import SEED, read_chat
-from model.training.gate_fit import Batch, Learner, Shape, Student, fit, lesson, predicted
+from model.training.gate_fit import Batch, Learner, Shape, Student, Vectors, fit, lesson, predicted
 from model.training.gate_measure import Floats, distances, in_every_reading, margins, share_passed, threshold, worst
 
 KEPT: Final = (0.99, 0.999)
@@ -46,8 +46,11 @@ class Bag(Student):
         return distances
 
 
-def kinds(pieces: Reader, categories: int) -> dict[str, tuple[Reader, Student]]:
-    """Return each kind by what it is: how it reads and its network, not trained yet."""
+def kinds(pieces: Reader, categories: int, vectors: Vectors | None = None) -> dict[str, tuple[Reader, Student]]:
+    """Return each kind by what it is: how it reads and its network, not trained yet.
+
+    ``vectors`` are the classifier's own of the pieces.
+    """
     words, shape = Words(BUCKETS), Shape()
     return {
         "linear, n-grams": (words, Bag(BUCKETS, shape.width, 0, categories)),
@@ -55,6 +58,7 @@ def kinds(pieces: Reader, categories: int) -> dict[str, tuple[Reader, Student]]:
         "convolution, n-grams": (words, Learner(BUCKETS, shape, categories)),
         "embedding bag, pieces": (pieces, Bag(pieces.rows, shape.width, shape.hidden, categories)),
         "convolution, pieces": (pieces, Learner(pieces.rows, shape, categories)),
+        "the same, begun with the classifier's vectors": (pieces, Learner(pieces.rows, shape, categories, vectors)),
     }
 
 
@@ -94,7 +98,7 @@ def main() -> None:
     print("| kind | " + " | ".join(f"{game} {share:.1%}" for game in held for share in KEPT) + " |")
     print("|---" * (1 + len(held) * len(KEPT)) + "|")
     torch.manual_seed(SEED)
-    for name, (reader, student) in kinds(pieces_of(bundle), len(limits)).items():
+    for name, (reader, student) in kinds(pieces_of(bundle), len(limits), word_vectors(bundle)).items():
         fit(student, lesson(texts, reader), wanted, epochs=given.epochs, seed=SEED)
         print(f"| {name} | " + " | ".join(row(reader, student, held)) + " |", flush=True)
 
