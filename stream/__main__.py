@@ -1,15 +1,23 @@
 """The program: ``chatwarden``, and ``python -m stream``."""
 
+import os
 import signal
+from types import FrameType
 
 
 def main() -> None:
-    """Run the command line.  Ctrl-C while that is imported ends the process without a traceback."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """Run the command line.  A signal while that is imported ends the process at once and without a traceback."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Not the default action: a container's first process, which has none, would not hear of it and be killed later.
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+            signal.signal(number, _end)
     from stream.cli import main as run
 
     run()
+
+
+def _end(number: int, _: FrameType | None) -> None:
+    os._exit(128 + number)
 
 
 if __name__ == "__main__":
