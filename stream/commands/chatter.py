@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 Send = Callable[[list[bytes]], None]
 _SIGPIPE = 141
+_SEEDS = 1 << 48
 
 
 class Destination(enum.StrEnum):
@@ -28,7 +29,9 @@ def chatter(
     rate: Annotated[
         float | None, typer.Option(min=0.1, help="Events a second; else as fast as they are taken.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same chat.")] = 1,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="The same seed gives the same chat, event ids included; else new ones.")
+    ] = None,
     to: Annotated[
         Destination, typer.Option(help="JSON Lines, or the events topic of the settings.")
     ] = Destination.STDOUT,
@@ -39,6 +42,7 @@ def chatter(
     Exit codes: 0 done · 2 usage or configuration · 75 Kafka is away · 130 interrupted · 141 the reader is gone.
     """
     import os
+    import secrets
 
     from stream.chatter.generate import Chatter
     from stream.interrupts import Interrupted
@@ -46,7 +50,8 @@ def chatter(
 
     send = _stdout() if to is Destination.STDOUT else _kafka(load_settings(config))
     try:
-        _talk(Chatter(seed), send, count, rate)
+        # Not one and the same by default: started again, it would use event ids that have had their verdicts.
+        _talk(Chatter(secrets.randbelow(_SEEDS) if seed is None else seed), send, count, rate)
     except Interrupted as exc:
         raise typer.Exit(exc.exit_code) from exc
     except BrokenPipeError as exc:

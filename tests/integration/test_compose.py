@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pytest
 import yaml
+from confluent_kafka import Message
 
 from tests.support.processes import Child, free_port, wait_until
 from tests.support.stream_topics import Reader, StreamTopics
@@ -62,6 +63,12 @@ def composed(tmp_path: Path, topics: StreamTopics, redis_url: str) -> Iterator[C
         child.kill()
 
 
+def words(found: list[Message]) -> set[str]:
+    """Return which actions verdicts have, and who gave them."""
+    verdicts = [json.loads(message.value() or b"") for message in found]
+    return {verdict[key] for verdict in verdicts for key in ("action", "resolved_by")}
+
+
 def test_the_composed_worker_judges_the_composed_chat(composed: Composed, topics: StreamTopics) -> None:
     assert composed.start("topics").process.wait(60) == 0
     worker = composed.start("worker")
@@ -69,13 +76,13 @@ def test_the_composed_worker_judges_the_composed_chat(composed: Composed, topics
     wait_until(lambda: composed.healthy("worker"), 120, "the worker is healthy")
     chatter = composed.start("chatter")
     reader = Reader(topics, ["verdicts"])
-    found = reader.read(lambda found: len(found) >= 200, 60)
+    # Each start says other things; both of these are there within a few hundred messages.
+    found = reader.read(lambda found: len(found) >= 200 and {"block", "classifier"} <= words(found), 60)
     reader.close()
     assert len(found) >= 200, worker.output()
-    verdicts = [json.loads(message.value() or b"") for message in found]
-    assert {verdict["origin"]["topic"] for verdict in verdicts} == {topics.name("events")}
-    assert {"allow", "block"} <= {verdict["action"] for verdict in verdicts}
-    assert "classifier" in {verdict["resolved_by"] for verdict in verdicts}
+    assert {"allow", "block", "classifier"} <= words(found)
+    origins = {json.loads(message.value() or b"")["origin"]["topic"] for message in found}
+    assert origins == {topics.name("events")}
     assert chatter.stop() == 143
     assert worker.stop() == 0
     assert all(json.loads(line) for line in worker.output().splitlines())
