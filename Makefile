@@ -55,6 +55,7 @@ lock: $(UV) ## Write the lock files again, from pyproject.toml
 	$(UV) pip compile -q pyproject.toml --extra worker $(LOCK) -o requirements/worker.txt
 	$(UV) pip compile -q pyproject.toml --extra worker --extra workshop $(LOCK) -o requirements/workshop.txt
 	$(UV) pip compile -q pyproject.toml --extra strikes $(LOCK) -o requirements/strikes.txt
+	$(UV) pip compile -q requirements/build.in $(LOCK) -o requirements/build.txt
 LOCK := --universal --generate-hashes --no-emit-index-url --no-header
 
 .PHONY: clean

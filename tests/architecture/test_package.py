@@ -51,7 +51,7 @@ def test_no_dependency_owns_our_names() -> None:
 
 def test_every_lock_file_pins_by_hash_and_names_no_host() -> None:
     locks = sorted((ROOT / "requirements").glob("*.txt"))
-    assert {lock.stem for lock in locks} >= {"dev", "worker", "workshop", "strikes", "uv"}
+    assert {lock.stem for lock in locks} >= {"build", "dev", "worker", "workshop", "strikes", "uv"}
     for lock in locks:
         text = lock.read_text(encoding="utf-8")
         pins = [line for line in text.splitlines() if "==" in line and not line.lstrip().startswith("#")]

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import time
+import tomllib
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ from stream.settings import AdminSettings, Settings, load_settings
 
 ROOT: Final = Path(__file__).parents[2]
 DEPLOY: Final = ROOT / "deploy"
+IMAGES: Final = sorted(DEPLOY.glob("*.Dockerfile"))
 KUBERNETES: Final = sorted((DEPLOY / "kubernetes").rglob("*.yaml"))
 COMPOSE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: Final[dict[str, dict[str, Any]]] = COMPOSE["services"]
@@ -60,6 +62,7 @@ def test_compose_pins_every_image_and_builds_our_own() -> None:
     for name, service in SERVICES.items():
         image = service["image"]
         assert image in built or re.fullmatch(r"[a-z/]+:\d[\w.-]*", image), name
+        assert (service.get("pull_policy") == "never") is (image in built), name
         if "build" in service:
             assert (ROOT / service["build"]["dockerfile"]).is_file()
 
@@ -98,7 +101,7 @@ def test_compose_lets_one_broker_do_transactions() -> None:
         assert environment[f"KAFKA_{name}"] == 1
 
 
-@pytest.mark.parametrize("path", sorted(DEPLOY.glob("*.Dockerfile")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", IMAGES, ids=lambda path: path.name)
 def test_images_are_pinned_need_no_root_and_copy_what_exists(path: Path) -> None:
     text = path.read_text()
     assert re.findall(r"^USER (\S+)$", text, re.M)[-1] == "10001"
@@ -111,7 +114,7 @@ def test_images_are_pinned_need_no_root_and_copy_what_exists(path: Path) -> None
             assert source.split("/")[0] in allowed
 
 
-@pytest.mark.parametrize("path", sorted(DEPLOY.glob("*.Dockerfile")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", IMAGES, ids=lambda path: path.name)
 def test_images_start_what_exists_with_settings_that_exist(path: Path) -> None:
     text = path.read_text()
     program, *entry = json.loads(re.findall(r"^ENTRYPOINT (.+)$", text, re.M)[-1])
@@ -258,7 +261,18 @@ def test_example_policies_fit_the_model_that_ships(path: Path) -> None:
     assert wiring.decider(settings, wiring.load_parts(settings).taxonomy).digest
 
 
-def test_what_uv_installs_into_an_image_is_compiled_as_its_user_may_not_write() -> None:
-    installs = re.findall(r"\buv pip install .*", (DEPLOY / "worker.Dockerfile").read_text())
-    assert len(installs) == 2
-    assert all("--compile-bytecode" in line for line in installs)
+@pytest.mark.parametrize("path", IMAGES, ids=lambda path: path.name)
+def test_what_is_installed_into_an_image_is_locked_and_compiled_as_its_user_may_not_write(path: Path) -> None:
+    text = path.read_text()
+    installs = re.findall(r"\bpip install .*", text)
+    assert len(installs) == 3
+    for line in installs:
+        # Either every file is vouched for by its hash, or it is our own wheel and the network is not asked.
+        assert "--require-hashes" in line or ("--offline --no-deps dist/" in line)
+    assert all("--compile-bytecode" in line for line in re.findall(r"\buv pip install .*", text))
+    assert "python -m compileall" in text.rpartition("\nFROM ")[2]
+
+
+def test_images_build_the_wheel_by_what_the_project_asks_for() -> None:
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]
+    assert (ROOT / "requirements" / "build.in").read_text().split("\n") == [*wanted, ""]
