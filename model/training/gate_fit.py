@@ -18,7 +18,8 @@ BATCH: Final = 256
 STEEPEST: Final = 127
 NEAR_WEIGHT: Final = 8.0
 DECISION_WEIGHT: Final = 1.0
-SPREAD: Final = 0.3
+DROPOUT: Final = 0.03
+SPREAD: Final = 0.8
 """Standard deviation of the vectors that a table begins with."""
 
 Vectors = NDArray[np.float32]
@@ -95,7 +96,7 @@ class Learner(Student):
         self.words_bias = nn.Parameter(torch.zeros(shape.features))
         self.hidden = nn.Linear(2 * shape.features, shape.hidden)
         self.out = nn.Linear(shape.hidden, categories)
-        self.dropout = nn.Dropout(0.1)
+        self.dropout = nn.Dropout(DROPOUT)
 
     def forward(self, batch: Batch) -> Tensor:
         """Return distances to each category's limit, (texts, categories)."""
