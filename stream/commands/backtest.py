@@ -112,6 +112,7 @@ def _run(given: dict[str, Any]) -> "Document | None":
     import time
 
     from stream import wiring_replay
+    from stream.replay.crew import Crew
     from stream.replay.extras import check_extras
     from stream.replay.finish import find_parts, write_report
     from stream.replay.report.page import render
@@ -120,15 +121,16 @@ def _run(given: dict[str, Any]) -> "Document | None":
     check_extras()
     cores = len(os.sched_getaffinity(0))
     workers = given["workers"] or cores
-    settings = wiring_replay.sharing(_settings(given), workers, cores)
     request, limits, shard = _request(given), _limits(given), Shard.parse(given["shard"] or "0/1")
     request.check_shard(shard.of)
-    job = request.job(settings)
-    limits.check_labels(job.labelled)
-    folder = Folder(given["report"])
-    asked = request.asked(job, wiring_replay.contents(job))
-    plan = folder.settle(asked, lambda: request.plan(job, asked), given["resume"] or shard.of > 1)
-    replay(job, plan, folder, shard, workers, wiring_replay.sides, Console(sys.stderr, time.monotonic))
+    with Crew(workers, [wiring_replay.__name__]) as crew:
+        settings = wiring_replay.sharing(_settings(given), workers, cores)
+        job = request.job(settings)
+        limits.check_labels(job.labelled)
+        folder = Folder(given["report"])
+        asked = request.asked(job, wiring_replay.contents(job))
+        plan = folder.settle(asked, lambda: request.plan(job, asked), given["resume"] or shard.of > 1)
+        replay(job, plan, folder, shard, crew, wiring_replay.sides, Console(sys.stderr, time.monotonic))
     if shard.of > 1:
         return None
     document = write_report(plan, find_parts(plan, [folder.parts]), limits, folder.path, render)

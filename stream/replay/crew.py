@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import connection, forkserver
 from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any, Final, Self
@@ -23,6 +24,8 @@ Task = Callable[[Sequence[Stretch], Done], None]
 """Does stretches one after the other.  Passed on to processes, so made of values and functions of modules."""
 
 _WATCH_S: Final = 1.0
+_NEEDED: Final = (__name__, "confluent_kafka", "pyarrow.compute", "pyarrow.parquet")
+"""Modules that every task needs, some of them only once it is at work."""
 
 
 class WorkerEnded(ChatwardenError):
@@ -50,13 +53,21 @@ def compare_task(desk: Desk, cast: Cast) -> Task:
 
 
 class Crew:
-    """Processes that do shares of one task, then of the next; for a ``with`` block.  A crew of one is this process."""
+    """Processes that do shares of one task, then of the next; for a ``with`` block.  A crew of one is this process.
 
-    def __init__(self, size: int) -> None:
+    They come from a server that has loaded what they need (and does no more, so that it has no threads to lose): loaded
+    once, and while the caller still plans.  ``modules`` are what tasks need besides what every task needs.
+    """
+
+    def __init__(self, size: int, modules: Sequence[str] = ()) -> None:
+        """Have the server begin to load, where there will be processes.  Does not wait for it."""
         self.size: Final = size
-        self._context = multiprocessing.get_context("spawn")
+        self._context = multiprocessing.get_context("forkserver")
         self._reports: Any = None
         self._crew: list[tuple[BaseProcess, Any]] = []
+        if size > 1:
+            self._context.set_forkserver_preload(["__main__", *_NEEDED, *modules])
+            forkserver.ensure_running()
 
     def __enter__(self) -> Self:
         return self
@@ -91,7 +102,7 @@ class Crew:
         self._reports = self._reports or self._context.Queue()
         for _ in range(count - len(self._crew)):
             inbox: Any = self._context.Queue()
-            process = self._context.Process(target=_work, args=(inbox, self._reports, os.getpid()), daemon=True)
+            process = self._context.Process(target=_work, args=(inbox, self._reports), daemon=True)
             process.start()
             self._crew.append((process, inbox))
 
@@ -119,10 +130,10 @@ class Crew:
             raise WorkerEnded(f"a worker process ended with code {ended[0]}; --resume goes on where it was")
 
 
-def _work(inbox: Any, reports: Any, parent: int) -> None:
+def _work(inbox: Any, reports: Any) -> None:
     """Do shares as they come; the process's main function."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us
-    threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
     gc.set_threshold(1_000_000)  # columns are made of very many short-lived tuples, none of them in a cycle
     before = 0.0
     while True:
@@ -137,8 +148,9 @@ def _work(inbox: Any, reports: Any, parent: int) -> None:
         before = time.process_time()
 
 
-def _leave_with(parent: int) -> None:
+def _leave_with_parent() -> None:
     """End when the parent is gone, however it went."""
-    while os.getppid() == parent:
-        time.sleep(_WATCH_S)
-    os._exit(1)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)

@@ -100,8 +100,8 @@ class Console:
     clock: Callable[[], float]
 
 
-def replay(job: Job, plan: Plan, folder: Folder, shard: Shard, workers: int, cast: Cast, console: Console) -> None:
-    """Do what is left of a share of the plan, in ``workers`` processes.
+def replay(job: Job, plan: Plan, folder: Folder, shard: Shard, crew: Crew, cast: Cast, console: Console) -> None:
+    """Do what is left of a share of the plan.
 
     Raises:
         ConfigError, FileError, TransportError, DataLost: as the work; parts that are whole stay.
@@ -115,14 +115,13 @@ def replay(job: Job, plan: Plan, folder: Folder, shard: Shard, workers: int, cas
     desk = Desk(job, folder.parts.folder, folder.work / f"recorded-{shard.number}-of-{shard.of}", origin)
     desk.parts.mkdir(parents=True, exist_ok=True)
     timing: dict[str, object] = {}
-    with Crew(workers) as crew:
-        if left and plan.verdicts:
-            timing["recorded"] = _index(desk, plan.verdicts, crew, console)
-        meter = _meter(console, "events", mine, left)
-        cpu_s = crew.do(compare_task(desk, cast), shares(left, workers), meter.done)
-        timing["events"] = _finished(meter, cpu_s)
+    if left and plan.verdicts:
+        timing["recorded"] = _index(desk, plan.verdicts, crew, console)
+    meter = _meter(console, "events", mine, left)
+    cpu_s = crew.do(compare_task(desk, cast), shares(left, crew.size), meter.done)
+    timing["events"] = _finished(meter, cpu_s)
     name = TIMING if shard.of == 1 else f"timing-{shard.number}-of-{shard.of}.json"
-    (folder.path / name).write_text(json.dumps({"workers": workers, **timing}, indent=1) + "\n", encoding="utf-8")
+    (folder.path / name).write_text(json.dumps({"workers": crew.size, **timing}, indent=1) + "\n", encoding="utf-8")
 
 
 def _index(desk: Desk, verdicts: list[Stretch], crew: Crew, console: Console) -> dict[str, object]:

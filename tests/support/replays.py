@@ -13,6 +13,7 @@ from model.rules import load_packs
 from model.scorer import Scorer, scorer_digest
 from stream.judge import Judge
 from stream.records import Chunk, Outgoing, Record
+from stream.replay.crew import Crew
 from stream.replay.finish import find_parts, write_report
 from stream.replay.history.events import Labelling
 from stream.replay.job import Job
@@ -90,7 +91,8 @@ def replay_files(
     folder = Folder(report)
     asked = request.asked(job, {})
     plan = folder.settle(asked, lambda: request.plan(job, asked), resume)
-    replay(job, plan, folder, shard, workers, cast_words, Console(io.StringIO(), lambda: 0.0))
+    with Crew(workers) as crew:
+        replay(job, plan, folder, shard, crew, cast_words, Console(io.StringIO(), lambda: 0.0))
     if shard.of > 1:
         return None
     return write_report(plan, find_parts(plan, [folder.parts]), limits, report, in_short)

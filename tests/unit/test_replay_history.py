@@ -20,9 +20,10 @@ from model.policy_columns import GRID
 from stream.errors import ConfigError, FileError
 from stream.replay.history.events import Events, Labelling
 from stream.replay.history.files import FileReader, cut_files, expand
+from stream.replay.history.gathering import RecordedColumns
 from stream.replay.history.known_events import read_known_events
 from stream.replay.history.packed import PACKED
-from stream.replay.history.recorded import RecordedColumns, Said, VerdictReader
+from stream.replay.history.recorded import Said, VerdictReader
 from stream.replay.history.reviews import read_reviews
 from stream.replay.history.store import RecordedStore
 from stream.replay.history.stretch import RawBatch, Stretch, cut
@@ -190,7 +191,7 @@ def test_globs_folders_and_urls_name_files_once(tmp_path: Path) -> None:
 def test_verdicts_become_columns_and_what_is_none_is_left_out() -> None:
     columns = RecordedColumns()
     columns.add(
-        VerdictReader(Said)([a_verdict("a", score=0.25), b"{}", None, a_verdict("b", score=0.25), a_verdict("c")])
+        VerdictReader(Said)([a_verdict("a", score=0.25), b"{}", b"", a_verdict("b", score=0.25), a_verdict("c")])
     )
     columns.add(VerdictReader(Said)([a_verdict("d", scores={})]))
     recorded = columns.columns()

@@ -16,7 +16,8 @@ from schemas.verdict import ACTIONS
 from stream.judge import Judge
 from stream.records import Chunk, Outgoing, Record
 from stream.replay.history.events import Labelling, read_events
-from stream.replay.history.recorded import Hit, RecordedColumns, Said, VerdictReader
+from stream.replay.history.gathering import RecordedColumns
+from stream.replay.history.recorded import Hit, Said, VerdictReader
 from stream.replay.history.stretch import RawBatch
 from stream.replay.judging.floors import Floors
 from stream.replay.judging.opinions import RESOLVERS

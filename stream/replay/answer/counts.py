@@ -69,10 +69,10 @@ class Truth:
         """Take a side's word: the category it acts on."""
         return cls(side.categories, list(side.names))
 
-    def of(self, category: str) -> Codes:
-        """Return, per event, a histogram's row: 0 not of the category, 1 of it, 2 unknown."""
+    def rows(self, category: str) -> Codes:
+        """Return, per name and last for none, a histogram's row: 0 not of the category, 1 of it, 2 unknown."""
         positive = [name != NON_TOXIC if category == ANY else name == category for name in self.names]
-        return np.array([*positive, TRUTHS - 1], np.int64)[self.places]
+        return np.array([*positive, TRUTHS - 1], np.int64)
 
 
 def _numbered(labels: list[str | None]) -> tuple[Codes, list[str]]:
@@ -157,18 +157,23 @@ def _count_labels(counts: Counts, labels: list[str | None], both: _Pairs) -> Non
         counts.labelled[Labelled(names[label], *both.read(pair))] += amount
 
 
-def _histograms(name: SideName, side: Opinions, truth: "Truth") -> dict[tuple[str, str], Histogram]:
+def _histograms(name: SideName, side: Opinions, truth: Truth) -> dict[tuple[str, str], Histogram]:
     """Count events by truth and score, for each category that the side scores and for the worst of them."""
     found: dict[tuple[str, str], Histogram] = {}
     given = side.rows >= 0
     if not side.score_names or not given.any():
         return found
+    # Events alike in scores and truth are counted together, before they are counted once for each category.
+    radix = len(truth.names) + 1
+    keys, places = distinct(side.rows[given] * radix + truth.places[given] + 1, len(side.scores) * radix)
+    alike = np.bincount(places)
+    rows, true = np.divmod(keys, radix)
     toxic = [place for place, category in enumerate(side.score_names) if category != NON_TOXIC]
-    worst = side.scores[:, toxic].max(axis=1, initial=0)
-    columns = [(ANY, worst), *((side.score_names[place], side.scores[:, place]) for place in toxic)]
+    scores = side.scores[rows]
+    columns = [(ANY, scores[:, toxic].max(axis=1, initial=0)), *((side.score_names[n], scores[:, n]) for n in toxic)]
     for category, column in columns:
-        keys = truth.of(category)[given] * (GRID + 1) + column[side.rows[given]]
-        flat = np.bincount(keys, minlength=TRUTHS * (GRID + 1))
+        cells = truth.rows(category)[true - 1] * (GRID + 1) + column
+        flat = np.bincount(cells, alike, TRUTHS * (GRID + 1))
         found[name, category] = flat.reshape(TRUTHS, GRID + 1).astype(np.int64)
     return found
 

@@ -13,7 +13,9 @@ from schemas.codec import Event, decode_event
 from schemas.dead_letter import Rejection
 from schemas.taxonomy import NON_TOXIC
 from stream.judge import primary_language
-from stream.replay.history.recorded import Recorded, RecordedColumns, Seen, VerdictReader
+from stream.replay.history.columns import Numbers
+from stream.replay.history.gathering import RecordedColumns
+from stream.replay.history.recorded import Recorded, Seen, VerdictReader
 from stream.replay.history.stretch import RawBatch
 
 Codes = NDArray[np.int64]
@@ -89,7 +91,7 @@ def read_events(batches: Iterable[RawBatch], labelling: Labelling) -> Events:
         decoded = [decode_event(value) for value in batch.values]
         found = [event for event in decoded if isinstance(event, Event)]
         dead_letters.update(each.cause for each in decoded if isinstance(each, Rejection))
-        places.add(batch, None if len(found) == len(decoded) else [isinstance(each, Event) for each in decoded])
+        places.add(batch, np.flatnonzero([isinstance(each, Event) for each in decoded]))
         events += found
     known: dict[Circumstances, int] = {}
     where = [
@@ -108,24 +110,29 @@ def read_verdicts(batches: Iterable[RawBatch], labelling: Labelling) -> tuple[Ev
     """Decode a stretch of verdicts that are history by themselves."""
     places = Places()
     columns = RecordedColumns()
-    verdicts: list[Seen] = []
+    games: Numbers[str] = Numbers()
+    where = [np.empty(0, np.int64)]
+    values: list[bytes | None] = []
     dead_letters = Counter[str]()
     for batch in batches:
-        seen = read_seen(batch.values)
-        missing = len(batch.values) - len(seen)
+        read = columns.read(batch.values, read_seen)
+        missing = len(batch.values) - len(read.places)
         dead_letters.update(["no_verdict"] * missing)
-        places.add(batch, [is_verdict(value) for value in batch.values] if missing else None)
-        columns.add(seen)
-        verdicts += seen
-    games: dict[str, int] = {}
-    where = np.array([games.setdefault(verdict.game_id, len(games)) for verdict in verdicts], np.int64)
-    labels = [labelling.label(verdict.event_id, _NO_METADATA) for verdict in verdicts] if labelling.wanted else []
+        places.add(batch, read.places if missing else None)
+        values += [batch.values[place] for place in read.places.tolist()] if missing else batch.values
+        named = read.written.games()
+        written = np.array([games[name.decode()] for name in named.distinct], np.int64)[named.place]
+        where.append(read.column(written, (games[verdict.game_id] for verdict in read.others)))
+
+    def seen(chosen: Sequence[bytes | None]) -> list[Seen]:
+        return read_seen([value for value in chosen if value is not None])
 
     def details(chosen: Sequence[int]) -> list[Detail]:
-        return [Detail(verdicts[i].event_id, verdicts[i].player_id, None) for i in chosen]
+        return [Detail(each.event_id, each.player_id, None) for each in seen([values[place] for place in chosen])]
 
+    labels = [labelling.label(each.event_id, _NO_METADATA) for each in seen(values)] if labelling.wanted else []
     circumstances = [Circumstances(game, None, "") for game in games]
-    events = Events(*places.columns(), where, circumstances, details, labels, [], dead_letters)
+    events = Events(*places.columns(), np.concatenate(where), circumstances, details, labels, [], dead_letters)
     return events, columns.columns()
 
 
@@ -142,9 +149,9 @@ class Places:
         self._partitions: list[Codes] = [np.empty(0, np.int64)]
         self._positions: list[Codes] = [np.empty(0, np.int64)]
 
-    def add(self, batch: RawBatch, chosen: list[bool] | None) -> None:
-        """Add a batch's records; of ``chosen`` those marked."""
-        positions = batch.positions if chosen is None else batch.positions[np.array(chosen, np.bool_)]
+    def add(self, batch: RawBatch, chosen: Codes | None = None) -> None:
+        """Add a batch's records, or the chosen ones."""
+        positions = batch.positions if chosen is None else batch.positions[chosen]
         self._topic = batch.topic
         self._positions.append(positions)
         self._partitions.append(np.full(len(positions), batch.partition, np.int64))

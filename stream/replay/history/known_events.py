@@ -77,7 +77,7 @@ def read_known_events(
             dead_letters.update(dropped)
             batch, found = _without(batch, whole), found[whole]
         where += map(known.__getitem__, _read(_read_around, batch.values))
-        places.add(batch, None)
+        places.add(batch)
         entries.append(found)
         values += batch.values
 
@@ -105,7 +105,9 @@ def _well_formed(batch: RawBatch, doubtful: NDArray[np.bool_]) -> tuple[NDArray[
 
 
 def _without(batch: RawBatch, whole: NDArray[np.bool_]) -> RawBatch:
-    values = [value for value, kept in zip(batch.values, whole.tolist(), strict=True) if kept]
+    values = list(batch.values)
+    for place in np.flatnonzero(~whole)[::-1].tolist():  # few, so that to close the gaps is the cheapest
+        del values[place]
     return RawBatch(batch.topic, batch.partition, batch.positions[whole], values)
 
 

@@ -5,7 +5,7 @@ at a time: each stretch's columns go into files of its own, and each verdict's p
 are looked up in.  All of it takes disk, not memory.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from model.policy_columns import ScoreMatrix
 from stream.replay.history.columns import distinct
 from stream.replay.history.events import Events
-from stream.replay.history.recorded import Fact, Recorded, RecordedColumns, Said
+from stream.replay.history.gathering import RecordedColumns
+from stream.replay.history.recorded import Fact, Recorded
 from stream.replay.history.stretch import RawBatch
-from stream.replay.history.tables import ENTRY, Entries, Table
+from stream.replay.history.tables import Entries, Table
 
 
 class _About(msgspec.Struct):
@@ -47,15 +48,8 @@ class RecordedStore:
         columns = RecordedColumns()
         kept = unreadable = 0
         self.table.begin(number)
-
-        def enter(verdicts: Sequence[Said]) -> Entries:
-            entries = np.empty(len(verdicts), ENTRY)
-            entries["source"] = number + 1
-            entries["fact"], entries["score"] = columns.add(verdicts)
-            return entries
-
         for batch in batches:
-            found = self.table.keep(number, batch.values, enter)
+            found = self.table.keep(number, batch.values, columns)
             kept += found
             unreadable += len(batch.values) - found
         recorded = columns.columns()

@@ -1,9 +1,8 @@
 """Tables that lead from an event to its recorded verdict, on disk and mapped into memory."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, Protocol
 
@@ -11,19 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.replay.history.events import Events
-from stream.replay.history.recorded import Said, Seen, Traced, VerdictReader
+from stream.replay.history.gathering import Entered, RecordedColumns
+from stream.replay.history.recorded import Origin, Seen, Traced, VerdictReader
 
 ENTRY: Final = np.dtype([("source", "<u4"), ("fact", "<u4"), ("score", "<u4")])
 """Where a verdict is: its stretch, counted from 1 (0: there is none), and its places in that stretch's columns."""
 Entries = NDArray[np.void]
-Enter = Callable[[Sequence[Said]], Entries]
-"""Takes verdicts into columns and returns where each now is."""
-
 
 _read_traced: Final = VerdictReader(Traced)
 _read_seen: Final = VerdictReader(Seen)
-_partition: Final = attrgetter("partition")
-_offset: Final = attrgetter("offset")
+
+
+_ELSEWHERE: Final = Origin("", -1, -1)
+"""Where an event was that is none of ours."""
 
 
 class Table(Protocol):
@@ -33,8 +32,8 @@ class Table(Protocol):
         """Make room; what is there already stays."""
         ...
 
-    def keep(self, number: int, values: Sequence[bytes | None], enter: Enter, /) -> int:
-        """Read verdicts of stretch ``number``, ``enter`` them and note where they are.  Returns how many there were."""
+    def keep(self, number: int, values: Sequence[bytes | None], columns: RecordedColumns, /) -> int:
+        """Read verdicts of stretch ``number`` into its columns, note where they are there.  Returns how many."""
         ...
 
     def begin(self, number: int, /) -> None:
@@ -80,23 +79,20 @@ class ByOrigin:
     def begin(self, number: int) -> None:
         """Do nothing: a place is written over by the same."""
 
-    def keep(self, number: int, values: Sequence[bytes | None], enter: Enter) -> int:
+    def keep(self, number: int, values: Sequence[bytes | None], columns: RecordedColumns) -> int:
         """Note where verdicts are; those about other events are passed over."""
-        seen = _read_traced(values)
-        entries = enter(seen)
-        origins = [verdict.origin for verdict in seen]
-        ours = [origin for origin in origins if origin is not None]
-        if {origin.topic for origin in ours} - {self.topic} or len(ours) < len(origins):
-            mine = [origin is not None and origin.topic == self.topic for origin in origins]
-            entries = entries[np.array(mine, np.bool_)]
-            ours = [origin for origin in ours if origin.topic == self.topic]
-        partitions = np.array(list(map(_partition, ours)), np.int64)
-        offsets = np.array(list(map(_offset, ours)), np.int64)
+        batch = columns.read(values, _read_traced)
+        entries = _entries(number, batch.entered)
+        others = [verdict.origin for verdict in batch.others]
+        ours = [origin if origin is not None and origin.topic == self.topic else _ELSEWHERE for origin in others]
+        written = np.where(batch.written.about(self.topic), batch.written.offsets, _ELSEWHERE.offset)
+        offsets = batch.column(written, (origin.offset for origin in ours))
+        partitions = batch.column(batch.written.partitions, (origin.partition for origin in ours))
         for partition, span in self.spans.items():
             chosen = (partitions == partition) & (offsets >= span.start) & (offsets < span.end)
             if chosen.any():
                 self._map(partition, "r+")[offsets[chosen] - span.start] = entries[chosen]
-        return len(seen)
+        return len(entries)
 
     def seal(self) -> None:
         """Do nothing: places are in order already."""
@@ -124,6 +120,12 @@ class ByOrigin:
         return self.folder / f"partition-{partition}.table"
 
 
+def _entries(number: int, entered: Entered) -> Entries:
+    entries = np.empty(len(entered.fact), ENTRY)
+    entries["source"], entries["fact"], entries["score"] = number + 1, *entered
+    return entries
+
+
 _KEYED: Final = np.dtype([("key", "<u8"), ("entry", ENTRY)])
 
 
@@ -141,12 +143,12 @@ class ByEventId:
         """Forget the rows of an unfinished try."""
         self._path(number).unlink(missing_ok=True)
 
-    def keep(self, number: int, values: Sequence[bytes | None], enter: Enter) -> int:
+    def keep(self, number: int, values: Sequence[bytes | None], columns: RecordedColumns) -> int:
         """Note where verdicts are."""
-        seen = _read_seen(values)
+        seen = _read_seen([value for value in values if value is not None])
         rows = np.empty(len(seen), _KEYED)
         rows["key"] = _keys((verdict.event_id for verdict in seen), len(seen))
-        rows["entry"] = enter(seen)
+        rows["entry"] = _entries(number, columns.add(seen))
         with self._path(number).open("ab") as file:
             file.write(rows.tobytes())
         return len(seen)

@@ -28,8 +28,9 @@ from stream.judge import Judge, text_of
 from stream.records import Chunk, Outgoing, Record
 from stream.replay.history.columns import Codes, distinct
 from stream.replay.history.events import Events
+from stream.replay.history.gathering import RecordedColumns
 from stream.replay.history.recorded import Recorded as RecordedVerdicts
-from stream.replay.history.recorded import RecordedColumns, Said, VerdictReader
+from stream.replay.history.recorded import Said, VerdictReader
 from stream.replay.judging.floors import Floors
 from stream.replay.judging.opinions import NO_FLOOR, RESOLVERS, Answers, Opinions, decide
 
