@@ -138,6 +138,9 @@ def summary(document: Document) -> str:
         f"{players['newly_blocked']:,} newly blocked, {players['no_longer_blocked']:,} no longer",
     ]
     if document["quality"]:
+        if unknown := document["quality"]["labels_of_no_category"]:
+            named = ", ".join(f"{label} ({n:,})" for label, n in unknown.items())
+            lines.append(f"labels that name no category of the candidate: {named}")
         for side in ("baseline", "candidate"):
             q = document["quality"][side]
             lines.append(f"{side}: precision {q['precision']}, recall {q['recall']}, F1 {q['f1']}, AUC {q['auc']}")

@@ -131,10 +131,22 @@ def test_equal_texts_are_scored_once_and_what_was_remembered_shows_nowhere() -> 
     Rescored(scored, column_decider(POLICIES[0]))(first)
     assert classifier.asked == 2
     again = side(second)
-    assert classifier.asked == 5  # too many to remember: all is forgotten first
+    assert classifier.asked == 4
     assert [RESOLVERS[i] for i in again.resolved_by] == ["classifier"] * 3
     side(material(["rotten", "b"]))
+    assert classifier.asked == 4
+    side(material(["a"]))
+    assert classifier.asked == 5  # of four texts the one that had not come up for the longest time was forgotten
+    side(material(["rotten", "b"]))
     assert classifier.asked == 5
+
+
+def test_nothing_is_remembered_from_stretch_to_stretch_where_that_is_asked() -> None:
+    classifier = Counting()
+    side = Rescored(Scored(Scorer(KNOWN, [ClassifierResolver(classifier)], "c" * 32), 0), column_decider(POLICIES[1]))
+    for _ in range(2):
+        side(material(["a", "b", "a"]))
+    assert classifier.asked == 4
 
 
 def test_recorded_verdicts_are_repeated_as_they_were() -> None:

@@ -9,7 +9,7 @@ from pyarrow import parquet
 
 from stream.errors import ConfigError, TransportError
 from stream.replay import work
-from stream.replay.finish import check_compared, merged, write_report
+from stream.replay.finish import check_compared, merged, summary, write_report
 from stream.replay.history.files import FileReader
 from stream.replay.history.stretch import RawBatch, Stretch
 from stream.replay.limits import Limits
@@ -96,6 +96,18 @@ def test_labels_say_how_good_both_sides_are(history: tuple[Path, Path], tmp_path
     assert quality["candidate"]["recall"] > quality["baseline"]["recall"]
     rows = parquet.read_table(tmp_path / "flips.parquet")
     assert set(rows["label"].to_pylist()) <= {"insult", "non_toxic"}
+
+
+def test_labels_that_name_no_category_are_listed(history: tuple[Path, Path], tmp_path: Path) -> None:
+    lines = history[0].read_bytes().split(b"\n")
+    misspelt = [line.replace(b'"insult"', b'"insutl"') if place < 200 else line for place, line in enumerate(lines)]
+    events = tmp_path / "events.jsonl"
+    events.write_bytes(b"\n".join(misspelt))
+    answer = replay_files(tmp_path / "report", a_request(events, None, depth="rescore", baseline="labels:label"))
+    assert answer is not None
+    count = sum(b'"insutl"' in line for line in misspelt)
+    assert answer["quality"]["labels_of_no_category"] == {"insutl": count}
+    assert f"labels that name no category of the candidate: insutl ({count})" in summary(answer)
 
 
 def test_labels_as_the_baseline(history: tuple[Path, Path], tmp_path: Path) -> None:

@@ -150,7 +150,11 @@ def _quality(counts: Counts) -> Document | None:
     for entry, n in counts.labelled.items():
         labels[entry.label] += n
     toxic = sorted(set(labels) - {NON_TOXIC})
-    found: Document = {"labelled": labels.total(), "labels": dict(sorted(labels.items()))}
+    found: Document = {
+        "labelled": labels.total(),
+        "labels": dict(sorted(labels.items())),
+        "labels_of_no_category": _of_no_category(counts, labels),
+    }
     for side in SIDES:
         found[side] = {
             **confusion(counts.labelled, side).figures(),
@@ -161,6 +165,12 @@ def _quality(counts: Counts) -> Document | None:
             },
         }
     return found
+
+
+def _of_no_category(counts: Counts, labels: Counter[str]) -> dict[str, int]:
+    """Return the labels that the candidate has no category for: slips of the pen, or another taxonomy's names."""
+    known = {NON_TOXIC, *(category for side, category in counts.scores if side == "candidate" and category != ANY)}
+    return {label: n for label, n in sorted(labels.items()) if label not in known}
 
 
 def _auc(counts: Counts, side: str, category: str) -> float | None:

@@ -13,6 +13,7 @@ side                  takes                                    stands for
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Final, Protocol
 
 import numpy as np
@@ -146,7 +147,8 @@ class Redecided:
 class Scored:
     """A scorer over the texts of stretch after stretch: the live resolvers on large chunks, equal texts once.
 
-    Answers are remembered as they were given, up to ``remembered`` texts, so that what was remembered shows nowhere.
+    Answers are remembered as they were given, so that what was remembered shows nowhere: those to the ``remembered``
+    texts that came up last.
     """
 
     def __init__(self, scorer: Scorer, remembered: int) -> None:
@@ -165,15 +167,17 @@ class Scored:
             return self._last[1]
         texts = [text_of(event, self.scorer) for event in events.events]
         distinct = list(dict.fromkeys(texts))
-        unknown = [text for text in distinct if text not in self._known]
-        if len(self._known) + len(unknown) > self._remembered:
-            self._known, unknown = {}, distinct
         known = self._known
+        unknown = [text for text in distinct if text not in known]
         try:
             known |= zip(unknown, self.scorer(unknown), strict=True)
         except ClassifierDown as exc:
             raise TransportError(f"the classifier is down: {exc}") from exc
+        # To the end of the queue, whose first are forgotten.
+        known |= {text: known.pop(text) for text in distinct}
         answers = _columns(texts, distinct, [known[text] for text in distinct], len(self.scorer.taxonomy.names))
+        for text in list(islice(known, max(0, len(known) - self._remembered))):
+            del known[text]
         self._last = events, answers
         return answers
 
