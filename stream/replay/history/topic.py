@@ -112,8 +112,10 @@ class TopicReader:
             DataLost: records were deleted before they were read.
             TransportError: Kafka is away, or an open transaction holds the span's end for ``PATIENCE_S``.
         """
+        from confluent_kafka import Message
+
         for messages in self.messages(stretch):
-            values = [message.value() for message in messages]
+            values = list(map(Message.value, messages))  # half the cost of asking each in a loop of ours
             yield RawBatch(self._address.topic, stretch.partition, _offsets(messages), values)
 
     def messages(self, stretch: Stretch) -> "Iterator[list[Message]]":
@@ -155,7 +157,7 @@ class TopicReader:
 
     def _fetch(self, stretch: Stretch, reached: int) -> "tuple[list[Message], int | None]":
         """Return records, and the end of the partition where it was reached."""
-        from confluent_kafka import KafkaError, KafkaException
+        from confluent_kafka import KafkaError, KafkaException, Message
 
         if self._ahead:
             ahead, self._ahead = self._ahead, []
@@ -165,12 +167,13 @@ class TopicReader:
             fetched = self._consumer.consume(min(_BATCH, stretch.end - reached), _WAIT_S)
         except KafkaException as exc:
             raise _translated(self._address, exc) from exc
-        troubles = [message for message in fetched if message.error() is not None]
-        if not troubles:
+        errors = list(map(Message.error, fetched))
+        if not any(errors):  # never by ``==``: the client's errors cannot be compared with None
             return fetched, None
-        for message in troubles:
-            error = message.error()
-            if error is not None and error.code() != KafkaError._PARTITION_EOF:
+        for message, error in zip(fetched, errors, strict=True):
+            if error is None:
+                continue
+            if error.code() != KafkaError._PARTITION_EOF:
                 _refuse(error, self._address, stretch)
             at_end = message.offset()
         return [message for message in fetched if message.error() is None], at_end
@@ -206,7 +209,8 @@ def _consumer(address: TopicAddress, on_error: "Callable[[KafkaError], object]" 
 
     properties: dict[str, Any] = {
         "bootstrap.servers": address.bootstrap_servers,
-        "queued.max.messages.kbytes": 32_768,
+        # Enough to read ahead, and little enough that it is still in the processor's cache when it is looked at.
+        "queued.max.messages.kbytes": 8_192,
         "fetch.queue.backoff.ms": 5,
         # A broker holds a request at the end of a partition for this long, and with it the next partition's.
         "fetch.wait.max.ms": 10,
