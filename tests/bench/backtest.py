@@ -4,15 +4,17 @@
 ``record``    the other events and their verdicts: the same judge, gate on, with a stand-in for the network that gives
               scores like its own (the trial is about reading them back)
 ``redecide``  another policy over all of both topics; over a quarter of them, for the memory; over the verdicts alone
+``killed``    kill a redecision half way, resume it, compare the reports byte by byte
 ``rescore``   the shipped bundle, its gate on, over all texts
 ``archive``   archive both topics, redecide over the archive
-``killed``    kill a redecision half way, resume it, compare the reports byte by byte
+``again``     the live rate once more, on topics of its own: what the machine gave may have changed meanwhile
 
-All of them by default, in this order.  With ``--folder`` the topics stay, so that parts may be run one at a time, each
-on a machine that was made quiet for it.  Replays take ``--workers`` processes; their rates count both phases (recorded
-verdicts, events) with the start of processes and the loading of the model, not the writing of the report, which takes
-the same few seconds for any history (``command_s`` has all).  Rates by processor time depend less on what else the
-machine does.  Exit code 1 if anything live was touched, or the report of a killed and resumed run differs.
+All of them by default, in this order, and a table at the end of what was run.  With ``--folder`` the topics stay, so
+that some parts may be run again: ``again redecide again``, on a machine that was made quiet for a minute.  Replays take
+``--workers`` processes; their rates count both phases (recorded verdicts, events) with the start of processes and the
+loading of the model, not the planning before, nor the writing of the report, which takes the same few seconds for any
+history: the command's own time has all.  Rates by processor time depend less on what else the machine does.  Exit code
+1 if anything live was touched, or the report of a killed and resumed run differs.
 """
 
 import argparse
@@ -27,8 +29,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from tests.bench.backtest_topics import PARTITIONS, TOPICS, Bench, live, rates, record, state
-from tests.support.broker import Broker, create_topics
+from tests.bench.backtest_topics import AGAIN, TOPICS, Bench, live, rates, record, state
+from tests.bench.backtest_watch import Watch, table
+from tests.support.broker import Broker
 from tests.support.processes import ROOT, Child, wait_until
 from tests.support.replays import report_bytes
 
@@ -62,18 +65,22 @@ def main() -> int:
         texts = given.texts.read_text(encoding="utf-8").splitlines() if given.texts else ()
         bench = Bench(broker.bootstrap, folder, given.events, given.live, given.workers, texts)
         (folder / "stricter.toml").write_text(_POLICY)
+        _save(bench, results={})
         try:
             sound = [PARTS[part](bench) for part in given.parts or PARTS]
         finally:
             broker.stop()
+        print(table(_saved(bench)["results"]))
     return 0 if all(sound) else 1
 
 
 def _live(bench: Bench) -> bool:
-    create_topics(bench.bootstrap, dict.fromkeys(TOPICS, PARTITIONS))
-    found = live(bench)
-    _say("live", found)
-    _save(bench, live=found)
+    _result(bench, "live", live(bench))
+    return True
+
+
+def _again(bench: Bench) -> bool:
+    _result(bench, "live again", live(bench, f"{AGAIN}{time.time_ns()}."))
     return True
 
 
@@ -92,33 +99,33 @@ def _redecide(bench: Bench) -> bool:
     policy = ("--policy", str(bench.folder / "stricter.toml"))
     asked = {
         "redecide": _REDECIDE,
-        "redecide_quarter": (*_REDECIDE, "--to", _saved(bench)["quarter"]),
-        "redecide_verdicts_alone": ("--topic", "moderation.verdicts", "--depth", "redecide"),
+        "redecide quarter": (*_REDECIDE, "--to", _saved(bench)["quarter"]),
+        "redecide verdicts alone": ("--topic", "moderation.verdicts", "--depth", "redecide"),
     }
     for name, arguments in asked.items():
-        _say(name, _replayed(bench, name, (*policy, *arguments)))
+        _result(bench, name, _replayed(bench, name, (*policy, *arguments)))
     return _untouched(bench)
 
 
 def _rescore(bench: Bench) -> bool:
     found = _replayed(bench, "rescore", ("--topic", "chat.events", "--depth", "rescore"))
     answered = json.loads((bench.folder / "rescore" / "report.json").read_text())["answered_by"]["candidate"]
-    _say("rescore", {**found, "answered_by": answered})
+    _result(bench, "rescore", {**found, "answered_by": answered})
     return _untouched(bench)
 
 
 def _archive(bench: Bench) -> bool:
     root = bench.folder / "archive"
     started = time.monotonic()
-    for topic in TOPICS[:2]:
+    for topic in (TOPICS["events"], TOPICS["verdicts"]):
         command = bench.command("archive", "--topic", topic, "-o", str(root))
         subprocess.run(command, cwd=ROOT, env={**os.environ, **bench.env}, check=True, capture_output=True)
     seconds = time.monotonic() - started
     files = ("--input", f"{root}/topic=chat.events", "--verdicts", f"{root}/topic=moderation.verdicts")
     policy = ("--policy", str(bench.folder / "stricter.toml"), "--depth", "redecide")
-    found = _replayed(bench, "redecide_archive", (*files, *policy))
+    found = _replayed(bench, "redecide archive", (*files, *policy))
     size = sum(path.stat().st_size for path in root.rglob("*.parquet"))
-    _say("archive", {"archived_s": round(seconds, 1), "archive_mb": size // 2**20, **found})
+    _result(bench, "redecide archive", {**found, "archived_s": round(seconds, 1), "archive_mb": size // 2**20})
     return _untouched(bench)
 
 
@@ -145,9 +152,10 @@ PARTS: Final[dict[str, Callable[[Bench], bool]]] = {
     "live": _live,
     "record": _record,
     "redecide": _redecide,
+    "killed": _killed,
     "rescore": _rescore,
     "archive": _archive,
-    "killed": _killed,
+    "again": _again,
 }
 
 
@@ -167,6 +175,12 @@ def _save(bench: Bench, **found: object) -> None:
     (bench.folder / STATE).write_text(json.dumps({**_saved(bench), **found}))
 
 
+def _result(bench: Bench, name: str, found: dict[str, Any]) -> None:
+    """Say a result, and keep it for the table."""
+    _say(name, found)
+    _save(bench, results={**_saved(bench).get("results", {}), name: found})
+
+
 def _say(what: str, figures: dict[str, Any]) -> None:
     print(json.dumps({"what": what, **figures}), flush=True)
 
@@ -177,35 +191,18 @@ def _backtest(bench: Bench, report: str, arguments: tuple[str, ...]) -> list[str
 
 
 def _replayed(bench: Bench, name: str, arguments: tuple[str, ...]) -> dict[str, Any]:
-    """Run a backtest; rates by its own timings, beside those of the live worker."""
+    """Run a backtest; rates by its own timings."""
     started = time.monotonic()
     child = Child(_backtest(bench, name, arguments), bench.folder / f"{name}.log", env=bench.env)
-    peak = 0
-    while child.alive:
-        peak = max(peak, _resident_kb(child.process.pid))
-        time.sleep(0.2)
+    watch = Watch()
+    watch.until_the_end(child)
     if child.process.wait():
         raise SystemExit(child.output())
     timing = json.loads((bench.folder / name / "timing.json").read_text())
     phases = [phase for phase in timing.values() if isinstance(phase, dict)]
     seconds, cpu_s = (sum(phase[key] for phase in phases) for key in ("seconds", "cpu_seconds"))
-    found = rates(timing["events"]["count"], seconds, cpu_s)
-    beside = _saved(bench).get("live", {})
-    times = {f"times_live_{key}": round(found[key] / beside[key], 1) for key in ("per_s", "per_cpu_s") if beside}
-    command_s = round(time.monotonic() - started, 1)
-    return {**found, **times, "command_s": command_s, "peak_mb_of_all_processes": peak // 1024}
-
-
-def _resident_kb(pid: int) -> int:
-    """Return the resident memory of a process and its children; read here, since a ``ps`` costs what it measures."""
-    found = 0
-    try:
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            found += sum(_resident_kb(int(child)) for child in (task / "children").read_text().split())
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except OSError:
-        return found  # it ended meanwhile
-    return found + pages * (os.sysconf("SC_PAGE_SIZE") // 1024)
+    command = {"command_s": round(time.monotonic() - started, 1), "command_cpu_s": round(watch.cpu_s, 1)}
+    return {**rates(timing["events"]["count"], seconds, cpu_s), **command, "peak_mb": watch.peak_kb // 1024}
 
 
 if __name__ == "__main__":

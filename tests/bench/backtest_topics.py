@@ -22,13 +22,20 @@ from stream import wiring
 from stream.judge import Judge, text_of
 from stream.records import Chunk, Outgoing, Record
 from stream.settings import load_settings
-from tests.support.broker import admin
+from tests.support.broker import admin, create_topics
 from tests.support.chatlog import lines
 from tests.support.processes import Child, wait_until
 
 PARTITIONS: Final = 4
-TOPICS: Final = ("chat.events", "moderation.verdicts", "moderation.flagged", "chat.events.dlq")
+TOPICS: Final = {
+    "events": "chat.events",
+    "verdicts": "moderation.verdicts",
+    "flagged": "moderation.flagged",
+    "dead_letters": "chat.events.dlq",
+}
 GROUP: Final = "chatwarden"
+AGAIN: Final = "again-"
+"""What names of topics and groups begin with where the live rate is measured once more."""
 
 
 @dataclass
@@ -57,8 +64,12 @@ class Bench:
 
     @cached_property
     def onlooker(self) -> Consumer:
-        """Return a client that asks for the worker's offsets and joins nothing."""
-        return Consumer({"bootstrap.servers": self.bootstrap, "group.id": GROUP, "log_level": 0})
+        """Return a client that asks for ends of topics and joins nothing."""
+        return self.onlooker_of(GROUP)
+
+    def onlooker_of(self, group: str) -> Consumer:
+        """Return a client that asks for a group's offsets and joins nothing."""
+        return Consumer({"bootstrap.servers": self.bootstrap, "group.id": group, "log_level": 0})
 
     def lines(self) -> Iterator[bytes]:
         return lines(self.events, texts=self.texts)
@@ -87,17 +98,30 @@ class StandIn:
         return on_grid([max(0.0, scores[0] - own), *scores[1:]])
 
 
-def live(bench: Bench) -> dict[str, Any]:
-    """Produce the first events and let one worker catch up; the rate is that from its first commit to its last."""
-    _produce(bench, list(islice(bench.lines(), bench.live)))
-    worker = Child(bench.command("run", "--start", "earliest"), bench.folder / "worker.log", env=bench.env)
+def live(bench: Bench, prefix: str = "") -> dict[str, Any]:
+    """Produce the first events and let one worker catch up; the rate is that from its first commit to its last.
+
+    ``prefix`` begins the names of its topics and its group.
+    """
+    topics = {name: prefix + topic for name, topic in TOPICS.items()}
+    create_topics(bench.bootstrap, dict.fromkeys(topics.values(), PARTITIONS))
+    _produce(bench, list(islice(bench.lines(), bench.live)), topic=topics["events"])
+    named = {f"CHATWARDEN__TOPICS__{name.upper()}": topic for name, topic in topics.items()}
+    env = {**bench.env, **named, "CHATWARDEN__KAFKA__GROUP_ID": prefix + GROUP}
+    onlooker = bench.onlooker_of(prefix + GROUP)
+
+    def committed() -> int:
+        return _committed(onlooker, topics["events"])
+
+    worker = Child(bench.command("run", "--start", "earliest"), bench.folder / f"{prefix}worker.log", env=env)
     try:
-        wait_until(lambda: _committed(bench) > 0 or not worker.alive, 180, "the worker's first commit")
-        first, at, cpu = _committed(bench), time.monotonic(), _cpu_s(worker.process.pid)
-        wait_until(lambda: _committed(bench) >= bench.live or not worker.alive, 3_600, "the worker's last commit")
-        seconds, cpu = time.monotonic() - at, _cpu_s(worker.process.pid) - cpu
+        wait_until(lambda: committed() > 0 or not worker.alive, 180, "the worker's first commit")
+        first, at, cpu = committed(), time.monotonic(), cpu_s(worker.process.pid)
+        wait_until(lambda: committed() >= bench.live or not worker.alive, 3_600, "the worker's last commit")
+        seconds, cpu = time.monotonic() - at, cpu_s(worker.process.pid) - cpu
     finally:
         worker.stop()
+        onlooker.close()
     return rates(bench.live - first, seconds, cpu)
 
 
@@ -127,29 +151,35 @@ def record(bench: Bench, reached: Callable[[int], None]) -> dict[str, Any]:
 
 
 def state(bench: Bench) -> list[Any]:
-    """Return every group's offsets and every topic's ends, as JSON has them."""
+    """Return every group's offsets and every topic's ends, as JSON has them; none of a live rate measured again."""
     client = admin(bench.bootstrap)
     groups = []
     for group in sorted(client.list_consumer_groups().result(10).valid, key=lambda each: each.group_id):
+        if group.group_id.startswith(AGAIN):
+            continue
         (future,) = client.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group.group_id)]).values()
         places = sorted([p.topic, p.partition, p.offset] for p in future.result(10).topic_partitions)
         groups.append([group.group_id, places])
     ends = [
         [topic, p, *bench.onlooker.get_watermark_offsets(TopicPartition(topic, p), timeout=10)]
-        for topic in TOPICS
+        for topic in TOPICS.values()
         for p in range(PARTITIONS)
     ]
-    return [groups, ends, sorted(client.list_topics(timeout=10).topics)]
+    return [
+        groups,
+        ends,
+        sorted(topic for topic in client.list_topics(timeout=10).topics if not topic.startswith(AGAIN)),
+    ]
 
 
-def rates(count: int, seconds: float, cpu_s: float) -> dict[str, Any]:
+def rates(count: int, seconds: float, cpu: float) -> dict[str, Any]:
     """Return a count per second of the clock and of the processor."""
     return {
         "count": count,
         "seconds": round(seconds, 1),
-        "cpu_s": round(cpu_s, 1),
+        "cpu_s": round(cpu, 1),
         "per_s": round(count / seconds),
-        "per_cpu_s": round(count / cpu_s),
+        "per_cpu_s": round(count / cpu),
     }
 
 
@@ -157,27 +187,32 @@ def _producer(bench: Bench) -> Producer:
     return Producer({"bootstrap.servers": bench.bootstrap, "linger.ms": 20, "compression.type": "lz4"})
 
 
-def _produce(bench: Bench, values: Sequence[bytes], first: int = 0) -> None:
+def _produce(bench: Bench, values: Sequence[bytes], first: int = 0, topic: str = TOPICS["events"]) -> None:
     producer = _producer(bench)
     for number, value in enumerate(values, first):
-        producer.produce("chat.events", value, partition=number % PARTITIONS)
+        producer.produce(topic, value, partition=number % PARTITIONS)
         if number % 1_000 == 0:
             producer.poll(0)
     producer.flush(60)
 
 
-def _committed(bench: Bench) -> int:
+def _committed(onlooker: Consumer, topic: str) -> int:
     """Return how far the worker is; 0 while the broker has nobody yet to ask for a group.
 
     Not by the administrator's client: it crashes the process where a group's coordinator is not there yet.
     """
-    places = [TopicPartition("chat.events", partition) for partition in range(PARTITIONS)]
+    places = [TopicPartition(topic, partition) for partition in range(PARTITIONS)]
     try:
-        return sum(max(0, place.offset) for place in bench.onlooker.committed(places, timeout=10))
+        return sum(max(0, place.offset) for place in onlooker.committed(places, timeout=10))
     except KafkaException:
         return 0
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
+    """Return the processor seconds that a process has taken.
+
+    Raises:
+        OSError: it is gone.
+    """
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
