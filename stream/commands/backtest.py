@@ -111,6 +111,13 @@ def _run(given: dict[str, Any]) -> "Document | None":
     import sys
     import time
 
+    from stream.replay.ahead import load_ahead
+
+    cores = len(os.sched_getaffinity(0))
+    workers = given["workers"] or cores
+    if workers > 1:
+        load_ahead()
+
     from stream import wiring_replay
     from stream.replay.crew import Crew
     from stream.replay.extras import check_extras
@@ -119,11 +126,9 @@ def _run(given: dict[str, Any]) -> "Document | None":
     from stream.replay.run import Console, Folder, Shard, replay
 
     check_extras()
-    cores = len(os.sched_getaffinity(0))
-    workers = given["workers"] or cores
     request, limits, shard = _request(given), _limits(given), Shard.parse(given["shard"] or "0/1")
     request.check_shard(shard.of)
-    with Crew(workers, [wiring_replay.__name__]) as crew:
+    with Crew(workers) as crew:
         settings = wiring_replay.sharing(_settings(given), workers, cores)
         job = request.job(settings)
         limits.check_labels(job.labelled)

@@ -11,12 +11,13 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import connection, forkserver
+from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any, Final, Self
 
 from stream.errors import ChatwardenError
+from stream.replay.ahead import CONTEXT
 from stream.replay.history.stretch import Stretch
 from stream.replay.work import Cast, Desk, Done, compare, keep_verdicts
 
@@ -24,8 +25,6 @@ Task = Callable[[Sequence[Stretch], Done], None]
 """Does stretches one after the other.  Passed on to processes, so made of values and functions of modules."""
 
 _WATCH_S: Final = 1.0
-_NEEDED: Final = (__name__, "confluent_kafka", "pyarrow.compute", "pyarrow.parquet")
-"""Modules that every task needs, some of them only once it is at work."""
 
 
 class WorkerEnded(ChatwardenError):
@@ -55,19 +54,13 @@ def compare_task(desk: Desk, cast: Cast) -> Task:
 class Crew:
     """Processes that do shares of one task, then of the next; for a ``with`` block.  A crew of one is this process.
 
-    They come from a server that has loaded what they need (and does no more, so that it has no threads to lose): loaded
-    once, and while the caller still plans.  ``modules`` are what tasks need besides what every task needs.
+    They are there sooner if somebody had ``stream.replay.ahead`` load what they need.
     """
 
-    def __init__(self, size: int, modules: Sequence[str] = ()) -> None:
-        """Have the server begin to load, where there will be processes.  Does not wait for it."""
+    def __init__(self, size: int) -> None:
         self.size: Final = size
-        self._context = multiprocessing.get_context("forkserver")
         self._reports: Any = None
         self._crew: list[tuple[BaseProcess, Any]] = []
-        if size > 1:
-            self._context.set_forkserver_preload(["__main__", *_NEEDED, *modules])
-            forkserver.ensure_running()
 
     def __enter__(self) -> Self:
         return self
@@ -99,10 +92,10 @@ class Crew:
         return self._listen(len(due), done)
 
     def _start(self, count: int) -> None:
-        self._reports = self._reports or self._context.Queue()
+        self._reports = self._reports or CONTEXT.Queue()
         for _ in range(count - len(self._crew)):
-            inbox: Any = self._context.Queue()
-            process = self._context.Process(target=_work, args=(inbox, self._reports), daemon=True)
+            inbox: Any = CONTEXT.Queue()
+            process = CONTEXT.Process(target=_work, args=(inbox, self._reports), daemon=True)
             process.start()
             self._crew.append((process, inbox))
 

@@ -21,7 +21,9 @@ _TIMEOUT_S: Final = 20.0
 PATIENCE_S: Final = 60.0
 """Longest wait for the next record of a span that ought to have one."""
 _BATCH: Final = 4_000
-"""Records taken at once: few enough that they are still in the processor's cache when they are looked at."""
+"""Records handed on at once: enough for numpy, few enough to be in the processor's cache when looked at."""
+_TAKEN: Final = 500
+"""Records taken from the client at once.  Of so few the client's objects are soon free, and their memory used again."""
 _TRIES: Final = 100
 _WAIT_S: Final = 0.1
 """Longest wait for a batch to fill."""
@@ -114,9 +116,16 @@ class TopicReader:
         """
         from confluent_kafka import Message
 
+        values: list[bytes | None] = []
+        offsets: list[NDArray[np.int64]] = []
         for messages in self.messages(stretch):
-            values = list(map(Message.value, messages))  # half the cost of asking each in a loop of ours
-            yield RawBatch(self._address.topic, stretch.partition, _offsets(messages), values)
+            values += map(Message.value, messages)  # half the cost of asking each in a loop of ours
+            offsets.append(_offsets(messages))
+            if len(values) >= _BATCH:
+                yield RawBatch(self._address.topic, stretch.partition, np.concatenate(offsets), values)
+                values, offsets = [], []
+        if values:
+            yield RawBatch(self._address.topic, stretch.partition, np.concatenate(offsets), values)
 
     def messages(self, stretch: Stretch) -> "Iterator[list[Message]]":
         """Yield the records of a stretch as the client has them; raises as ``read``."""
@@ -164,7 +173,7 @@ class TopicReader:
             return ahead, None
         at_end: int | None = None
         try:
-            fetched = self._consumer.consume(min(_BATCH, stretch.end - reached), _WAIT_S)
+            fetched = self._consumer.consume(min(_TAKEN, stretch.end - reached), _WAIT_S)
         except KafkaException as exc:
             raise _translated(self._address, exc) from exc
         errors = list(map(Message.error, fetched))
