@@ -56,7 +56,6 @@ class RecordedColumns:
         self._facts = Numbers[Any]()
         self._scores = Numbers[bytes]()
         self._decided: dict[tuple[bytes, bytes], tuple[int, int]] = {}
-        """Fact and row of scores by what decision and digests say as they are written; -1 where that is no verdict."""
         self._gathered = [Entered(np.empty(0, np.int64), np.empty(0, np.int64))]
 
     def add(self, verdicts: Sequence[Said]) -> Entered:
@@ -100,21 +99,20 @@ class RecordedColumns:
         decisions, digests = written.decisions(), written.digests()
         radix = max(1, len(digests.distinct))
         keys, place = distinct(decisions.place * radix + digests.place, len(decisions.distinct) * radix)
-        pairs = zip(*divmod(keys, radix), strict=True)
-        found = [self._look_up(decisions.distinct[decision], digests.distinct[digest]) for decision, digest in pairs]
+        pairs = [(decisions.distinct[key // radix], digests.distinct[key % radix]) for key in keys.tolist()]
+        found = [self._decided.get(pair) or self._decide(pair) for pair in pairs]
         fact, score = np.array(found, np.int64).reshape(-1, 2).T[:, place]
         return written.where(fact >= 0), Entered(fact[fact >= 0], score[fact >= 0])
 
-    def _look_up(self, decision: bytes, digests: bytes) -> tuple[int, int]:
-        known = self._decided.get((decision, digests))
-        if known is None:
-            try:
-                fact, score = self._enter([_read_decided(b"{" + decision + b"," + digests + b"}")])
-                known = int(fact[0]), int(score[0])
-            except (msgspec.DecodeError, UnicodeDecodeError):
-                known = -1, -1
-            self._decided[decision, digests] = known
-        return known
+    def _decide(self, pair: tuple[bytes, bytes]) -> tuple[int, int]:
+        """Return, and keep, fact and row of scores of a decision with its digests; -1 where that is no verdict."""
+        try:
+            said = _read_decided(b"{%b,%b}" % pair)
+            found = self._facts[_as_fact(said)], self._scores[bytes(said.scores)]
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            found = -1, -1
+        self._decided[pair] = found
+        return found
 
 
 _read_decided: Final = msgspec.json.Decoder(_Decided).decode
