@@ -32,6 +32,8 @@ STRICTER: Final = (1.0, 0.6, 0.3, 0.1)
 """Operating points, as shares of the suggested thresholds."""
 MADE: Final = 60_000
 EPOCHS: Final = 8
+MIXED: Final = 48
+"""Characters of the longest line that is mixed: games' lines are short, and so much quicker to ask about."""
 NEAR: Final = -3.0
 """From which distance on a text counts as near a limit."""
 
@@ -78,10 +80,11 @@ def lessons(
     words = [word for text in train for word in text.split()]
     mix = Mixer(words, np.random.default_rng(SEED))
     alone = (word for word, seen in Counter(words).items() if seen > 1)
-    texts = list(dict.fromkeys([*train, *alone, *mix(train, made)]))
+    texts = list(dict.fromkeys([*train, *alone, *mix([text for text in train if len(text) <= MIXED], made)]))
     _say(f"asking the classifier about {len(texts):,} texts")
     said = ask(texts)
-    near = [text for text, margin in zip(texts, margins(said, limits, names), strict=True) if margin > NEAR]
+    close = margins(said, limits, names) > NEAR
+    near = [text for text, is_close in zip(texts, close, strict=True) if is_close and len(text) <= MIXED]
     _say(f"{len(near):,} of them are near a limit; asking about mixtures of those")
     known = set(texts)
     more = [text for text in mix(near, made) if text not in known] if near else []

@@ -28,7 +28,7 @@ def ask(texts: Sequence[str]) -> Floats:
     return scores.clip(0, 1)
 
 
-def a_chat(number: int = 1_200) -> Chat:
+def a_chat(number: int = 1_000) -> Chat:
     rng = np.random.default_rng(3)
 
     def line() -> str:
@@ -37,7 +37,7 @@ def a_chat(number: int = 1_200) -> Chat:
             words.insert(int(rng.integers(len(words) + 1)), str(rng.choice(BAD)))
         return " ".join(words)
 
-    lines = list(dict.fromkeys(line() for _ in range(2 * number)))
+    lines = list(dict.fromkeys(line() for _ in range(4 * number)))
     held = {"game": lines[number : number + 300]}
     measured_on = lines[number + 300 : number + 500]
     return Chat(
