@@ -41,7 +41,7 @@ class Health:
     """Written by the main loop, read by the admin threads.
 
     ``clock`` is monotonic, in seconds.  ``max_tick_age_s`` must be below the time after which Kafka would take our
-    partitions away (``max.poll.interval.ms``); half of it is a good choice.
+    partitions away (``max.poll.interval.ms``); half of it is a good choice.  ``ticks`` counts the loop's turns.
     """
 
     def __init__(
@@ -50,12 +50,14 @@ class Health:
         self._clock = clock
         self._max_tick_age_s = max_tick_age_s
         self._ticked = clock()
+        self.ticks = 0
         self._waiting: dict[Component, str] = dict.fromkeys(waits_for, "starting")
         self._thread_id = threading.get_ident()
 
     def tick(self) -> None:
         """Say that the main loop turns; called by its thread, every turn."""
         self._ticked = self._clock()
+        self.ticks += 1
 
     def ready(self, component: Component) -> None:
         """Say that a component is there."""
@@ -71,9 +73,13 @@ class Health:
         report: dict[str, object] = {"live": age <= self._max_tick_age_s, "tick_age_s": round(age, 3)}
         if report["live"]:
             return _json(HTTPStatus.OK, report)
-        frame = sys._current_frames().get(self._thread_id)  # noqa: SLF001 - the documented way to another thread's stack
-        report["stack"] = [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_stack(frame)]
+        report["stack"] = self.stack()
         return _json(HTTPStatus.SERVICE_UNAVAILABLE, report)
+
+    def stack(self) -> list[str]:
+        """Return where the main loop is now, innermost last."""
+        frame = sys._current_frames().get(self._thread_id)  # noqa: SLF001 - the documented way to another thread's stack
+        return [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_stack(frame)]
 
     def readyz(self) -> Reply:
         """Answer ``/readyz``."""

@@ -22,6 +22,7 @@ from stream.settings import Settings
 from stream.sink import KafkaSink
 from stream.source import KafkaSource
 from stream.start import Start
+from stream.watchdog import Watchdog, longest_turn_s
 from stream.worker import Surroundings, Worker
 
 log: Final = logging.getLogger("stream.service")
@@ -72,11 +73,12 @@ def serve(
             limits, around = DeadLetterLimits(settings.dead_letters), Surroundings(health, metrics)
             worker = Worker(source, sink, lambda chunk: judging.submit(judge, chunk), limits, size, around)
             _heed_signals(worker)
-            sys.setswitchinterval(SWITCH_S)
+            Watchdog(health, longest_turn_s(consumer, producer)).start()
             _run(worker)
 
 
 def _run(worker: Worker) -> None:
+    sys.setswitchinterval(SWITCH_S)
     try:
         worker.run()
     except Fenced:

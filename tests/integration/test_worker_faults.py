@@ -16,7 +16,7 @@ from tests.support.processes import wait_until
 from tests.support.servers import has_local_kafka, unavailable
 from tests.support.stream_topics import Outcome, Reader, StreamTopics, event, examine, position_of, send
 from tests.support.trial import Plan, run_trial
-from tests.support.worker_process import WorkerProcess
+from tests.support.worker_process import HANGS, WorkerProcess
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
@@ -104,6 +104,29 @@ def test_of_two_workers_with_one_slot_one_leaves(topics: StreamTopics, tmp_path:
         assert outcome.sound, outcome
     finally:
         for worker in (first, second):
+            if worker is not None:
+                worker.kill()
+
+
+def test_a_worker_that_hangs_in_a_call_of_its_client_ends_and_leaves_its_work(
+    topics: StreamTopics, tmp_path: Path
+) -> None:
+    hasty = '"session.timeout.ms" = 2000, "max.poll.interval.ms" = 3000, "transaction.timeout.ms" = 2000'
+    env = topics.env(KAFKA__PROPERTIES=f"{{ {hasty} }}", PIPELINE__CHUNK_SIZE="64")
+    hanging = WorkerProcess(tmp_path, "a", {**env, HANGS: "yes"})
+    other = None
+    try:
+        hanging.wait_ready()
+        send(topics, map(event, range(1_000)))
+        other = WorkerProcess(tmp_path, "b", env)
+        wait_until(lambda: '"live": false' in hanging.livez(), 60, "/livez says that the loop stands still")
+        assert hanging.process.wait(60) == 75
+        assert "the loop stands still, at" in hanging.output()
+        assert "send_offsets_to_transaction" in hanging.output()
+        outcome = outcome_of(topics, 1_000, 1_100)
+        assert outcome.sound, outcome
+    finally:
+        for worker in (hanging, other):
             if worker is not None:
                 worker.kill()
 

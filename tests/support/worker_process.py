@@ -4,13 +4,19 @@
 """
 
 import json
+import os
 import sys
 import time
 import urllib.error
 import urllib.request
+from functools import partial
 from pathlib import Path
+from typing import Final
+
+from confluent_kafka import Producer
 
 from model.memory import MemoryResolver
+from stream import service
 from stream.breaker import Breaker
 from stream.cache import CacheResolver, Sealer
 from stream.errors import ChatwardenError
@@ -18,13 +24,22 @@ from stream.judge import Judge
 from stream.logs import configure_logs
 from stream.metrics import Metrics
 from stream.redis_cache import RedisCache
-from stream.service import serve
 from stream.settings import load_settings
+from stream.sink import KafkaSink
 from stream.start import parse_start
 from tests.support.judges import TAXONOMY, a_judge
 from tests.support.processes import Child, wait_until
 
-JUDGE_DELAY = "CHATWARDEN_TEST_JUDGE_DELAY_S"
+HANGS: Final = "CHATWARDEN_TEST_HANGS"
+"""Set in the environment, its producer waits without end in the call that sends the offsets."""
+
+
+class HangingProducer(Producer):
+    """Does what librdkafka was seen to do."""
+
+    def send_offsets_to_transaction(self, *_: object) -> None:
+        """Wait, whatever the time-out."""
+        time.sleep(3_600)
 
 
 class WorkerProcess(Child):
@@ -44,6 +59,13 @@ class WorkerProcess(Child):
         """Return what ``/readyz`` reports."""
         report: dict[str, object] = json.loads(self._get("readyz")[1])
         return report
+
+    def livez(self) -> str:
+        """Return what ``/livez`` reports, or why it cannot be had."""
+        try:
+            return self._get("livez")[1].decode()
+        except OSError as exc:
+            return str(exc)
 
     def metrics(self) -> str:
         """Return Prometheus' text."""
@@ -94,7 +116,9 @@ def main(slot: str, start: str, port_file: Path) -> None:
         sealer = Sealer(b"secret", "scorer", len(TAXONOMY.names))
         return a_judge(CacheResolver(cache, sealer, breaker, metrics, 60, time.monotonic))
 
-    serve(settings, build, slot, parse_start(start), announce)
+    if HANGS in os.environ:
+        setattr(service, "KafkaSink", partial(KafkaSink, connect=HangingProducer))  # noqa: B010 - for this process
+    service.serve(settings, build, slot, parse_start(start), announce)
 
 
 if __name__ == "__main__":
