@@ -1,15 +1,17 @@
 #!/bin/sh
 # Run one real Kafka broker (KRaft) in the foreground, on loopback, until it is killed.
 #
-#   start.sh [--port 9092] [--controller-port 9093] [--proxied-port P --advertised-port Q] [--dir .local/kafka] [K=V ...]
+#   start.sh [--port 9092] [--controller-port 9093] [--proxied-port P --advertised-port Q] [--dir .local/kafka]
+#            [--node N --voters N@HOST:PORT,... --cluster-id ID] [K=V ...]
 #
 # State is kept in --dir, so a broker that was killed comes back with what it had.  With --proxied-port the broker
 # listens on P too and tells the clients that come in there to use port Q: whatever listens on Q sees all their traffic.
-# K=V are further broker settings.  Time-outs are short: this is a broker to test with, not one to keep data in.
+# With --voters it is node N of a cluster whose controllers these are, one beside each broker.  K=V are further broker
+# settings.  Time-outs are short: this is a broker to test with, not one to keep data in.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-port=9092 controller=9093 dir=.local/kafka proxied='' advertised=''
-usage() { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+port=9092 controller=9093 dir=.local/kafka proxied='' advertised='' node=1 voters='' cluster=''
+usage() { sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 while [ $# -gt 0 ]; do
   case "$1" in
     --*) [ $# -gt 1 ] || usage ;;
@@ -20,6 +22,9 @@ while [ $# -gt 0 ]; do
     --proxied-port) proxied=$2; shift 2 ;;
     --advertised-port) advertised=$2; shift 2 ;;
     --dir) dir=$2; shift 2 ;;
+    --node) node=$2; shift 2 ;;
+    --voters) voters=$2; shift 2 ;;
+    --cluster-id) cluster=$2; shift 2 ;;
     *=*) break ;;
     *) usage ;;
   esac
@@ -40,10 +45,12 @@ if [ -n "$proxied" ]; then
   listeners="$listeners,PROXIED://127.0.0.1:$proxied"
   addresses="$addresses,PROXIED://127.0.0.1:${advertised:-$proxied}"
 fi
+quorum="controller.quorum.bootstrap.servers=127.0.0.1:$controller"
+[ -z "$voters" ] || quorum="controller.quorum.voters=$voters"
 cat > "$dir/server.properties" <<EOF
 process.roles=broker,controller
-node.id=1
-controller.quorum.bootstrap.servers=127.0.0.1:$controller
+node.id=$node
+$quorum
 controller.listener.names=CONTROLLER
 listeners=$listeners
 advertised.listeners=$addresses
@@ -81,8 +88,10 @@ done
 
 run() { java -cp "$here/lib/*" -Dlog4j2.configurationFile="$here/log4j2.properties" "$@"; }
 if [ ! -e "$dir/data/meta.properties" ]; then
-  run kafka.tools.StorageTool format -t "$(run kafka.tools.StorageTool random-uuid)" --standalone \
-    -c "$dir/server.properties" >/dev/null
+  [ -n "$cluster" ] || cluster=$(run kafka.tools.StorageTool random-uuid)
+  set -- -t "$cluster" -c "$dir/server.properties"
+  [ -n "$voters" ] || set -- "$@" --standalone
+  run kafka.tools.StorageTool format "$@" >/dev/null
 fi
 echo "Kafka comes up on 127.0.0.1:$port, with its data in $dir; Ctrl-C ends it"
 # A short-lived broker pays for compilation without living to see its fruit: stop at the first tier.

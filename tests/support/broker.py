@@ -76,9 +76,9 @@ def admin(bootstrap: str) -> AdminClient:
 
 
 def create_topics(bootstrap: str, topics: dict[str, int], config: dict[str, str] | None = None) -> None:
-    """Create topics, name → partitions, and wait until they are there."""
+    """Create topics, name → partitions, as often replicated as the cluster does; wait until they are there."""
     client = admin(bootstrap)
-    created = client.create_topics([NewTopic(name, count, 1, config=config or {}) for name, count in topics.items()])
+    created = client.create_topics([NewTopic(name, count, config=config or {}) for name, count in topics.items()])
     for future in created.values():
         future.result(20)
 

@@ -26,6 +26,14 @@ def wait_for_coordinators(bootstrap: str) -> None:
             wait_until(lambda ask=answers, name=name: ask(bootstrap, name), _LOAD_S, f"{topic} {number} is loaded")  # type: ignore[misc] # bound at once
 
 
+def kept_in(name: str, partitions: int) -> int:
+    """Return the partition in which Kafka keeps a group or a transactional id: by Java's hash of it."""
+    value = 0
+    for character in name:
+        value = (31 * value + ord(character)) & 0xFFFF_FFFF
+    return (value & 0x7FFF_FFFF) % partitions
+
+
 def _keeps_offsets(bootstrap: str, group: str) -> bool:
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "log_level": 0})
     try:
@@ -45,13 +53,6 @@ def _begins_transactions(bootstrap: str, name: str) -> bool:
 
 
 def _name_in(number: int, partitions: int) -> str:
-    """Return a name that Kafka keeps in this partition: by Java's hash of it."""
+    """Return a name that Kafka keeps in this partition."""
     names = (f"ready-{index}" for index in count())
-    return next(name for name in names if _java_hash(name) % partitions == number)
-
-
-def _java_hash(text: str) -> int:
-    value = 0
-    for character in text:
-        value = (31 * value + ord(character)) & 0xFFFF_FFFF
-    return value & 0x7FFF_FFFF
+    return next(name for name in names if kept_in(name, partitions) == number)

@@ -60,7 +60,7 @@ class _Flow(threading.Thread):
             self.enough.wait(0.1)
 
 
-def _read_again(topics: StreamTopics, count: int) -> list[Message]:
+def read_again(topics: StreamTopics, count: int) -> list[Message]:
     """Read everything that came out, from the beginning, as one who comes later does."""
     reader = Reader(topics)
     records = list(reader.read(lambda found: len(found) >= count, 30))
@@ -99,10 +99,10 @@ def run_trial(topics: StreamTopics, plan: Plan, folder: Path, say: Progress = la
         for worker in workers:
             worker.kill()
         reader.close()
-    records = _read_again(topics, len(reader.records))
+    records = read_again(topics, len(reader.records))
     return Trial(
         outcome=examine(topics, records, plan.events),
-        readers_agree=sorted(_identity(m) for m in records) == sorted(_identity(m) for m in reader.records),
+        readers_agree=sorted(identity(m) for m in records) == sorted(identity(m) for m in reader.records),
         kills=plan.kills,
         seconds=time.monotonic() - started,
         delays_s=reader.delays(),
@@ -115,7 +115,8 @@ def _read_for(reader: Reader, seconds: float) -> None:
         reader.take(0.1)
 
 
-def _identity(message: Message) -> tuple[str, int, int]:
+def identity(message: Message) -> tuple[str, int, int]:
+    """Return what tells an output record from every other."""
     return str(message.topic()), message.partition() or 0, message.offset() or 0
 
 
