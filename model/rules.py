@@ -142,7 +142,7 @@ class RulesResolver:
 def _by_pack(texts: Sequence[Text]) -> Iterable[tuple[str, Sequence[int]]]:
     """Return the texts' numbers by their rule pack; most chunks have but one."""
     packs = [text.pack for text in texts]
-    if packs.count(packs[0]) == len(packs) if packs else True:
+    if len(set(packs)) < 2:
         return [(name, range(len(packs))) for name in packs[:1]]
     numbers: dict[str, list[int]] = {}
     for number, pack in enumerate(packs):
