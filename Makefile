@@ -61,6 +61,7 @@ LOCK := --universal --generate-hashes --no-emit-index-url --no-header
 .PHONY: clean
 clean: ## Remove what the targets above made
 	rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks dist $(KAFKA_LIB) deploy/kafka/target
+	find schemas model stream -name __pycache__ -exec rm -rf {} +
 
 $(UV): requirements/uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
