@@ -13,10 +13,11 @@ _MODULES: Final = (
     "stream.wiring_replay",
     "stream.replay.crew",
     "confluent_kafka",
+    "pyarrow.acero",
     "pyarrow.compute",
     "pyarrow.parquet",
 )
-"""The last three are loaded by those who need them once they are at work; here, before."""
+"""The last four are loaded by those who need them once they are at work; here, before."""
 
 
 def load_ahead() -> None:

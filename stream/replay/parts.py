@@ -167,11 +167,9 @@ def _score_maps(side: Opinions, chosen: Codes) -> Any:
     width = len(side.score_names)
     lengths = np.where(rows >= 0, width, 0)
     values = side.scores[rows[rows >= 0]].ravel() / GRID
-    names = np.tile(np.array(side.score_names, object), int((rows >= 0).sum()))
+    names = pa.array(side.score_names, pa.string()).take(pa.array(np.tile(np.arange(width), int((rows >= 0).sum()))))
     starts = np.concatenate([[0], np.cumsum(lengths)])
-    return pa.MapArray.from_arrays(
-        pa.array(starts, pa.int32()), pa.array(names.tolist(), pa.string()), pa.array(values, pa.float32())
-    )
+    return pa.MapArray.from_arrays(pa.array(starts, pa.int32()), names, pa.array(values, pa.float32()))
 
 
 def players_table(compared: Comparison, acted: Chosen) -> Any:
