@@ -69,10 +69,10 @@ def compare(desk: Desk, cast: Cast, stretches: Sequence[Stretch], done: Done) ->
         ConfigError: a model or policy cannot be used.
         FileError, TransportError, DataLost: as the reader.
     """
-    sides = cast(desk.job)
     parts = Parts(desk.parts)
     store = desk.store() if desk.job.needs_recorded and not desk.job.verdicts_alone else None
     with _reading(desk.job.topic) as reader:
+        sides = cast(desk.job)  # while the client connects
         for stretch in stretches:
             material = _material(desk.job, store, sides.labelling, reader, stretch)
             candidate, baseline = sides.candidate(material), sides.baseline(material)
