@@ -80,7 +80,8 @@ def _live(bench: Bench) -> bool:
 
 
 def _again(bench: Bench) -> bool:
-    _result(bench, "live again", live(bench, f"{AGAIN}{time.time_ns()}."))
+    number = len(_saved(bench)["results"])
+    _result(bench, f"live again ({number})", live(bench, f"{AGAIN}{time.time_ns()}."))
     return True
 
 
