@@ -84,12 +84,9 @@ VALUES = st.lists(ANY | mutilated(verdicts(PLAIN, ORIGINS)) | st.sampled_from([N
 read_traced, read_seen = VerdictReader(Traced), VerdictReader(Seen)
 
 
-def described(columns: RecordedColumns) -> list[tuple[object, ...]] | str:
-    """Return what each verdict says; the error where scores are no scores."""
-    try:
-        recorded = columns.columns()
-    except (msgspec.MsgspecError, OverflowError, ValueError) as exc:
-        return type(exc).__name__
+def described(columns: RecordedColumns) -> list[tuple[object, ...]]:
+    """Return what each verdict says."""
+    recorded = columns.columns()
     order = np.argsort(recorded.names)
     rows = recorded.scores[:, order].tolist()
     names = sorted(recorded.names)

@@ -146,3 +146,15 @@ def test_a_decision_that_says_more_or_less_is_left_to_the_general_reader(old: by
     batch = RecordedColumns().read([usual, odd, usual], read_seen)
     assert batch.is_written.sum() == 2
     assert [verdict.event_id for verdict in batch.others] == [verdict.event_id for verdict in read_seen([odd])]
+
+
+@pytest.mark.parametrize(
+    "scores", ["[]", "null", '"insult"', '{"insult":"0.5"}', '{"insult":1.5}', '{"insult":-0.1}', "7"]
+)
+def test_what_has_no_scores_to_speak_of_is_no_verdict(scores: str) -> None:
+    usual = a_verdict()
+    odd = usual.replace(b'"scores":{"non_toxic":0.25,"insult":0.75}', b'"scores":%b' % scores.encode())
+    assert odd != usual
+    assert read_seen([odd, usual, odd]) == read_seen([usual])
+    batch = RecordedColumns().read([usual, odd, b" " + odd, usual], read_seen)
+    assert batch.places.tolist() == [0, 3]

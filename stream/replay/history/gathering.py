@@ -1,5 +1,6 @@
 """Recorded verdicts gathered into columns, batch by batch."""
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from model.policy_columns import GRID, ScoreMatrix
 from stream.replay.history.columns import Codes, Numbers, distinct
-from stream.replay.history.recorded import Fact, Recorded, Said, V, VerdictReader
+from stream.replay.history.recorded import Fact, Recorded, Said, V, VerdictReader, are_scores
 from stream.replay.history.written import Written, find_written
 
 
@@ -106,11 +107,12 @@ class RecordedColumns:
 
     def _decide(self, pair: tuple[bytes, bytes]) -> tuple[int, int]:
         """Return, and keep, fact and row of scores of a decision with its digests; -1 where that is no verdict."""
-        try:
+        found = -1, -1
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
             said = _read_decided(b"{%b,%b}" % pair)
-            found = self._facts[_as_fact(said)], self._scores[bytes(said.scores)]
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            found = -1, -1
+            scores = bytes(said.scores)
+            if are_scores(scores):
+                found = self._facts[_as_fact(said)], self._scores[scores]
         self._decided[pair] = found
         return found
 

@@ -6,7 +6,8 @@ A verdict is a few hundred bytes, most of them said many times over: in columns,
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
+from functools import lru_cache
+from typing import Annotated, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -85,6 +86,18 @@ class Recorded:
 
 V = TypeVar("V", bound=Said)
 
+_read_scores: Final = msgspec.json.Decoder(dict[str, Annotated[float, msgspec.Meta(ge=0, le=1)]]).decode
+
+
+@lru_cache(50_000)
+def are_scores(raw: bytes) -> bool:
+    """Say whether this is an object of probabilities; the same ones come again and again."""
+    try:
+        _read_scores(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return True
+
 
 class VerdictReader(Generic[V]):
     """Reads verdicts as one kind of struct."""
@@ -100,8 +113,8 @@ class VerdictReader(Generic[V]):
     def each(self, values: Sequence[bytes]) -> Sequence[V | None]:
         """Read verdicts, one for each value; None where it is none."""
         try:
-            verdicts = self._many(b"[" + b",".join(values) + b"]")
-            if len(verdicts) == len(values):
+            verdicts: list[V] = self._many(b"[" + b",".join(values) + b"]")
+            if len(verdicts) == len(values) and all(are_scores(bytes(verdict.scores)) for verdict in verdicts):
                 return verdicts
         except (msgspec.DecodeError, UnicodeDecodeError):
             pass
@@ -110,6 +123,7 @@ class VerdictReader(Generic[V]):
     def one(self, value: bytes) -> V | None:
         """Read one verdict; None where it is none."""
         try:
-            return self._one(value)
+            verdict = self._one(value)
+            return verdict if are_scores(bytes(verdict.scores)) else None
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None
