@@ -10,7 +10,7 @@ NON_TOXIC: Final = "non_toxic"
 """The category of a message that nothing is wrong with; every taxonomy has it."""
 
 CategoryName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-Severity = Annotated[int, Field(ge=0, le=4)]
+Severity = Annotated[int, Field(strict=True, ge=0, le=4)]
 
 
 class TaxonomyError(ValueError):

@@ -51,7 +51,7 @@ class Verdict(BaseModel):
 
     verdict_id: Digest
     event_id: str
-    player_id: str
+    player_id: Annotated[str, Field(min_length=1)]
     channel_id: str
     game_id: str
     action: Action

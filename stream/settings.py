@@ -10,9 +10,9 @@ import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from stream.environment import read_environment, variable
 from stream.errors import ConfigError
@@ -154,7 +154,19 @@ class Settings(_Section):
     dead_letters: DeadLetterSettings = DeadLetterSettings()
     strikes: StrikesSettings = StrikesSettings()
 
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        """Two roles in one topic would read what they write, or each other's records."""
+        named = {f"topics.{role}": name for role, name in self.topics}
+        named |= {f"strikes.{role}": getattr(self.strikes, role) for role in _STRIKES_TOPICS}
+        roles: dict[str, str] = {}
+        for key, name in named.items():
+            if (other := roles.setdefault(name, key)) != key:
+                raise ValueError(f"{other} and {key} are both {name!r}; give each a topic of its own")
+        return self
 
+
+_STRIKES_TOPICS: Final = ("channels", "erasures", "audit", "dead_letters")
 Overrides = Mapping[str, object]
 """Values from the command line by dotted key (``"model.bundle"``); None means not given."""
 
@@ -210,7 +222,10 @@ def _faults(exc: ValidationError, config: Path | None) -> str:
     for error in exc.errors(include_url=False, include_context=False, include_input=False):
         parts = [str(part) for part in error["loc"]]
         given = variable([part for part in error["loc"] if isinstance(part, str)])  # an entry of a list has no variable
-        message = error["msg"]
+        message = error["msg"].removeprefix("Value error, ")
+        if not parts:
+            lines.append(message)
+            continue
         if error["type"] == "extra_forbidden":
             near = get_close_matches(".".join(parts), _keys() if len(parts) > 1 else list(Settings.model_fields), 1)
             message = f"unknown key; did you mean {near[0]}?" if near else "unknown key"

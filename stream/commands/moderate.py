@@ -78,7 +78,7 @@ def _moderate(settings: "Settings", source: Path, output: Path, dead_letters: Pa
         try:
             pump(lines, judge, outputs, interrupts, progress)
         except Interrupted as exc:
-            progress.finish(f"interrupted after line {lines.lines:,}")
+            progress.finish(f"interrupted after line {progress.line:,}")
             raise typer.Exit(exc.exit_code) from exc
         except BrokenPipeError as exc:
             _silence_standard_output()
@@ -109,7 +109,7 @@ def pump(
         except ClassifierDown as exc:
             raise TransportError(f"the classifier is down, at line {chunk.records[0].offset + 1:,}: {exc}") from exc
         write_judged(judged, *outputs)
-        progress.add(judged)
+        progress.add(judged, chunk.records[-1].offset + 1)
         interrupts.check()
 
 
@@ -125,14 +125,17 @@ class Progress:
     summary: "Summary"
     started: float = field(init=False)
     due: float = field(init=False)
+    line: int = 0
+    """The last one of which everything is written."""
 
     def __post_init__(self) -> None:
         self.started = self.clock()
         self.due = self.started + 2
 
-    def add(self, judged: "Judged") -> None:
-        """Count a chunk and, when it is time, say so."""
+    def add(self, judged: "Judged", line: int) -> None:
+        """Count a chunk that is written up to ``line`` and, when it is time, say so."""
         self.summary.add(judged)
+        self.line = line
         now = self.clock()
         if now < self.due:
             return

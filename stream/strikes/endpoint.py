@@ -69,9 +69,9 @@ class Endpoint:
 
     @web.middleware
     async def _authenticated(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        given = request.headers.get("Authorization", "").encode(errors="surrogateescape")
-        wanted = f"Bearer {self.settings.token.get_secret_value()}".encode()
-        if not hmac.compare_digest(given, wanted):
+        scheme, _, token = request.headers.get("Authorization", "").encode(errors="surrogateescape").partition(b" ")
+        wanted = self.settings.token.get_secret_value().encode()
+        if scheme.lower() != b"bearer" or not hmac.compare_digest(token, wanted):
             return web.json_response({"error": "unauthorized"}, status=401, headers={"WWW-Authenticate": "Bearer"})
         answer: web.StreamResponse = await handler(request)
         answer.headers["Cache-Control"] = "no-store"
@@ -174,7 +174,7 @@ async def serve(endpoint: Endpoint) -> web.AppRunner | None:
 
 def _player(request: web.Request) -> str:
     player_id = request.match_info["player_id"]
-    if not 0 < len(player_id) <= MAX_NAME or not player_id.isprintable():
+    if not 0 < len(player_id) <= MAX_NAME:
         raise web.HTTPBadRequest(text="not a player id")
     return player_id
 

@@ -115,7 +115,8 @@ class Steps:
         }
         await self.outbox.put(self.settings.strikes.audit, erasure.request_id.encode(), json.dumps(record).encode())
         self.metrics.count("standings_erased_total", int(found))
-        log.info("a player was erased", extra={"partition": partition, "count": int(found)})
+        if found:
+            log.info("a player was erased", extra={"partition": partition})
 
     async def _apply(self, table: KeptTable, key: bytes, partition: int, tallied: Tallied) -> None:
         if tallied.forgets:

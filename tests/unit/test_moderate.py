@@ -89,7 +89,7 @@ def test_progress_speaks_seldom_to_a_log_and_after_two_seconds() -> None:
     progress = Progress(output, time, Summary())
     judged = a_judge()(Chunk([Record(an_event(), 0)]))
     for _ in range(150):
-        progress.add(judged)
+        progress.add(judged, 1)
         time.now += 0.1
     assert len(output.getvalue().splitlines()) == 2
 

@@ -57,6 +57,19 @@ def test_tables_of_file_and_environment_are_one(tmp_path: Path, monkeypatch: pyt
     assert load_settings(config).kafka.properties == {"linger.ms": 2, "client.rack": "a"}
 
 
+@pytest.mark.parametrize(
+    ("key", "other", "name"),
+    [
+        ("topics.dead_letters", "topics.events", "chat.events"),
+        ("strikes.dead_letters", "topics.verdicts", "moderation.verdicts"),
+        ("strikes.erasures", "strikes.channels", "moderation.channels"),
+    ],
+)
+def test_each_role_has_a_topic_of_its_own(key: str, other: str, name: str) -> None:
+    with pytest.raises(ConfigError, match=f"{other} and {key} are both '{name}'; give each a topic of its own"):
+        load_settings(None, {key: name})
+
+
 def test_a_secret_may_stand_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     secret = tmp_path / "redis"
     secret.write_text("redis://:pass word@host/0\n")

@@ -109,12 +109,19 @@ def test_a_standing_is_told_with_the_verdicts_behind_it(tmp_path: Path) -> None:
     asked(tmp_path, [[0, 1]], asking)
 
 
-@pytest.mark.parametrize("bearer", ["", "Bearer ", f"Basic {TOKEN}", f"Bearer {TOKEN}x", f"bearer {TOKEN}", "Bearer ü"])
+@pytest.mark.parametrize("bearer", ["", "Bearer ", f"Basic {TOKEN}", f"Bearer {TOKEN}x", TOKEN, "Bearer ü"])
 def test_without_the_token_nothing_is_told_or_done(tmp_path: Path, bearer: str) -> None:
     async def asking(desks: list[Desk]) -> None:
         for method in ("GET", "DELETE"):
             assert (await ask(desks[0], method=method, bearer=bearer))[0] == 401
         assert desks[0].outbox.sent == []
+
+    asked(tmp_path, [[0, 1]], asking)
+
+
+def test_the_scheme_may_be_written_in_any_case(tmp_path: Path) -> None:
+    async def asking(desks: list[Desk]) -> None:
+        assert (await ask(desks[0], bearer=f"bearer {TOKEN}"))[0] == 200
 
     asked(tmp_path, [[0, 1]], asking)
 
@@ -163,10 +170,18 @@ def test_an_erasure_goes_to_every_partition_and_has_arrived_when_it_is_accepted(
     asked(tmp_path, [[0, 1]], asking)
 
 
-@pytest.mark.parametrize("player", ["x" * 257, "a%00b", "a%0Ab"])
-def test_what_is_no_player_id_is_refused(tmp_path: Path, player: str) -> None:
+def test_what_is_no_player_id_is_refused(tmp_path: Path) -> None:
     async def asking(desks: list[Desk]) -> None:
-        assert (await ask(desks[0], player))[0] == 400
+        assert (await ask(desks[0], "x" * 257))[0] == 400
+
+    asked(tmp_path, [[0, 1]], asking)
+
+
+@pytest.mark.parametrize("player", ["a%0Ab", "bell%07", "x%C2%A0y", "%F0%9F%91%A8%E2%80%8D%F0%9F%91%A7"])
+def test_whatever_an_event_may_name_can_be_asked_about_and_forgotten(tmp_path: Path, player: str) -> None:
+    async def asking(desks: list[Desk]) -> None:
+        assert (await ask(desks[0], player))[0] == 404
+        assert (await ask(desks[0], player, "DELETE"))[0] == 202
 
     asked(tmp_path, [[0, 1]], asking)
 
