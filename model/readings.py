@@ -36,7 +36,6 @@ _SIGNS_INSIDE: Final = re.compile(rf"(?<=[a-z]){_SIGNS}{{2,}}(?=[a-z])")
 _COVERED: Final = re.compile(r"(?<![a-z])[a-z]+[*#][a-z*#]*")
 _RUN: Final = re.compile(r"([^\W\d_])\1{2,}")
 # A sign of each of the above.  A search over many texts joined by line breaks finds it just where it would alone.
-# A sign of each of the above.
 _DISGUISED: Final = re.compile(
     rf"[^\x00-\x7f]|(?<=[a-z])(?:[0-9@$!|+]{{1,2}}|{_SIGNS}+)(?=[a-z])|(?<![a-z0-9])[0-9@$!|+]{{1,2}}(?=[a-z][a-z@$!|+])"
     r"|(?<=[a-z]{3})[0-9@$+](?![a-z])|(?<=[a-z])[*#]|\([a-z]\)\(|([a-z])\1\1"
@@ -188,16 +187,19 @@ def _blank(_: str) -> Kept:
 
 
 def _joined(run: str) -> Kept:
-    """Close the gaps of a spaced word; where it is spaced by signs, blanks part words."""
-    gaps = [match.group() for match in _GAPS.finditer(run)]
-    parting = any(gap.isspace() for gap in gaps) and not all(" " in gap for gap in gaps)
-    kept: Kept = []
-    for place, letter in enumerate(run):
-        if parting and letter == " " and run[place - 1].isalnum() and run[place + 1].isalnum():
-            kept.append((place, " "))
-        elif not _GAPS.fullmatch(letter):
-            kept.append((place, letter))
-    return kept
+    """Close the gaps of a spaced word.
+
+    Blanks part words where signs space them ("n.o.o.b y.o.u"), signs part them where blanks do ("n o o b , y o u").
+    """
+    gaps = list(_GAPS.finditer(run))
+    are_blank = {gap.group().isspace() for gap in gaps}
+    blanks_part = not all(" " in gap.group() for gap in gaps)
+    parting = {gap.start() for gap in gaps if len(are_blank) > 1 and gap.group().isspace() == blanks_part}
+    return [
+        (place, " " if place in parting else letter)
+        for place, letter in enumerate(run)
+        if place in parting or not _GAPS.fullmatch(letter)
+    ]
 
 
 def _unbracketed(run: str) -> Kept:

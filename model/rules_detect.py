@@ -11,7 +11,9 @@ from typing import Final, NamedTuple
 from model.lexicon import HARSH, ORDINARY
 from model.rules_pack import Detector, Rule
 
-_TLD: Final = "com|net|org|info|biz|xyz|site|online|club|shop|store|link|live|app|dev|tv|ru|cn|tk|co|io|su|icu|vip"
+_TLD: Final = (
+    "com|net|org|info|biz|xyz|site|online|club|shop|store|link|live|app|dev|tv|ru|cn|tk|co|io|su|icu|vip|example"
+)
 _SERVICE: Final = "snap|snapchat|insta|instagram|ig|discord|disc|telegram|whatsapp|tiktok|skype|facebook|fb|twitter"
 PATTERNS: Final[dict[Detector, str]] = {
     "link": (

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -138,3 +139,18 @@ def _is_shown(view: View, folded: str, word: re.Match[str]) -> bool:
     return word.group() in KNOWN or all(
         view.text[at] in piece or not piece.isascii() for at, piece in zip(places, shown, strict=True)
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("n o o b", "noob"),
+        ("n , o , o , b", "noob"),
+        ("n. o. o. b", "noob"),
+        ("n.o.o.b y.o.u", "noob you"),
+        ("n o o b , y o u", "noob you"),
+        ("y o u   n o o b ,   s e e   y o u", "younoob seeyou"),
+    ],
+)
+def test_what_spaces_a_word_is_told_from_what_parts_words(written: str, read: str) -> None:
+    assert read in readings(canonical(written))
