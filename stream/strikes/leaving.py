@@ -6,6 +6,7 @@ time is up.  What was not committed by then is done again by whoever takes over.
 """
 
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -14,8 +15,11 @@ import time
 from collections.abc import Callable
 from typing import Final, NoReturn
 
+log: Final = logging.getLogger(__name__)
+
 LATE: Final = 70
 """Exit code of a process that had to leave before it was done."""
+_LAST_WORDS_S: Final = 0.5
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -53,7 +57,15 @@ class Leaving:
 
     def _keep_time(self) -> None:
         time.sleep(self._within_s)
+        # In a thread, as whatever holds us up may hold the log, too.
+        saying = threading.Thread(target=_say_late, args=(self._within_s,), daemon=True)
+        saying.start()
+        saying.join(_LAST_WORDS_S)
         leave(LATE)
+
+
+def _say_late(within_s: float) -> None:
+    log.error("not done within %g s; what is in hand is left to the next owner", within_s, extra={"code": LATE})
 
 
 def leave(code: int) -> NoReturn:
