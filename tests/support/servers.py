@@ -90,18 +90,27 @@ def _kafka_container() -> Iterator[str]:
     from testcontainers.core.container import DockerContainer
 
     port = free_port()
-    container = DockerContainer(KAFKA_IMAGE).with_bind_ports(9092, port)
+    # The same port inside and out: the broker comes to itself by its advertised address to end a transaction.
+    container = DockerContainer(KAFKA_IMAGE).with_bind_ports(port, port)
     for name, value in {
         "NODE_ID": "1",
         "PROCESS_ROLES": "broker,controller",
         "CONTROLLER_QUORUM_VOTERS": "1@localhost:9093",
         "CONTROLLER_LISTENER_NAMES": "CONTROLLER",
-        "LISTENERS": "PLAINTEXT://:9092,CONTROLLER://:9093",
+        "LISTENERS": f"PLAINTEXT://:{port},CONTROLLER://:9093",
         "ADVERTISED_LISTENERS": f"PLAINTEXT://127.0.0.1:{port}",
         "LISTENER_SECURITY_PROTOCOL_MAP": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
         "OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
         "TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
         "TRANSACTION_STATE_LOG_MIN_ISR": "1",
+        # As deploy/kafka/start.sh has them.
+        "OFFSETS_TOPIC_NUM_PARTITIONS": "4",
+        "TRANSACTION_STATE_LOG_NUM_PARTITIONS": "4",
+        "TRANSACTION_ABORT_TIMED_OUT_TRANSACTION_CLEANUP_INTERVAL_MS": "1000",
+        "NUM_PARTITIONS": "6",
+        "MESSAGE_MAX_BYTES": "4194304",
+        "REPLICA_FETCH_MAX_BYTES": "4194304",
+        "LOG_SEGMENT_BYTES": "16777216",
         "GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
         "GROUP_MIN_SESSION_TIMEOUT_MS": "1000",
         "GROUP_CONSUMER_MIN_SESSION_TIMEOUT_MS": "1000",
