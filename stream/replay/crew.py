@@ -136,7 +136,7 @@ def _work(inbox: Any, reports: Any) -> None:
             reports.put(_Report(cpu_s=time.process_time() - before))
         except ChatwardenError as exc:
             reports.put(_Report(failure=exc))
-        except Exception:
+        except Exception:  # the edge of this process: whoever started it tells
             reports.put(_Report(failure=WorkerEnded(traceback.format_exc())))
         before = time.process_time()
 
