@@ -85,6 +85,22 @@ def test_compose_opens_ports_on_loopback_only_and_takes_rights_away() -> None:
         assert SERVICES[name]["read_only"] is True
 
 
+@pytest.mark.parametrize("name", ["worker", "strikes"])
+def test_compose_lets_metrics_be_read_from_outside(name: str) -> None:
+    service = OURS[name]
+    settings = check_settings({key: str(value) for key, value in service["environment"].items()})
+    assert settings.admin.host == "0.0.0.0"  # noqa: S104 - inside the container
+    assert any(port.endswith(f":{settings.admin.port}") for port in service["ports"])
+
+
+def test_compose_tries_again_what_ends_too_early() -> None:
+    assert {name for name, service in OURS.items() if "restart" not in service} == set()
+    # What others wait for must come to an end, with success or without.
+    assert OURS["topics"]["restart"].startswith("on-failure:")
+    ports = [port.rpartition(":")[0] for service in SERVICES.values() for port in service.get("ports", [])]
+    assert len(ports) == len(set(ports))
+
+
 def test_compose_keeps_what_the_broker_writes() -> None:
     kafka = SERVICES["kafka"]
     (volume,) = kafka["volumes"]
