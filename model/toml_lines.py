@@ -19,11 +19,16 @@ def line_of(source: str, path: Sequence[str | int]) -> int:
     if not path:
         return 1
 
-    def holds(count: int) -> bool:
+    def by(count: int) -> bool:
         return _holds(_read(lines, count)[0], path)
 
-    last = bisect_left(range(len(lines) + 1), 1, key=holds)
+    last = bisect_left(range(len(lines) + 1), 1, key=by)
     return _read(lines, last - 1)[1] + 1
+
+
+def holds(source: str, path: Sequence[str | int]) -> bool:
+    """Whether a key is there.  ``source`` is sound TOML."""
+    return _holds(tomllib.loads(source), path)
 
 
 def _read(lines: Sequence[str], count: int) -> tuple[dict[str, Any], int]:

@@ -12,13 +12,20 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
+from model.toml_lines import holds, line_of
 from schemas.strike import StrikeAction
 from stream.errors import ConfigError
 
-Seconds = Annotated[int, Field(gt=0, le=366 * 86_400)]
-Share = Annotated[float, Field(gt=0, lt=1)]
-Weight = Annotated[float, Field(ge=0, le=1_000)]
-Count = Annotated[int, Field(ge=1, le=1_000)]
+# Strict: a number is no true or false, and no text.
+Whole = Annotated[int, Field(strict=True)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Switch = Annotated[bool, Field(strict=True)]
+Seconds = Annotated[Whole, Field(gt=0, le=366 * 86_400)]
+Share = Annotated[Number, Field(gt=0, lt=1)]
+Weight = Annotated[Number, Field(ge=0, le=1_000)]
+Count = Annotated[Whole, Field(ge=1, le=1_000)]
+Crowd = Annotated[Whole, Field(ge=2, le=100)]
+Positive = Annotated[Number, Field(gt=0)]
 
 
 def _is_brief(consequence: Mapping[str, Any]) -> bool:
@@ -54,17 +61,17 @@ class _Consequence(_Part):
 class Rung(_Consequence):
     """One step of escalation: reached with ``points``."""
 
-    points: Annotated[float, Field(gt=0)]
+    points: Positive
 
 
 class Flood(_Consequence):
     """One player says the same thing ``repeats`` times within ``window_s``."""
 
-    enabled: bool = True
+    enabled: Switch = True
     action: StrikeAction = "mute"
     duration_s: Seconds | None = 300
     window_s: Seconds = 30
-    repeats: Annotated[int, Field(ge=2, le=100)] = 6
+    repeats: Crowd = 6
     cool_down_s: Seconds = 60
 
 
@@ -76,13 +83,13 @@ class Pattern(_Consequence):
     no single message can bring it about.  Follows the player-level aggregation of Roblox Sentinel.
     """
 
-    enabled: bool = True
+    enabled: Switch = True
     action: StrikeAction = "refer"
     window_s: Seconds = 3_600
     floor: Share = 0.1
     measure: Literal["sum", "percentile"] = "sum"
     percentile: Share = 0.75
-    threshold: Annotated[float, Field(gt=0)] = 12.0
+    threshold: Positive = 12.0
     min_messages: Count = 8
     cool_down_s: Seconds = 3_600
 
@@ -90,11 +97,11 @@ class Pattern(_Consequence):
 class Raid(_Consequence):
     """Many players say the same thing in one channel within ``window_s``."""
 
-    enabled: bool = True
+    enabled: Switch = True
     action: StrikeAction = "refer"
     window_s: Seconds = 60
-    players: Annotated[int, Field(ge=2, le=100)] = 6
-    min_toxicity: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    players: Crowd = 6
+    min_toxicity: Annotated[Number, Field(ge=0, lt=1)] = 0.1
     """Milder texts do not count, so that a whole lobby may say "good game"."""
     cool_down_s: Seconds = 300
 
@@ -102,14 +109,14 @@ class Raid(_Consequence):
 class PileOn(_Consequence):
     """A channel's share of flagged messages leaps above what it was."""
 
-    enabled: bool = True
+    enabled: Switch = True
     action: StrikeAction = "refer"
     window_s: Seconds = 60
     baseline_s: Seconds = 900
-    leap: Annotated[float, Field(gt=1)] = 3.0
+    leap: Annotated[Number, Field(gt=1)] = 3.0
     min_share: Share = 0.3
     min_messages: Count = 20
-    min_players: Annotated[int, Field(ge=1, le=100)] = 4
+    min_players: Annotated[Whole, Field(ge=1, le=100)] = 4
     cool_down_s: Seconds = 600
 
     @model_validator(mode="after")
@@ -201,25 +208,41 @@ class Ladders(_Part):
         """Read a ladder file.
 
         Raises:
-            ConfigError: the file is unreadable or not a ladder; names the file, the place and the mend.
+            ConfigError: the file is unreadable or not a ladder; names the file, the line, the key and the fault.
         """
         try:
-            return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+            raw = path.read_bytes()
+            source = raw.decode()
+            document = tomllib.loads(source)
+        except OSError as exc:
+            raise ConfigError(f"{path}: {exc.strerror}") from exc
+        except UnicodeDecodeError as exc:
+            line = raw.count(b"\n", 0, exc.start) + 1
+            raise ConfigError(f"{path}:{line}: not UTF-8: {exc.reason}") from exc
+        except tomllib.TOMLDecodeError as exc:
+            raise ConfigError(f"{path}: not TOML: {exc}") from exc
+        try:
+            return cls.model_validate(document)
         except ValidationError as exc:
-            raise ConfigError("\n".join(f"{path}: {fault}" for fault in _faults(exc))) from exc
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
-            raise ConfigError(f"{path}: {exc}") from exc
+            raise ConfigError("\n".join(f"{path}:{fault}" for fault in _faults(exc, source))) from exc
 
 
-def _faults(exc: ValidationError) -> list[str]:
-    """Return each fault with its place; what only follows from a fault further inside is left out."""
+def _faults(exc: ValidationError, source: str) -> list[str]:
+    """Return each fault with its line and key; what only follows from another one is left out.
+
+    That is what holds a fault further inside, and what a game inherits from the default.
+    """
     errors = exc.errors(include_url=False, include_context=False, include_input=False)
     places = {error["loc"] for error in errors}
-    return [
-        f"{'.'.join(map(str, error['loc']))}: {error['msg'].removeprefix('Value error, ')}"
-        for error in errors
-        if not any(place[: len(error["loc"])] == error["loc"] != place for place in places)
-    ]
+    told = []
+    for error in errors:
+        place = error["loc"]
+        further_inside = any(other[: len(place)] == place != other for other in places)
+        inherited = place[:1] == ("games",) and ("default", *place[2:]) in places and not holds(source, place)
+        if not (further_inside or inherited):
+            said = error["msg"].removeprefix("Value error, ")
+            told.append(f"{line_of(source, place)}: {'.'.join(map(str, place)) or 'ladder'}: {said}")
+    return told
 
 
 def _overlay(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

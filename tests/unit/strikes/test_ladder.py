@@ -11,7 +11,7 @@ from tests.support.processes import ROOT
 
 def written(folder: Path, text: str) -> Path:
     path = folder / "ladder.toml"
-    path.write_text(text, encoding="utf-8")
+    path.write_bytes(text.encode(errors="surrogateescape"))
     return path
 
 
@@ -47,8 +47,45 @@ def test_each_fault_is_told_once(tmp_path: Path) -> None:
     text = '[[default.rungs]]\npoints = 2\naction = "ban"\n[default.pattern]\nfloor = 7\n'
     with pytest.raises(ConfigError) as caught:
         Ladders.from_toml(written(tmp_path, text))
-    places = [line.split(": ")[1] for line in str(caught.value).splitlines()]
-    assert places == ["default.rungs.0.action", "default.pattern.floor"]
+    assert [line.split(": ")[:2] for line in str(caught.value).splitlines()] == [
+        [f"{tmp_path}/ladder.toml:3", "default.rungs.0.action"],
+        [f"{tmp_path}/ladder.toml:5", "default.pattern.floor"],
+    ]
+
+
+def test_a_fault_of_the_default_is_not_told_again_for_each_game(tmp_path: Path) -> None:
+    text = "[default.raid]\nplayers = 1\n[games.chess]\nhalf_life_s = 0\n[games.go.raid]\nplayers = 1\n"
+    with pytest.raises(ConfigError) as caught:
+        Ladders.from_toml(written(tmp_path, text))
+    assert [line.split(": ")[:2] for line in str(caught.value).splitlines()] == [
+        [f"{tmp_path}/ladder.toml:2", "default.raid.players"],
+        [f"{tmp_path}/ladder.toml:4", "games.chess.half_life_s"],
+        [f"{tmp_path}/ladder.toml:6", "games.go.raid.players"],
+    ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "half_life_s = true",
+        'half_life_s = "60"',
+        "flag_weight = true",
+        "severity_points = [0.5, 1, 2, 4, true]",
+        "flood.repeats = true",
+        "flood.enabled = 1",
+        "pattern.threshold = inf",
+        "pile_on.leap = true",
+        "rungs = [{points = true, action = 'warn'}]",
+    ],
+)
+def test_a_number_is_no_truth_and_no_text(tmp_path: Path, line: str) -> None:
+    with pytest.raises(ConfigError, match=rf"ladder\.toml:2: default\.{line.split()[0]}"):
+        Ladders.from_toml(written(tmp_path, f"[default]\n{line}\n"))
+
+
+def test_whole_numbers_may_stand_where_others_may(tmp_path: Path) -> None:
+    ladder = Ladders.from_toml(written(tmp_path, "[default]\nflag_weight = 1\nseverity_points = [0, 1, 2, 3, 4]\n"))
+    assert (ladder.default.flag_weight, ladder.default.severity_points) == (1.0, (0.0, 1.0, 2.0, 3.0, 4.0))
 
 
 @pytest.mark.parametrize(
@@ -61,7 +98,8 @@ def test_each_fault_is_told_once(tmp_path: Path) -> None:
         ('[[default.rungs]]\npoints = 2\naction = "warn"\n[[default.rungs]]\npoints = 2\naction = "refer"', "default"),
         ("[default.pile_on]\nbaseline_s = 10", "default.pile_on"),
         ("[games]\nchess = 3", "games.chess"),
-        ("[default", "ladder.toml"),
+        ("[default", "ladder.toml: not TOML"),
+        ('name = "\udcff"', "ladder.toml:1: not UTF-8"),
     ],
 )
 def test_a_wrong_file_is_refused_with_its_place(tmp_path: Path, text: str, place: str) -> None:
