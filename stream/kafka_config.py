@@ -134,10 +134,19 @@ def _common(kafka: KafkaSettings) -> Properties:
     return {"bootstrap.servers": kafka.bootstrap_servers, "client.id": "chatwarden"}
 
 
-def _passed_through(kafka: KafkaSettings, others: tuple[str, ...]) -> Properties:
-    refused = [f"kafka.properties: {name} cannot be set: {_OURS[name]}" for name in kafka.properties if name in _OURS]
+def check_promises(properties: Mapping[str, object]) -> None:
+    """See that ``kafka.properties`` names none that would break a promise.
+
+    Raises:
+        ConfigError: it does; the message says why.
+    """
+    refused = [f"kafka.properties: {name} cannot be set: {_OURS[name]}" for name in properties if name in _OURS]
     if refused:
         raise ConfigError("\n".join(refused))
+
+
+def _passed_through(kafka: KafkaSettings, others: tuple[str, ...]) -> Properties:
+    check_promises(kafka.properties)
     return {name: value for name, value in kafka.properties.items() if not name.startswith(others)}
 
 

@@ -1,4 +1,4 @@
-"""Why a broker does not let us in, and how to mend it, each in one line.  Knows no client library."""
+"""Why a broker does not let us in or refuses a topic, and how to mend it, in one line.  Knows no client library."""
 
 import socket
 import ssl
@@ -7,6 +7,27 @@ from typing import Final
 from stream.errors import ConfigError, TransportError
 
 _HANDSHAKE_S: Final = 5.0
+
+
+_TOPIC_MENDS: Final = {
+    17: "mend its name: 1 to 249 of letters, digits, '.', '_' and '-', and '.' and '_' do not tell two topics apart",
+    29: "allow Create and Describe on it, or create it beforehand",
+    31: "allow Create on the cluster, or create it beforehand",
+    37: "give it at least one partition",
+    38: "set {replicas} to no more than the cluster has brokers",
+    40: "the cluster does not take one of its settings; create it beforehand",
+    44: "the cluster has a policy for topics; create it beforehand, by its rules",
+}
+"""How to mend what Kafka refuses, by Kafka's own number of the error."""
+
+
+def refused_topic(name: str, code: int, said: str, replicas: str) -> ConfigError | None:
+    """Return the error of a topic that Kafka does not create; None where trying again may help.
+
+    ``said`` is the broker's reason, ``replicas`` the option that sets how many there are.
+    """
+    mend = _TOPIC_MENDS.get(code)
+    return ConfigError(f"{name} cannot be created: {said}; {mend.format(replicas=replicas)}") if mend else None
 
 
 def away(servers: str, reason: str) -> TransportError:

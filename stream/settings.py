@@ -6,13 +6,23 @@ errors, in the file and in the environment.  Secrets never show in a representat
 
 import logging
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from stream.environment import read_environment, variable
 from stream.errors import ConfigError
@@ -22,10 +32,28 @@ log: Final = logging.getLogger("stream.settings")
 ResolverName = Literal["rules", "gate", "classifier"]
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+_TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
+
+
+def _named(topic: str) -> str:
+    if not _TOPIC.fullmatch(topic) or topic in (".", ".."):
+        raise ValueError("a topic's name is 1 to 249 of letters, digits, '.', '_' and '-'")
+    return topic
+
+
+TopicName = Annotated[str, AfterValidator(_named)]
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth(cls, value: object) -> object:
+        """No setting is a switch; pydantic would take true for 1."""
+        if isinstance(value, bool):
+            raise ValueError("a number or a text is needed, not true or false")
+        return value
 
 
 class KafkaSettings(_Section):
@@ -42,11 +70,11 @@ class KafkaSettings(_Section):
 class TopicSettings(_Section):
     """Topic names."""
 
-    events: str = "chat.events"
-    verdicts: str = "moderation.verdicts"
-    flagged: str = "moderation.flagged"
-    dead_letters: str = "chat.events.dlq"
-    strikes: str = "moderation.strikes"
+    events: TopicName = "chat.events"
+    verdicts: TopicName = "moderation.verdicts"
+    flagged: TopicName = "moderation.flagged"
+    dead_letters: TopicName = "chat.events.dlq"
+    strikes: TopicName = "moderation.strikes"
 
 
 class RedisSettings(_Section):
@@ -120,10 +148,10 @@ class StrikesSettings(_Section):
     """The ladder file; None is the default ladder."""
     data_dir: Path = Path("strikes-data")
     """Where standings are kept on disk; each worker needs its own.  Losing it costs time, not standings."""
-    channels: str = "moderation.channels"
-    erasures: str = "moderation.erasures"
-    audit: str = "moderation.erasures.audit"
-    dead_letters: str = "moderation.verdicts.dlq"
+    channels: TopicName = "moderation.channels"
+    erasures: TopicName = "moderation.erasures"
+    audit: TopicName = "moderation.erasures.audit"
+    dead_letters: TopicName = "moderation.verdicts.dlq"
     replication_factor: Annotated[int, Field(ge=0)] = 0
     """Of the topics that the worker creates; 0 means as many replicas as the verdicts topic has."""
     session_timeout_s: Annotated[float, Field(ge=1, le=600)] = 10.0

@@ -15,6 +15,7 @@ from stream.errors import TransportError
 from stream.kafka_config import admin_properties
 from stream.kafka_errors import transport_error
 from stream.reach import PATIENCE_S, greet
+from stream.refusals import refused_topic
 from stream.settings import Settings
 
 CALL_S: Final = 15.0
@@ -108,7 +109,7 @@ def create_topics(admin: AdminClient, topics: list[Wanted], replication: int) ->
     """Create topics; one that came into being meanwhile is fine.  Blocks on the broker.
 
     Raises:
-        ConfigError: the broker refuses, for lack of rights, say.
+        ConfigError: the broker refuses: a name, the number of replicas, a lack of rights.
         TransportError: the broker is away.
     """
     new = [
@@ -122,5 +123,7 @@ def create_topics(admin: AdminClient, topics: list[Wanted], replication: int) ->
         except TimeoutError as exc:
             raise TransportError(f"creating {name}: no answer within {2 * CALL_S:.0f} s") from exc
         except KafkaException as exc:
-            if exc.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise transport_error(exc.args[0], f"creating {name}") from exc
+            error: KafkaError = exc.args[0]
+            if error.code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                refusal = refused_topic(name, error.code(), error.str(), "--replication-factor")
+                raise refusal or transport_error(error, f"creating {name}") from exc

@@ -1,11 +1,15 @@
 """Kafka's security settings, as aiokafka wants them: translated from ``kafka.properties``, which are librdkafka's."""
 
+import logging
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from stream.errors import ConfigError
+from stream.kafka_config import check_promises
+
+log: Final = logging.getLogger(__name__)
 
 _CONNECTION: Final = frozenset(
     {
@@ -23,21 +27,28 @@ _CONNECTION: Final = frozenset(
     }
 )
 _FILES: Final = ("ssl.ca.location", "ssl.certificate.location", "ssl.key.location")
+_PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
 
 def security(properties: Mapping[str, object]) -> dict[str, Any]:
-    """Translate what concerns the connection; the rest is about librdkafka and is left out.
+    """Translate what concerns the connection; the rest is about librdkafka, and the log says that it has no effect.
 
     Raises:
-        ConfigError: a connection setting has no counterpart here, or would leave the broker's name unchecked.
+        ConfigError: a property would break a promise, a connection setting has no counterpart here, or the broker's
+            name would be left unchecked.
     """
+    check_promises(properties)
     for name in sorted(properties):
         if name.startswith(("ssl.", "sasl.")) and name not in _CONNECTION:
             raise ConfigError(
                 f"kafka.properties.{name}: the strikes worker cannot honour it; leave it out for this command"
             )
+    if idle := sorted(properties.keys() - _CONNECTION):
+        log.warning("kafka.properties: of no effect on the strikes worker: %s", ", ".join(idle))
     protocol = str(properties.get("security.protocol", "plaintext")).upper()
+    if protocol not in _PROTOCOLS:
+        raise ConfigError(f"kafka.properties.security.protocol: {protocol}: one of {', '.join(_PROTOCOLS)} is needed")
     options: dict[str, Any] = {"security_protocol": protocol}
     if protocol in ("SSL", "SASL_SSL"):
         options["ssl_context"] = _context(properties)

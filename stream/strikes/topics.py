@@ -9,6 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from stream.errors import ConfigError, TransportError
+from stream.refusals import refused_topic
 from stream.settings import Settings
 from stream.strikes.reach import why
 
@@ -60,7 +61,7 @@ async def prepare(settings: Settings, options: dict[str, Any]) -> Shape:
 
     Raises:
         ConfigError: the verdicts topic does not exist, an existing topic has another number of partitions, or Kafka
-            does not let us in.
+            does not let us in or does not take a topic.
         TransportError: Kafka is away or refuses.
     """
     admin = AIOKafkaAdminClient(
@@ -88,7 +89,9 @@ async def _shape(admin: AIOKafkaAdminClient, settings: Settings) -> Shape:
     name = settings.topics.verdicts
     partitions = (await _described(admin)).get(name)
     if not partitions:
-        raise ConfigError(f"topics.verdicts: there is no topic {name!r}; create it with: chatwarden topics")
+        raise ConfigError(
+            f"topics.verdicts: there is no topic {name!r}, or it may not be described; create it: chatwarden topics"
+        )
     replicas = settings.strikes.replication_factor or len(partitions[0]["replicas"])
     return Shape(len(partitions), replicas)
 
@@ -111,9 +114,11 @@ async def _make(admin: AIOKafkaAdminClient, settings: Settings, shape: Shape) ->
     if not missing:
         return
     response = await admin.create_topics(missing)
-    for name, code, *_ in response.topic_errors:
+    for name, code, *said in response.topic_errors:
         if code not in (0, TopicAlreadyExistsError.errno):
-            raise TransportError(f"{name} cannot be created: {for_code(code).__name__}")
+            reason = " ".join(filter(None, said)) or for_code(code).__name__
+            refusal = refused_topic(name, code, reason, "strikes.replication_factor")
+            raise refusal or TransportError(f"{name} cannot be created: {reason}")
     await _wait_for(admin, wanted.keys())
 
 

@@ -54,6 +54,12 @@ def test_topics_are_created_once_and_compared_ever_after(config: Path, kafka: st
     assert "retention.ms is 43200000, not 604800000" in other.output
 
 
+def test_a_topic_that_kafka_does_not_create_is_a_matter_of_configuration(config: Path) -> None:
+    result = invoke("topics", "--config", config, "--replication-factor", 3)
+    assert isinstance(result.exception, ConfigError)
+    assert "set --replication-factor to no more than the cluster has brokers" in str(result.exception)
+
+
 @pytest.mark.parametrize("text", ["events", "events=soon", "chat=3", "events=-1"])
 def test_a_wrong_retention_is_refused(config: Path, text: str) -> None:
     result = invoke("topics", "--config", config, "--retention", text)

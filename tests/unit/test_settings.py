@@ -174,3 +174,19 @@ def test_a_file_that_is_not_there_or_not_toml_is_named(tmp_path: Path) -> None:
         load_settings(Path("nowhere.toml"))
     with pytest.raises(ConfigError, match=r"^--config .*chatwarden\.toml: not TOML: .*line 1"):
         load_settings(write(tmp_path, "[kafka\n"))
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "chat events", "chat/events", "ü", "x" * 250])
+def test_a_name_that_no_topic_can_have_is_refused(tmp_path: Path, name: str) -> None:
+    for key in ("topics.events", "strikes.audit"):
+        with pytest.raises(ConfigError, match=rf"{key}: a topic's name is"):
+            load_settings(overrides={key: name})
+
+
+@pytest.mark.parametrize(
+    "key", ["pipeline.chunk_size", "pipeline.gate_keeps", "strikes.shutdown_s", "redis.ttl_s", "kafka.group_id"]
+)
+def test_true_is_no_number_and_no_text(tmp_path: Path, key: str) -> None:
+    section, name = key.split(".")
+    with pytest.raises(ConfigError, match=rf"{key}: a number or a text is needed"):
+        load_settings(write(tmp_path, f"[{section}]\n{name} = true\n"))

@@ -9,7 +9,20 @@ from stream.strikes.security import security
 
 
 def test_without_security_the_connection_is_plain() -> None:
-    assert security({"linger.ms": 5}) == {"security_protocol": "PLAINTEXT"}
+    assert security({}) == {"security_protocol": "PLAINTEXT"}
+
+
+@pytest.mark.parametrize("name", ["isolation.level", "auto.offset.reset", "enable.auto.commit", "acks", "group.id"])
+def test_what_would_break_a_promise_is_refused_with_the_reason(name: str) -> None:
+    with pytest.raises(ConfigError, match=rf"kafka\.properties: {name} cannot be set: \w+"):
+        security({name: "read_uncommitted"})
+
+
+def test_what_only_librdkafka_knows_is_said_to_have_no_effect(caplog: pytest.LogCaptureFixture) -> None:
+    properties = {"linger.ms": 5, "session.timeout.ms": 6_000, "security.protocol": "plaintext", "sasl.password": "p"}
+    assert security(properties) == {"security_protocol": "PLAINTEXT"}
+    (said,) = caplog.messages
+    assert said.endswith(": linger.ms, session.timeout.ms")
 
 
 def test_scram_over_tls_is_translated() -> None:
@@ -36,6 +49,7 @@ def test_scram_over_tls_is_translated() -> None:
 @pytest.mark.parametrize(
     ("properties", "place"),
     [
+        ({"security.protocol": "sasl"}, r"security\.protocol: SASL: one of PLAINTEXT"),
         ({"sasl.oauthbearer.config": "x"}, "sasl.oauthbearer.config"),
         ({"security.protocol": "sasl_plaintext", "sasl.mechanism": "GSSAPI"}, "sasl.mechanism"),
         ({"security.protocol": "ssl", "ssl.endpoint.identification.algorithm": "none"}, "identification"),
