@@ -1,23 +1,44 @@
-"""Logs of the strikes worker: ours, and of Faust's only what cannot quote a record."""
+"""Logs of the strikes worker: ours, and of the libraries' lines only what cannot be a record's key or value.
+
+A library's template is filled in by the kind of each value.  Numbers, partitions, classes and the names of exceptions
+are shown.  Texts are shown where aiokafka says them: at these levels it names topics, groups, hosts and members only,
+never what a record holds.  Elsewhere a text may be a key, and an object's representation a record.
+"""
 
 import logging
+from collections.abc import Mapping, Set
 from typing import Final
 
 from stream.logs import configure_logs
 
 FAUST_LOG: Final = logging.getLogger("faust.strikes")
 """For what Faust says in our classes' names."""
-FOREIGN: Final = ("faust", "mode", "aiokafka", "aiohttp")
+FOREIGN: Final = ("faust", "mode", "aiokafka", "aiohttp", "asyncio")
+_NAMING: Final = "aiokafka"
+_QUOTING: Final = ("faust.topics", "faust.tables.recovery")
+"""Their lines come filled in already, one with a whole message."""
+_LEFT_OUT: Final = "…"
+_MOST_SHOWN: Final = 20
+
+
+class _Shown(str):
+    """A text that looks the same under ``%s`` and ``%r``."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 class Unquoted(logging.Filter):
-    """Reduces a foreign line to its template: its values may be records, hence player ids."""
+    """Fills a foreign line in with those of its values that cannot be of a record, hence of a player."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Keep the line, without its values."""
-        if record.name.split(".", 1)[0] in FOREIGN:
+        """Keep the line, on one line, without what might be a record."""
+        library = record.name.split(".", 1)[0]
+        if library in FOREIGN:
+            record.msg = _line(record, library).split("\n", 1)[0]
             record.args = ()
-            record.msg = str(record.msg).splitlines()[0] if record.msg else ""
         return True
 
 
@@ -28,3 +49,37 @@ def configure() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     for handler in logging.getLogger().handlers:
         handler.addFilter(Unquoted())
+
+
+def _line(record: logging.LogRecord, library: str) -> str:
+    template, values = str(record.msg), record.args
+    if library == "asyncio":
+        # It names the callback or the future and shows what they hold.
+        return template.split("\n", 1)[0].split("<", 1)[0].split("(", 1)[0].rstrip(" :")
+    if not values:
+        return f"a line that may quote a record ({record.name})" if record.name in _QUOTING else template
+    texts = library == _NAMING
+    try:
+        if isinstance(values, Mapping):
+            return template % {name: _shown(value, texts=texts) for name, value in values.items()}
+        return template % tuple(_shown(value, texts=texts) for value in values)
+    except (TypeError, ValueError, KeyError):
+        return template
+
+
+def _shown(value: object, *, texts: bool) -> object:
+    """Return what may be shown of a value."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, BaseException):
+        return _Shown(type(value).__name__)
+    if isinstance(value, type):
+        return _Shown(value.__name__)
+    if isinstance(value, str):
+        return _Shown(value) if texts else _Shown(_LEFT_OUT)
+    if isinstance(value, tuple) and getattr(value, "_fields", ()) == ("topic", "partition"):
+        return _Shown(f"{value[0]} partition {value[1]}")
+    if isinstance(value, list | tuple | Set):
+        shown = [str(_shown(item, texts=texts)) for item in list(value)[:_MOST_SHOWN]]
+        return _Shown(f"[{', '.join(shown)}{', ' + _LEFT_OUT if len(value) > _MOST_SHOWN else ''}]")
+    return _Shown(_LEFT_OUT)
