@@ -25,7 +25,7 @@ def strikes(
     ids that stay the same; see docs/strikes.md for what is guaranteed.
 
     Exit codes: 0 asked to stop, all committed · 2 usage or configuration · 70 a defect, or no end within
-    strikes.shutdown_s · 75 Kafka is away · 77 a changelog or a record cannot be read.
+    strikes.shutdown_s · 75 Kafka went away · 77 a changelog or a record cannot be read.
     """
     from stream.logs import last_words
     from stream.settings import load_settings

@@ -2,11 +2,13 @@
 
 ``GET /v1/players/{player_id}``     200 with the standings by game, 404 when no worker knows the player, 503 while
                                     partitions are on the move or a worker cannot be reached: ask again
-``DELETE /v1/players/{player_id}``  202 with a request id; the audit topic says when it is done
+``DELETE /v1/players/{player_id}``  202 with a request id: the audit topic says when it is done; 503 when Kafka does
+                                    not confirm the request in time: it may be lost or carried out yet, ask again
 
 Both want ``Authorization: Bearer <token>``.  Whichever worker is asked finds the one that knows.
 """
 
+import asyncio
 import hmac
 import logging
 from collections.abc import Callable
@@ -19,7 +21,7 @@ from aiohttp import web
 from yarl import URL
 
 from schemas.event import MAX_NAME
-from stream.errors import ConfigError
+from stream.errors import ConfigError, TransportError
 from stream.settings import StrikesSettings
 from stream.strikes.issue import instant
 from stream.strikes.ladder import Ladders
@@ -34,6 +36,12 @@ log: Final = logging.getLogger(__name__)
 MIN_TOKEN: Final = 16
 _ASKED: Final = "X-Chatwarden-Asked"
 _PEER_TIMEOUT_S: Final = 3.0
+ERASE_S: Final = 10.0
+"""The longest that a request to forget waits for Kafka."""
+UNCONFIRMED: Final = (
+    "Kafka did not confirm the request in time: it may be carried out yet, in part or in full, or be lost; "
+    "ask again, which does no harm"
+)
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
@@ -59,6 +67,7 @@ class Endpoint:
     shape: Shape
     settings: StrikesSettings
     new_id: Callable[[], str]
+    erase_s: float = ERASE_S
 
     def routes(self) -> web.Application:
         """Return the application to serve."""
@@ -95,13 +104,21 @@ class Endpoint:
         return web.json_response({"error": "no standing of this player"}, status=404)
 
     async def erase(self, request: web.Request) -> web.Response:
-        """Ask every partition to forget a player; answers once the request cannot be lost any more."""
+        """Ask every partition to forget a player; answers once the request cannot be lost any more, or says so."""
         erasure = Erasure(self.new_id(), _player(request), self.steps.now())
-        record = msgspec.json.encode(erasure)
-        for partition in range(self.shape.partitions):
-            await self.steps.outbox.put(self.settings.erasures, None, record, partition)
-        await self.steps.outbox.settle()
+        try:
+            async with asyncio.timeout(self.erase_s):
+                await self._ask_to_forget(msgspec.json.encode(erasure))
+        except (TimeoutError, TransportError) as exc:
+            log.warning("Kafka did not confirm a request to forget a player", extra={"cause": type(exc).__name__})
+            return web.json_response({"error": UNCONFIRMED, "request_id": erasure.request_id}, status=503)
         return web.json_response({"request_id": erasure.request_id}, status=202)
+
+    async def _ask_to_forget(self, record: bytes) -> None:
+        outbox = self.steps.outbox
+        for partition in range(self.shape.partitions):
+            await outbox.put(self.settings.erasures, None, record, partition)
+        await outbox.settle()
 
     def _told_games(self, key: bytes, partitions: list[int]) -> dict[str, object]:
         store = self.steps.tables.standings.store
@@ -147,21 +164,30 @@ async def _ask(session: aiohttp.ClientSession, url: str) -> tuple[int, object]:
         return 0, None
 
 
+def check_door(settings: StrikesSettings) -> None:
+    """See that nobody can ask without a token.
+
+    Raises:
+        ConfigError: the token is too short, or missing where others can reach the endpoint.
+    """
+    token = settings.token.get_secret_value()
+    if not token and settings.host not in _LOOPBACK:
+        raise ConfigError("strikes.token: must be set where strikes.host is not loopback")
+    if 0 < len(token) < MIN_TOKEN:
+        raise ConfigError(f"strikes.token: at least {MIN_TOKEN} characters are needed")
+
+
 async def serve(endpoint: Endpoint) -> web.AppRunner | None:
     """Open the endpoint, unless no token is set; the caller cleans the runner up.
 
     Raises:
-        ConfigError: the token is too short, or the address cannot be bound.
+        ConfigError: as ``check_door``, or the address cannot be bound.
     """
     settings = endpoint.settings
-    token = settings.token.get_secret_value()
-    if not token:
-        if settings.host not in _LOOPBACK:
-            raise ConfigError("strikes.token: must be set where strikes.host is not loopback")
+    check_door(settings)
+    if not settings.token.get_secret_value():
         log.warning("strikes.token is not set: standings cannot be asked for")
         return None
-    if len(token) < MIN_TOKEN:
-        raise ConfigError(f"strikes.token: at least {MIN_TOKEN} characters are needed")
     runner = web.AppRunner(endpoint.routes(), access_log=None)
     await runner.setup()
     try:

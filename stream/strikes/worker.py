@@ -19,25 +19,27 @@ from stream.logs import last_words
 from stream.metrics import PrometheusMetrics
 from stream.settings import Settings
 from stream.strikes.app import Clocks, Connections, FaustWhereabouts, StrikesApp, attend, build
-from stream.strikes.endpoint import Endpoint, serve
+from stream.strikes.endpoint import Endpoint, check_door, serve
 from stream.strikes.ladder import Ladders
 from stream.strikes.leaving import LATE, Leaving, leave
 from stream.strikes.outbox import Outbox
 from stream.strikes.security import security
 from stream.strikes.steps import Steps
 from stream.strikes.tally import pseudonyms
-from stream.strikes.topics import prepare
+from stream.strikes.topics import Shape, prepare
 
 log: Final = logging.getLogger(__name__)
 _TICK_S: Final = 0.5
 _MAX_TICK_AGE_S: Final = 60.0
+_PAUSE_S: Final = 10.0
+"""The longest pause between two tries to reach Kafka."""
 T = TypeVar("T")
 
 
 def run(settings: Settings) -> NoReturn:
     """Run until SIGTERM or SIGINT, or until something fails; never returns.
 
-    Exit codes: 0 asked to stop, all committed · 2 configuration · 70 a defect, or time ran out · 75 Kafka is away ·
+    Exit codes: 0 asked to stop, all committed · 2 configuration · 70 a defect, or time ran out · 75 Kafka went away ·
     77 a changelog or a record cannot be read.
     """
     leaving = Leaving(settings.strikes.shutdown_s)
@@ -59,7 +61,7 @@ async def _main(settings: Settings, leaving: Leaving) -> None:
     metrics = PrometheusMetrics("strikes")
     with open_admin(settings.admin, health, metrics.exposition):
         async with contextlib.AsyncExitStack() as stack:
-            app = await _unless(stop, stack.enter_async_context(_prepared(settings, metrics)))
+            app = await _unless(stop, stack.enter_async_context(_prepared(settings, metrics, health)), health)
             if app is None:
                 log.info("asked to stop before anything had begun")
                 return
@@ -73,10 +75,12 @@ async def _main(settings: Settings, leaving: Leaving) -> None:
                 log.info("stopped", extra={"seconds": round(time.monotonic() - began, 3)})
 
 
-async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T], health: Health) -> T | None:
     """Wait for ``work``; give it up, and return None, when ``stop`` comes first."""
     working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
-    await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+    while not (working.done() or stop.is_set()):
+        health.tick()
+        await asyncio.wait((working, stopping), timeout=_TICK_S, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     if working.done():
         return working.result()
@@ -84,15 +88,35 @@ async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None
     return None
 
 
+async def _reached(settings: Settings, options: dict[str, Any], health: Health) -> tuple[Shape, Outbox]:
+    """Prepare the topics and open the outbox, however long Kafka is away: a restart would not mend that.
+
+    Raises:
+        ConfigError: as ``prepare``, which no waiting mends.
+    """
+    pause_s = 1.0
+    while True:
+        try:
+            shape = await prepare(settings, options)
+            outbox = Outbox.to(settings.kafka.bootstrap_servers, options)
+            await outbox.start()
+        except TransportError as exc:
+            health.unready("partitions", "Kafka is away")
+            log.warning("waiting for Kafka: %s", exc)
+        else:
+            return shape, outbox
+        await asyncio.sleep(pause_s)
+        pause_s = min(2 * pause_s, _PAUSE_S)
+
+
 @contextlib.asynccontextmanager
-async def _prepared(settings: Settings, metrics: PrometheusMetrics) -> AsyncIterator[StrikesApp]:
-    """Build the application, with its topics, its outbox and its endpoint open."""
+async def _prepared(settings: Settings, metrics: PrometheusMetrics, health: Health) -> AsyncIterator[StrikesApp]:
+    """Build the application, with its topics, its outbox and its endpoint open; waits for Kafka."""
     ladders = Ladders.from_toml(settings.strikes.ladder) if settings.strikes.ladder else Ladders()
     options = security(settings.kafka.properties)
-    shape = await prepare(settings, options)
+    check_door(settings.strikes)
+    shape, outbox = await _reached(settings, options, health)
     clocks = Clocks(time.time, time.monotonic)
-    outbox = Outbox.to(settings.kafka.bootstrap_servers, options)
-    await outbox.start()
     connections = Connections(settings.kafka.bootstrap_servers, options, outbox, metrics, clocks)
     app, tables = build(settings, shape, connections)
     key = settings.pipeline.fingerprint_key.get_secret_value().encode()

@@ -83,7 +83,7 @@ def test_killed_and_rebalanced_workers_come_to_the_pure_fold(trial: Trial) -> No
 def ask(url: str, token: str = TOKEN, method: str = "GET") -> tuple[int, dict[str, object]]:
     """Ask a worker's endpoint."""
     parts = urlsplit(url)
-    connection = HTTPConnection(parts.netloc, timeout=5)
+    connection = HTTPConnection(parts.netloc, timeout=20)
     try:
         connection.request(method, parts.path, headers={"Authorization": f"Bearer {token}"})
         answer = connection.getresponse()
@@ -194,8 +194,42 @@ def test_sigterm_ends_a_worker_whose_kafka_is_away(tmp_path: Path) -> None:
         worker.signal(signal.SIGTERM)
         assert worker.process.wait(30) in (0, 70, 75)
         homeless = trial.start("worker-1")
-        assert homeless.process.wait(60) == 75
-        assert "kafka.bootstrap_servers" in homeless.output()
+        wait_until(lambda: homeless.output().count("waiting for Kafka: kafka.bootstrap_servers") > 1, 60, "it waits")
+        broker.start()
+        feed(trial, a_history(100, 20), seed=4)
+        goal = ends(trial)
+        wait_until(lambda: is_done(trial, goal), 120, "all is tallied once Kafka is back")
+        stop(homeless)
+    finally:
+        trial.close()
+        broker.stop()
+
+
+def test_more_replicas_than_brokers_are_a_matter_of_configuration(trial: Trial) -> None:
+    worker = trial.start("worker-0", strikes__replication_factor=3)
+    assert worker.process.wait(60) == 2
+    assert "cannot be created" in worker.output()
+    assert "set strikes.replication_factor to no more than the cluster has brokers" in worker.output()
+
+
+def test_a_request_to_forget_is_answered_while_kafka_is_frozen(tmp_path: Path) -> None:
+    if not has_local_kafka():
+        unavailable("Kafka that can be frozen", "make kafka (Java 17+ and Maven)")
+    broker = Broker(tmp_path / "kafka")
+    trial, port = Trial(broker.bootstrap, tmp_path), free_port()
+    url = f"http://127.0.0.1:{port}/v1/players/p%2F0"
+    try:
+        broker.start()
+        trial.prepare()
+        feed(trial, a_history(300, 20))
+        trial.start("worker-0", strikes__port=port)
+        wait_until(lambda: answers(url, 200), 120, "the standing is told")
+        broker.child.signal(signal.SIGSTOP)
+        status, told = ask(url, method="DELETE")
+        assert (status, "ask again" in str(told["error"]), "request_id" in told) == (503, True, True)
+        broker.child.signal(signal.SIGCONT)
+        assert ask(url, method="DELETE")[0] == 202
+        wait_until(lambda: answers(url, 404), 60, "the player is forgotten")
     finally:
         trial.close()
         broker.stop()

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from yarl import URL
 
 from schemas.strike import Strike
-from stream.errors import ConfigError
+from stream.errors import ConfigError, TransportError
 from stream.metrics import NoMetrics
 from stream.settings import StrikesSettings
 from stream.strikes.endpoint import Endpoint, serve
@@ -168,6 +168,35 @@ def test_an_erasure_goes_to_every_partition_and_has_arrived_when_it_is_accepted(
             assert msgspec.json.decode(value or b"", type=Erasure) == Erasure("r1", "p/1", NOW)
 
     asked(tmp_path, [[0, 1]], asking)
+
+
+class SilentOutbox(ListOutbox):
+    """An outbox whose Kafka takes records and confirms none."""
+
+    async def settle(self) -> None:
+        await asyncio.Event().wait()
+
+
+class BrokenOutbox(ListOutbox):
+    """An outbox that has failed."""
+
+    async def put(self, *_: object, **__: object) -> None:
+        raise TransportError("a record could not be sent")
+
+
+@pytest.mark.parametrize("outbox", [SilentOutbox(), BrokenOutbox()], ids=["frozen", "failed"])
+def test_an_erasure_that_kafka_does_not_confirm_is_not_called_done(tmp_path: Path, outbox: ListOutbox) -> None:
+    async def asking() -> None:
+        _, tables, _, settings = an_app(tmp_path)
+        steps = Steps(settings, Ladders(), pseudonyms(b"k"), outbox, tables, NoMetrics(), lambda: NOW)
+        strikes = settings.strikes.model_copy(update={"token": SecretStr(TOKEN)})
+        endpoint = Endpoint(FixedWhereabouts([0, 1]), steps, Ladders(), Shape(2, 1), strikes, lambda: "r1", 0.05)
+        async with TestServer(endpoint.routes()) as server:
+            status, told = await ask(Desk(server, FixedWhereabouts([0, 1]), outbox), method="DELETE")
+        assert (status, told["request_id"]) == (503, "r1")
+        assert "ask again" in told["error"]
+
+    asyncio.run(asyncio.wait_for(asking(), 30))
 
 
 def test_what_is_no_player_id_is_refused(tmp_path: Path) -> None:
