@@ -35,11 +35,16 @@ def copy(message: Any, rejection: Rejection, group: str) -> Copy:
         "topic": message.topic,
         "partition": message.partition,
         "offset": message.offset,
-        "timestamp": round(message.timestamp * 1_000),
+        "timestamp": written_at(message),
         "group": group,
     }
     headers += [(HEADER_PREFIX + name, str(content).encode()) for name, content in about.items()]
     return Copy(b"" if key is None and value is None else key, value, headers)
+
+
+def written_at(message: Any) -> int:
+    """Return a record's timestamp in milliseconds; Faust has it in seconds."""
+    return round((message.timestamp or 0) * 1_000)
 
 
 def _size(key: bytes | None, value: bytes | None, headers: list[Header]) -> int:

@@ -77,6 +77,16 @@ def remember(memory: tuple[Issued, ...], issued: Sequence[Issued]) -> tuple[Issu
     return (*memory, *issued)[-MEMORY:]
 
 
+def held(verdict: Verdict, written: int) -> Verdict:
+    """Return a verdict that was decided no later than its record was written (milliseconds; 0 or less: not known).
+
+    Kafka bounds how far ahead of its own clock a record may be written, so this bounds every time in a verdict.
+    """
+    if written <= 0 or milliseconds(verdict.decided_at) <= written:
+        return verdict
+    return verdict.model_copy(update={"decided_at": instant(written)})
+
+
 def event_time(verdict: Verdict, max_skew_s: int) -> int:
     """Return a verdict's event time in milliseconds: when it was sent, but not long after it was decided."""
     sent = milliseconds(verdict.sent_at)

@@ -17,8 +17,9 @@ from schemas.codec import decode_verdict
 from schemas.dead_letter import Rejection
 from stream.metrics import Metrics
 from stream.settings import Settings
-from stream.strikes.aside import copy
+from stream.strikes.aside import copy, written_at
 from stream.strikes.channel import Remark
+from stream.strikes.issue import held
 from stream.strikes.ladder import Ladders
 from stream.strikes.outbox import Sender
 from stream.strikes.table import KeptTable
@@ -62,6 +63,7 @@ class Steps:
         if isinstance(verdict, Rejection):
             await self._set_aside(message, verdict)
         else:
+            verdict = held(verdict, written_at(message))
             table, key = self.tables.standings, verdict.player_id.encode()
             stored = table.store.load(message.partition, key)
             tallied = tally_verdict(stored, message.offset, verdict, self.ladders)

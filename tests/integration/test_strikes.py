@@ -5,6 +5,7 @@ import random
 import signal
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
@@ -233,6 +234,29 @@ def test_a_request_to_forget_is_answered_while_kafka_is_frozen(tmp_path: Path) -
     finally:
         trial.close()
         broker.stop()
+
+
+def test_a_clock_that_is_ahead_silences_no_player(trial: Trial) -> None:
+    now = datetime.now(UTC)
+    ahead = now + timedelta(days=366)
+    feed(trial, [a_verdict(at.isoformat(), player_id="p/0", sent_at=at, decided_at=at) for at in (ahead, now)])
+    refused: list[str] = []
+    writer = Producer({"bootstrap.servers": trial.bootstrap})
+    told = lambda error, _: refused.append(error.name())  # noqa: E731 - what librdkafka calls
+    writer.produce(trial.topic("verdicts"), b"{}", b"p/0", timestamp=round(ahead.timestamp() * 1_000), on_delivery=told)
+    writer.flush(30)
+    assert refused == ["INVALID_TIMESTAMP"]
+    port, goal = free_port(), ends(trial)
+    worker = trial.start("worker-0", strikes__port=port)
+    wait_until(lambda: is_done(trial, goal), 120, "all is tallied")
+    games = ask(f"http://127.0.0.1:{port}/v1/players/p%2F0")[1]["games"]
+    assert isinstance(games, dict)
+    standing = games["default"]
+    assert len(standing["offences"]) == 2
+    assert standing["points"] == pytest.approx(4, abs=0.1)
+    assert datetime.fromisoformat(standing["as_of"]) < now + timedelta(minutes=5)
+    stop(worker)
+    assert actual(trial).same_as(expected(trial, Ladders()))
 
 
 def test_a_data_directory_has_one_worker(trial: Trial) -> None:

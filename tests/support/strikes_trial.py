@@ -15,6 +15,7 @@ from schemas.codec import decode_verdict
 from schemas.strike import Strike
 from schemas.verdict import Verdict
 from stream.strikes.channel import Remark
+from stream.strikes.issue import held
 from stream.strikes.ladder import Ladders
 from stream.strikes.tally import channel_key, newer, pseudonyms, tally_remark, tally_verdict
 from tests.support.broker import create_topics
@@ -184,7 +185,7 @@ def verdicts_of(trial: Trial) -> Iterator[tuple[int, int, Verdict]]:
     for message in read(trial.bootstrap, trial.topic("verdicts")):
         verdict = decode_verdict(message.value())
         if isinstance(verdict, Verdict):
-            yield _place(message)[0], _place(message)[1], verdict
+            yield _place(message)[0], _place(message)[1], held(verdict, message.timestamp()[1])
 
 
 def expected(trial: Trial, ladders: Ladders) -> Outcome:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -21,6 +21,7 @@ from stream.metrics import NoMetrics
 from stream.settings import Settings
 from stream.strikes.app import StrikesApp
 from stream.strikes.channel import Remark
+from stream.strikes.issue import milliseconds
 from stream.strikes.ladder import Ladders
 from stream.strikes.ledger import Ledger
 from stream.strikes.steps import Erasure, Steps, Tables
@@ -64,7 +65,7 @@ class Message:
     partition: int = 1
     key: bytes | None = b"key"
     headers: tuple[tuple[str, bytes | None], ...] = ()
-    timestamp: float = 1.5
+    timestamp: float | None = START.timestamp() + 3_600
     generation_id: int = 1
 
     @property
@@ -106,9 +107,33 @@ def test_a_verdict_delivered_again_changes_nothing_and_is_said_again(desk: Desk)
     assert desk.tables.standings.store.load(1, b"player") == kept
 
 
+@pytest.mark.parametrize(
+    ("ahead", "written", "clock"),
+    [
+        (timedelta(days=366), START.timestamp(), START + timedelta(seconds=60)),
+        (timedelta(0), START.timestamp() + 5, START),
+        (timedelta(days=366), -0.001, START + timedelta(days=366)),
+        (timedelta(days=366), None, START + timedelta(days=366)),
+    ],
+    ids=["a wrong clock", "a right one", "no timestamp", "none at all"],
+)
+def test_a_verdict_is_taken_to_be_no_younger_than_its_record(
+    desk: Desk, ahead: timedelta, written: float | None, clock: datetime
+) -> None:
+    verdict = a_verdict(sent_at=START + ahead, decided_at=START + ahead)
+    raw = verdict.model_dump_json().encode()
+    asyncio.run(desk.steps.verdict(Consumer(), Message(raw, 7, timestamp=written)))
+    entry = read_entry(desk.tables.standings.store.load(1, b"player"))
+    assert entry.games["default"].clock == milliseconds(clock)
+    (remark,) = desk.outbox.to("moderation.channels")
+    assert msgspec.json.decode(remark[2] or b"", type=Remark).at == milliseconds(clock)
+
+
 def test_what_is_no_verdict_is_set_aside_as_it_came(desk: Desk) -> None:
     consumer = Consumer()
-    asyncio.run(desk.steps.verdict(consumer, Message(b"\xff", 3, headers=(("mine", b"1"), ("none", None)))))
+    asyncio.run(
+        desk.steps.verdict(consumer, Message(b"\xff", 3, headers=(("mine", b"1"), ("none", None)), timestamp=1.5))
+    )
     assert desk.outbox.sent == [("moderation.verdicts.dlq", b"key", b"\xff", None)]
     (headers,) = desk.outbox.headers
     assert headers == {
