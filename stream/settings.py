@@ -24,6 +24,7 @@ from pydantic import (
     model_validator,
 )
 
+from model.toml_lines import holds, line_of
 from stream.environment import read_environment, variable
 from stream.errors import ConfigError
 
@@ -244,8 +245,8 @@ def _place(document: dict[str, Any], path: list[str], value: object) -> None:
 
 
 def _faults(exc: ValidationError, config: Path | None) -> str:
-    """One line per fault, with all places the key can come from."""
-    source = f"{config}, " if config else ""
+    """One line per fault, with all places the key can come from, and its line in the file."""
+    text = config.read_text(encoding="utf-8") if config else ""
     lines = []
     for error in exc.errors(include_url=False, include_context=False, include_input=False):
         parts = [str(part) for part in error["loc"]]
@@ -257,6 +258,7 @@ def _faults(exc: ValidationError, config: Path | None) -> str:
         if error["type"] == "extra_forbidden":
             near = get_close_matches(".".join(parts), _keys() if len(parts) > 1 else list(Settings.model_fields), 1)
             message = f"unknown key; did you mean {near[0]}?" if near else "unknown key"
+        source = f"{config}:{line_of(text, error['loc'])}, " if holds(text, error["loc"][:2]) else ""
         lines.append(f"{'.'.join(parts)}: {message} (from {source}{given} or the command line)")
     return "\n".join(lines)
 

@@ -176,6 +176,18 @@ def test_a_file_that_is_not_there_or_not_toml_is_named(tmp_path: Path) -> None:
         load_settings(write(tmp_path, "[kafka\n"))
 
 
+def test_a_fault_in_the_file_is_named_by_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = write(tmp_path, '[pipeline]\nchunk_size = "many"\n[kafka]\ngroup_idd = "x"\n[redis]\n')
+    monkeypatch.setenv("CHATWARDEN__REDIS__TTL_S", "soon")
+    with pytest.raises(ConfigError) as caught:
+        load_settings(config)
+    chunk, group, redis = sorted(str(caught.value).splitlines(), key=lambda line: "kafka redis".find(line[:5]))
+    assert chunk.startswith("pipeline.chunk_size: ")
+    assert f"(from {config}:2, CHATWARDEN__PIPELINE__CHUNK_SIZE or" in chunk
+    assert f"(from {config}:4, CHATWARDEN__KAFKA__GROUP_IDD or" in group
+    assert "(from CHATWARDEN__REDIS__TTL_S or" in redis
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", "chat events", "chat/events", "ü", "x" * 250])
 def test_a_name_that_no_topic_can_have_is_refused(tmp_path: Path, name: str) -> None:
     for key in ("topics.events", "strikes.audit"):
