@@ -33,6 +33,7 @@ log: Final = logging.getLogger("stream.settings")
 ResolverName = Literal["rules", "gate", "classifier"]
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+_SERVER: Final = re.compile(r"(?:\w+://)?[^\s,/:]+(?::\d{1,5})?|(?:\w+://)?\[[0-9A-Fa-f:.%]+\](?::\d{1,5})?")
 _TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
@@ -42,6 +43,14 @@ def _named(topic: str) -> str:
     return topic
 
 
+def _servers(given: str) -> str:
+    if not all(_SERVER.fullmatch(server.strip()) for server in given.split(",")):
+        raise ValueError("write host:port, with commas between if there are several")
+    return given
+
+
+Servers = Annotated[str, AfterValidator(_servers)]
+Name = Annotated[str, Field(min_length=1)]
 TopicName = Annotated[str, AfterValidator(_named)]
 
 
@@ -60,10 +69,10 @@ class _Section(BaseModel):
 class KafkaSettings(_Section):
     """Where Kafka is and how we take part."""
 
-    bootstrap_servers: str = "localhost:9092"
-    group_id: str = "chatwarden"
+    bootstrap_servers: Servers = "localhost:9092"
+    group_id: Name = "chatwarden"
     group_protocol: Literal["classic", "consumer"] = "classic"
-    transactional_id_prefix: str = "chatwarden"
+    transactional_id_prefix: Name = "chatwarden"
     properties: dict[str, str | int | float | bool] = Field(default_factory=dict, repr=False)
     """Passed to librdkafka; what would break a promise is refused.  Never shown, as it may hold a password."""
 

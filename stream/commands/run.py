@@ -71,13 +71,13 @@ def _until_the_end(work: Callable[[], None]) -> None:
 
 def _check_entry(settings: "Settings") -> None:
     """Refuse to start where the broker does not let us in, which no waiting mends; one that is away is waited for."""
-    from contextlib import suppress
-
     from stream.errors import TransportError
     from stream.topics import connect
 
-    with suppress(TransportError):
+    try:
         connect(settings, within_s=3.0)
+    except TransportError as exc:
+        log.warning("Kafka is away: %s", exc)
 
 
 def _run(config: Path | None, overrides: "Overrides", start: str, slot: str | None) -> None:

@@ -176,6 +176,23 @@ def test_a_file_that_is_not_there_or_not_toml_is_named(tmp_path: Path) -> None:
         load_settings(write(tmp_path, "[kafka\n"))
 
 
+@pytest.mark.parametrize("servers", ["", " ", "a,", "a:9092;b:9092", "no port here", "a:b", "a:123456", "::1:9092"])
+def test_what_is_no_list_of_servers_is_refused(servers: str) -> None:
+    with pytest.raises(ConfigError, match=r"kafka\.bootstrap_servers: write host:port"):
+        load_settings(overrides={"kafka.bootstrap_servers": servers})
+
+
+@pytest.mark.parametrize("servers", ["a", "a:9092,b-1.example:9093", "a:1, b:2", "[::1]:9092", "SASL_SSL://a:9092"])
+def test_a_list_of_servers_is_taken_as_it_is(servers: str) -> None:
+    assert load_settings(overrides={"kafka.bootstrap_servers": servers}).kafka.bootstrap_servers == servers
+
+
+@pytest.mark.parametrize("key", ["kafka.group_id", "kafka.transactional_id_prefix"])
+def test_an_empty_name_is_refused(key: str) -> None:
+    with pytest.raises(ConfigError, match=key):
+        load_settings(overrides={key: ""})
+
+
 def test_a_fault_in_the_file_is_named_by_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = write(tmp_path, '[pipeline]\nchunk_size = "many"\n[kafka]\ngroup_idd = "x"\n[redis]\n')
     monkeypatch.setenv("CHATWARDEN__REDIS__TTL_S", "soon")
