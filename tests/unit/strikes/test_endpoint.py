@@ -191,7 +191,8 @@ def test_an_erasure_that_kafka_does_not_confirm_is_not_called_done(tmp_path: Pat
         steps = Steps(settings, Ladders(), pseudonyms(b"k"), outbox, tables, NoMetrics(), lambda: NOW)
         strikes = settings.strikes.model_copy(update={"token": SecretStr(TOKEN)})
         endpoint = Endpoint(FixedWhereabouts([0, 1]), steps, Ladders(), Shape(2, 1), strikes, lambda: "r1", 0.05)
-        async with TestServer(endpoint.routes()) as server:
+        server = TestServer(endpoint.routes())
+        async with server:
             status, told = await ask(Desk(server, FixedWhereabouts([0, 1]), outbox), method="DELETE")
         assert (status, told["request_id"]) == (503, "r1")
         assert "ask again" in told["error"]
