@@ -1,13 +1,14 @@
 """What a record does to what is stored: the guard, the memory of strikes, the frame."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
 from schemas.codec import decode_verdict
 from schemas.dead_letter import Rejection
 from schemas.verdict import Verdict
-from stream.strikes.issue import MEMORY
+from stream.strikes.issue import MEMORY, held, milliseconds
 from stream.strikes.ladder import Ladder, Ladders, Rung
 from stream.strikes.tally import (
     channel_key,
@@ -19,7 +20,7 @@ from stream.strikes.tally import (
     tally_remark,
     tally_verdict,
 )
-from tests.support.verdicts import a_verdict, an_allowed
+from tests.support.verdicts import START, a_verdict, an_allowed
 
 LADDERS = Ladders()
 
@@ -32,6 +33,17 @@ def test_a_known_record_is_said_again_with_its_strikes() -> None:
     assert again == (None, first.strikes, False)
     assert stored_offset(first.value) == 5
     assert tally_verdict(first.value, 4, a_verdict("other"), LADDERS) == (None, (), False)
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "written", "kept_s"), [(3_600, 5_000, 5), (3_600, 0, 3_600), (3_600, -1, 3_600), (0, 5_000, 0)]
+)
+def test_a_decision_is_held_to_its_record_where_that_has_a_time(ahead_s: int, written: int, kept_s: int) -> None:
+    start = milliseconds(START)
+    verdict = a_verdict(decided_at=START + timedelta(seconds=ahead_s))
+    kept = held(verdict, start + written if written > 0 else written)
+    assert milliseconds(kept.decided_at) == start + kept_s * 1_000
+    assert kept.model_copy(update={"decided_at": verdict.decided_at}) == verdict
 
 
 def test_games_of_one_player_are_apart() -> None:
