@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -91,7 +91,8 @@ def _kafka_container() -> Iterator[str]:
 
     port = free_port()
     # The same port inside and out: the broker comes to itself by its advertised address to end a transaction.
-    container = DockerContainer(KAFKA_IMAGE).with_bind_ports(port, port)
+    container = DockerContainer(KAFKA_IMAGE)
+    container.ports = _on_loopback(port, port)
     for name, value in {
         "NODE_ID": "1",
         "PROCESS_ROLES": "broker,controller",
@@ -132,7 +133,14 @@ def _redis_container() -> Iterator[str]:
     from testcontainers.core.container import DockerContainer
 
     port = free_port()
-    with DockerContainer(REDIS_IMAGE).with_bind_ports(6379, port):
+    container = DockerContainer(REDIS_IMAGE)
+    container.ports = _on_loopback(6379, port)
+    with container:
         url = f"redis://127.0.0.1:{port}/0"
         wait_until(lambda: redis_answers(url), 30, "Redis in Docker answers")
         yield url
+
+
+def _on_loopback(inside: int, outside: int) -> dict[str, Any]:
+    # testcontainers' own with_bind_ports publishes a server without a password on every address of this machine.
+    return {f"{inside}/tcp": ("127.0.0.1", outside)}
