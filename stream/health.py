@@ -107,12 +107,11 @@ class AdminServer:
             "/metrics": lambda: Reply(HTTPStatus.OK, PROMETHEUS, exposition()),
         }
         try:
-            self._server = ThreadingHTTPServer((host, port), _pages_of(pages))
+            self._server = _PagesServer((host, port), _pages_of(pages))
         except (OSError, OverflowError) as exc:
             raise ConfigError(
                 f"admin.host, admin.port: cannot listen on {host}:{port}: {exc}; name another port, or 0 for a free one"
             ) from exc
-        self._server.daemon_threads = True
         self.port: Final[int] = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, name="admin", daemon=True)
 
@@ -142,6 +141,15 @@ def open_admin(settings: AdminSettings, health: Health, exposition: Exposition) 
     server = AdminServer(settings.host, 0, health, exposition)
     log.warning("admin.port is taken; a free one serves instead", extra={"port": server.port})
     return server
+
+
+class _PagesServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Log what the base class prints as it comes; a client that left before its answer is no news."""
+        if not isinstance(sys.exception(), OSError):
+            log.exception("a page of the admin port failed")
 
 
 def _pages_of(pages: dict[str, Callable[[], Reply]]) -> type[BaseHTTPRequestHandler]:

@@ -1,6 +1,12 @@
 """Health: live while the loop turns, ready once nothing is waited for."""
 
+import http.client
 import json
+import logging
+import socket
+import struct
+import threading
+import time
 import urllib.error
 import urllib.request
 
@@ -35,11 +41,11 @@ def body(reply: Reply) -> dict[str, object]:
 
 
 def test_live_while_the_loop_turns() -> None:
-    time = ManualTime()
-    health = Health(time, max_tick_age_s=10)
-    time.now += 10
+    clock = ManualTime()
+    health = Health(clock, max_tick_age_s=10)
+    clock.now += 10
     assert health.livez().status == 200
-    time.now += 0.5
+    clock.now += 0.5
     reply = health.livez()
     assert reply.status == 503
     stack = body(reply)["stack"]
@@ -85,3 +91,54 @@ def test_the_default_admin_port_gives_way_and_a_chosen_one_does_not() -> None:
         assert other.port != one.port
         with pytest.raises(ConfigError, match=r"admin\.port.*name another port, or 0"):
             open_admin(AdminSettings(port=one.port), health, bytes)
+
+
+def requests_under_way() -> bool:
+    return any("process_request_thread" in thread.name for thread in threading.enumerate())
+
+
+def wait_until_no_request_is_under_way() -> None:
+    give_up = time.monotonic() + 10
+    while requests_under_way():
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+
+
+def test_a_probe_that_leaves_early_is_no_news(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked, left = threading.Event(), threading.Event()
+
+    def slow() -> bytes:
+        asked.set()
+        assert left.wait(10)
+        return b"up 1\n"
+
+    with AdminServer("127.0.0.1", 0, Health(ManualTime(), 10, ()), slow) as server:
+        probe = socket.create_connection(("127.0.0.1", server.port), 5)
+        probe.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+        assert asked.wait(10)
+        # Closed with a reset, as by a probe that is killed at its time limit with something unread.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        probe.close()
+        left.set()
+        wait_until_no_request_is_under_way()
+        assert get(server.port, "/livez")[0] == 200
+    assert capsys.readouterr().err == ""
+    assert caplog.records == []
+
+
+def test_a_page_that_fails_is_told_in_the_log_and_nowhere_else(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def defect() -> bytes:
+        raise RuntimeError
+
+    with AdminServer("127.0.0.1", 0, Health(ManualTime(), 10, ()), defect) as server:
+        with pytest.raises(http.client.RemoteDisconnected):
+            get(server.port, "/metrics")
+        wait_until_no_request_is_under_way()
+        assert get(server.port, "/livez")[0] == 200
+    assert capsys.readouterr().err == ""
+    assert [(record.name, record.levelno) for record in caplog.records] == [("stream.health", logging.ERROR)]
+    assert caplog.records[0].exc_info
