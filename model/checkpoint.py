@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from model.architectures import config_keys
 from model.bundle import Bundle, Description, load_bundle, write_bundle
+from model.byte_pairs import with_fast_tokenizer
 from model.errors import BundleError
 from model.vetting import ALLOWED, CONFIG, TOKENIZER, parse_json, vet_config
 
@@ -75,7 +76,7 @@ def make_bundle(source: str, output: Path, description: Description, precision: 
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError, KeyError, RuntimeError) as exc:
         raise BundleError(f"{folder}: transformers cannot load it: {exc}") from exc
-    return save_bundle(model, tokenizer, output, description, precision)
+    return save_bundle(model, with_fast_tokenizer(model, tokenizer), output, description, precision)
 
 
 def save_bundle(
@@ -101,7 +102,7 @@ def save_bundle(
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as unfinished:
         files = Path(unfinished, "files")
         model.to(getattr(torch, precision)).save_pretrained(files, max_shard_size="1TB")
-        _save_tokenizer(tokenizer, files)
+        tokenizer.save_pretrained(files)
         for name, text in texts:
             (files / name).write_text(text, encoding="utf-8")
         _keep_known(files)
@@ -116,12 +117,6 @@ def known_only(config: dict[str, Any]) -> dict[str, Any]:
     """Return the keys of a configuration that its kind knows; checkpoints carry many that nothing reads."""
     allowed = config_keys(str(config.get("model_type")))
     return {key: value for key, value in config.items() if key in allowed} if allowed else config
-
-
-def _save_tokenizer(tokenizer: "PreTrainedTokenizerBase", files: Path) -> None:
-    if not tokenizer.is_fast:
-        raise BundleError(f"{type(tokenizer).__name__} has no tokenizer.json; convert it to a fast tokenizer first")
-    tokenizer.save_pretrained(files)
 
 
 def _keep_known(files: Path) -> None:

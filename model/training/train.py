@@ -24,6 +24,7 @@ from transformers.trainer_utils import get_last_checkpoint
 from transformers.utils.logging import disable_progress_bar
 
 from model.architectures import DECODERS
+from model.byte_pairs import with_fast_tokenizer
 from model.checkpoint import locate, refuse_code
 from model.errors import BundleError, WorkshopError
 from model.training.batches import Collator, Rows
@@ -97,7 +98,7 @@ def train(
     With ``work`` the run keeps its checkpoints there and resumes from the last one.
 
     Raises:
-        BundleError: the base is unsafe, unknown or has no fast tokenizer.
+        BundleError: the base is unsafe or unknown, or its tokenizer is slow and cannot be converted.
         WorkshopError: ``work`` holds the checkpoints of another network.
     """
     with tempfile.TemporaryDirectory(prefix="chatwarden-") as scratch:
@@ -163,7 +164,7 @@ def load_base(settings: TrainingSettings, outputs: Outputs) -> tuple[PreTrainedM
     """Load the base with a new head; a decoder, or whatever ``settings.lora`` asks for, gets adapters.
 
     Raises:
-        BundleError: the base is unsafe, unknown or has no fast tokenizer.
+        BundleError: the base is unsafe or unknown, or its tokenizer is slow and cannot be converted.
     """
     folder = locate(settings.base)
     refuse_code(folder)
@@ -183,12 +184,11 @@ def load_base(settings: TrainingSettings, outputs: Outputs) -> tuple[PreTrainedM
         )
     except (OSError, ValueError, KeyError) as exc:
         raise BundleError(f"{folder}: transformers cannot load it: {exc}") from exc
-    if not tokenizer.is_fast:
-        raise BundleError(f"{folder}: {type(tokenizer).__name__} has no tokenizer.json; convert it first")
-    _set_padding(model, tokenizer)
+    fast = with_fast_tokenizer(model, tokenizer)
+    _set_padding(model, fast)
     decoder = model.config.model_type in DECODERS
     adapters = settings.lora or (Lora() if decoder else None)
-    return (model if adapters is None else _adapted(model, adapters)), tokenizer
+    return (model if adapters is None else _adapted(model, adapters)), fast
 
 
 def _last_checkpoint(work: Path) -> str | None:
