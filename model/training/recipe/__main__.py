@@ -45,18 +45,18 @@ def _parser() -> argparse.ArgumentParser:
     larger.add_argument(
         "--teachers",
         type=int,
-        default=2,
+        default=3,
         choices=range(1, 10),
         metavar="N",
-        help="fine-tuned encoders to hear, of both bases in turn (default: 2)",
+        help="fine-tuned encoders to hear, of both bases in turn (default: 3)",
     )
     larger.add_argument(
         "--copies",
         type=int,
-        default=0,
+        default=1,
         choices=range(10),
         metavar="N",
-        help="rounds of invented lines to learn from (default: 0)",
+        help="rounds of invented lines to learn from (default: 1)",
     )
     larger.add_argument(
         "--layers",

@@ -31,13 +31,13 @@ class Plan:
     """How long each stage is; the defaults are those of the bundle that ships."""
 
     adapt_epochs: int = 1
-    teachers: tuple[Start, ...] = (Start(ADAPTED, 3, 11), Start("bge-small", 2, 12))
-    copies: int = 0
+    teachers: tuple[Start, ...] = (Start(ADAPTED, 3, 11), Start("bge-small", 2, 12), Start(ADAPTED, 3, 13))
+    copies: int = 1
     """Rounds of invented lines; 0 for none."""
     student_layers: tuple[int, ...] = (0, 1)
     """Layers of the first teacher that the student starts as."""
     student_vocabulary: int = 5_100
-    student_epochs: int = 12
+    student_epochs: int = 8
     resamples: int = 1_000
     """Of the test, for the intervals."""
     threads: int = 2
