@@ -75,6 +75,13 @@ class ColumnDecider:
         actions[(best == 0) & ~asked.scored] = self._unscored
         return Decisions(actions, categories)
 
+    def kinds(self, circumstances: Sequence[Circumstances]) -> tuple[list[Circumstances], Codes]:
+        """Return circumstances of which each has thresholds of its own, and which of them each of the given is like."""
+        places: dict[tuple[tuple[int, float, float], ...], int] = {}
+        found = [places.setdefault(self._decider.table(each), len(places)) for each in circumstances]
+        first = [found.index(place) for place in range(len(places))]
+        return [circumstances[place] for place in first], np.array(found, np.int64)
+
     @property
     def _unscored(self) -> int:
         return ACTIONS.index(self._decider.unscored)

@@ -65,6 +65,21 @@ def test_columns_decide_as_one_by_one(policy: Policy, rows: list[tuple[Answer, C
     assert found == [tuple(decider(answer, circumstance)) for answer, circumstance in rows]
 
 
+@settings(max_examples=100)
+@given(policies, st.lists(st.tuples(answers, circumstances), max_size=12))
+def test_circumstances_of_a_kind_are_decided_alike(policy: Policy, rows: list[tuple[Answer, Circumstances]]) -> None:
+    decider = Decider(policy, TAXONOMY)
+    decide = ColumnDecider(decider, TAXONOMY)
+    known = list(dict.fromkeys(row[1] for row in rows))
+    kinds, kind = decide.kinds(known)
+    assert set(kinds) <= set(known)
+    assert len({decider.table(each) for each in known}) == len(kinds)
+    each_for_itself = asked([row[0] for row in rows], [row[1] for row in rows])
+    by_kind = each_for_itself._replace(circumstances=kind[each_for_itself.circumstances])
+    for one, other in zip(decide(each_for_itself, known), decide(by_kind, kinds), strict=True):
+        assert one.tolist() == other.tolist()
+
+
 def asked(given: list[Answer], where: list[Circumstances]) -> Asked:
     known = list(dict.fromkeys(where))
     matrix = [answer.scores or (0.0,) * len(NAMES) for answer in given]

@@ -55,16 +55,18 @@ def decide(
     names: tuple[str, ...],
     digests: frozenset[tuple[str, str]],
 ) -> Opinions:
-    """Decide each distinct combination of scores, floor and circumstances once."""
+    """Decide each distinct combination of scores, floor and kind of circumstances once."""
     given = answers.row >= 0
-    shape = (len(answers.scores), len(answers.floors), len(events.circumstances))
-    keys = np.ravel_multi_index((answers.row[given], answers.floor[given], events.where[given]), _not_empty(shape))
+    circumstances, kind = decider.kinds(events.circumstances)
+    shape = (len(answers.scores), len(answers.floors), len(circumstances))
+    of_event = answers.row[given], answers.floor[given], kind[events.where[given]]
+    keys = np.ravel_multi_index(of_event, _not_empty(shape))
     different, at = distinct(keys.astype(np.int64), math.prod(_not_empty(shape)))
     score, floor, circumstance = (part.astype(np.int64) for part in np.unravel_index(different, _not_empty(shape)))
     ranks = np.array([ACTIONS.index(each.action) for each in answers.floors], np.int64)[floor]
     places = np.array([each.category for each in answers.floors], np.int64)[floor]
     asked = Asked(answers.scores[score], answers.scored[score], ranks, places, circumstance)
-    decisions = decider(asked, events.circumstances)
+    decisions = decider(asked, circumstances)
     hit = np.flatnonzero(ranks > 0)
     asked.scores[hit, places[hit]] = GRID
     return Opinions(
