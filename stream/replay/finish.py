@@ -13,7 +13,7 @@ from stream.replay.answer.document import Document, build_document
 from stream.replay.answer.flips import gather_flips
 from stream.replay.answer.players import count_players
 from stream.replay.limits import Limits
-from stream.replay.parts import Parts
+from stream.replay.parts import FLIPS_PART, PLAYERS_PART, ROWS_PART, Parts
 from stream.replay.plan import Plan, agree, load_plan
 from stream.replay.run import Folder
 
@@ -80,8 +80,8 @@ def write_report(plan: Plan, where: Mapping[int, Parts], limits: Limits, report:
         counts.add(parts.counts(number))
     try:
         report.mkdir(parents=True, exist_ok=True)
-        sample = gather_flips(_paths(where, "flips.parquet"), report / FLIPS)
-        document = build_document(plan.about, counts, count_players(_paths(where, "players.parquet")), sample)
+        sample = gather_flips(_paths(where, FLIPS_PART), report / FLIPS)
+        document = build_document(plan.about, counts, count_players(_paths(where, PLAYERS_PART)), sample)
         document["limits"] = limits.checked(document)
         _keep_rows(where, report / ROWS)
         _write(report / JSON, msgspec.json.format(msgspec.json.encode(document)) + b"\n")
@@ -97,7 +97,7 @@ def _paths(where: Mapping[int, Parts], suffix: str) -> list[Path]:
 
 def _keep_rows(where: Mapping[int, Parts], folder: Path) -> None:
     for number, parts in where.items():
-        rows = parts.path(number, "rows.parquet")
+        rows = parts.path(number, ROWS_PART)
         if rows.exists():
             folder.mkdir(exist_ok=True)
             shutil.copyfile(rows, folder / f"{number:06d}.parquet")

@@ -1,11 +1,11 @@
 """Part files: what is kept of a stretch.  They are the checkpoint, and a report is made of them alone.
 
-======================  ==================================================================
-``000012.flips.parquet``    events on whose action the sides differ, a row each
-``000012.players.parquet``  players acted upon by either side, with the worst action of each
-``000012.rows.parquet``     every event, where asked for
-``000012.json``             the counts; written last, so its presence says that the part is whole
-======================  ==================================================================
+=======================  ==================================================================
+``000012.flips.arrow``    events on whose action the sides differ, a row each
+``000012.players.arrow``  players acted upon by either side, with the worst action of each
+``000012.rows.parquet``   every event, where asked for: in the report as it is here
+``000012.json``           the counts; written last, so its presence says that the part is whole
+=======================  ==================================================================
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,6 +26,10 @@ from stream.replay.history.events import Detail, Events
 from stream.replay.judging.opinions import RESOLVERS, Opinions
 
 COMPRESSION: Final = "zstd"
+FLIPS_PART: Final = "flips.arrow"
+PLAYERS_PART: Final = "players.arrow"
+ROWS_PART: Final = "rows.parquet"
+"""What the files of a part end in.  To write Arrow's own format costs an eighth of what Parquet does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +72,10 @@ class Parts:
         try:
             flipped = compared.baseline.actions[chosen.places] != compared.candidate.actions[chosen.places]
             flips = chosen.where(flipped & acted[chosen.places])
-            self._write(number, "flips.parquet", rows_table(compared, flips, columns.text))
-            self._write(number, "players.parquet", players_table(compared, chosen.where(acted[chosen.places])))
+            self._write(number, FLIPS_PART, rows_table(compared, flips, columns.text))
+            self._write(number, PLAYERS_PART, players_table(compared, chosen.where(acted[chosen.places])))
             if columns.rows:
-                self._write(number, "rows.parquet", rows_table(compared, chosen, columns.text))
+                self._write(number, ROWS_PART, rows_table(compared, chosen, columns.text))
             self._replace(number, "json", write_counts(counts))
         except OSError as exc:
             raise FileError(f"cannot write part {number} in {self.folder}: {exc.strerror}") from exc
@@ -88,10 +92,8 @@ class Parts:
             raise FileError(f"part {number} is missing in {self.folder}: {exc.strerror}") from exc
 
     def _write(self, number: int, suffix: str, table: Any) -> None:
-        from pyarrow import parquet
-
         unfinished = self.path(number, f"{suffix}.unfinished")
-        parquet.write_table(table, unfinished, compression=COMPRESSION)
+        write_table(unfinished, table, suffix)
         unfinished.replace(self.path(number, suffix))
 
     def _replace(self, number: int, suffix: str, data: bytes) -> None:
@@ -131,16 +133,16 @@ def rows_table(compared: Comparison, rows: Chosen, with_text: bool) -> Any:  # n
     events, baseline, candidate = compared.events, compared.baseline, compared.candidate
     chosen, details = rows
     places = chosen.tolist()
-    where = [events.circumstances[place] for place in events.where[chosen].tolist()]
+    around, where = events.circumstances, events.where[chosen]
     columns: dict[str, Any] = {
-        "topic": pa.array([events.topic] * len(places), pa.string()),
+        "topic": pa.repeat(pa.scalar(events.topic, pa.string()), len(chosen)),
         "partition": pa.array(events.partitions[chosen], pa.int32()),
         "offset": pa.array(events.positions[chosen], pa.int64()),
         "event_id": pa.array([each.event_id for each in details], pa.string()),
         "player_id": pa.array([each.player_id for each in details], pa.string()),
-        "game_id": pa.array([each.game for each in where], pa.string()),
-        "channel_kind": pa.array([each.channel_kind for each in where], pa.string()),
-        "lang": pa.array([each.lang or None for each in where], pa.string()),
+        "game_id": _named([each.game for each in around], where),
+        "channel_kind": _named([each.channel_kind for each in around], where),
+        "lang": _named([each.lang or None for each in around], where),
         "baseline_action": _named(ACTIONS, baseline.actions[chosen]),
         "baseline_category": _named(baseline.names, baseline.categories[chosen]),
         "candidate_action": _named(ACTIONS, candidate.actions[chosen]),
@@ -153,10 +155,11 @@ def rows_table(compared: Comparison, rows: Chosen, with_text: bool) -> Any:  # n
     return pa.table(columns)
 
 
-def _named(names: Sequence[str], codes: Codes) -> Any:
+def _named(names: Sequence[str | None], codes: Codes) -> Any:
+    """Return the names that codes stand for; none for -1."""
     import pyarrow as pa
 
-    return pa.array([names[code] if code >= 0 else None for code in codes.tolist()], pa.string())
+    return pa.array([*names, None], pa.string()).take(pa.array(np.where(codes < 0, len(names), codes)))
 
 
 def _score_maps(side: Opinions, chosen: Codes) -> Any:
@@ -194,16 +197,34 @@ def worst_by_player(table: Any) -> Any:
     return worst.select(["player_id", "baseline", "candidate"]).sort_by("player_id")
 
 
-def tables(paths: Sequence[Path]) -> Iterator[Any]:
-    """Read Parquet files one after the other.
+def write_table(path: Path, table: Any, suffix: str) -> None:
+    """Write a table in the format that a suffix says.
 
     Raises:
-        FileError: one is missing.
+        OSError: the disk is full, or the like.
     """
+    import pyarrow as pa
     from pyarrow import parquet
+
+    if suffix == ROWS_PART:
+        parquet.write_table(table, path, compression=COMPRESSION)
+        return
+    options = pa.ipc.IpcWriteOptions(compression=COMPRESSION)
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema, options=options) as writer:
+        writer.write_table(table)
+
+
+def tables(paths: Sequence[Path]) -> Iterator[Any]:
+    """Read files of flips or players one after the other.
+
+    Raises:
+        FileError: one is missing, or broken.
+    """
+    import pyarrow as pa
 
     for path in paths:
         try:
-            yield parquet.read_table(path, partitioning=None)
-        except OSError as exc:
+            with pa.OSFile(str(path), "rb") as file:
+                yield pa.ipc.open_file(file).read_all()
+        except (OSError, pa.ArrowInvalid) as exc:
             raise FileError(f"cannot read {path}: {exc}") from exc

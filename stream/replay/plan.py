@@ -14,7 +14,8 @@ from stream.replay.history.stretch import Stretch, cut
 from stream.replay.history.tables import Span
 from stream.replay.history.topic import TopicAddress, spans
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+"""Of plans, parts and tables of recorded verdicts."""
 MARGIN_BEFORE_MS: Final = 3_600_000
 """Verdicts are looked for from this long before the span on: clocks of producers differ."""
 MARGIN_AFTER_MS: Final = 86_400_000
@@ -142,13 +143,16 @@ def load_plan(path: Path) -> Plan | None:
         ConfigError: it is another version's.
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Plan)
+        plan = msgspec.json.decode(path.read_bytes(), type=Plan)
     except FileNotFoundError:
         return None
     except OSError as exc:
         raise FileError(f"cannot read {path}: {exc.strerror}") from exc
     except msgspec.MsgspecError as exc:
         raise ConfigError(f"{path} is no plan of this version ({exc}); give another --report folder") from exc
+    if plan.format != FORMAT:
+        raise ConfigError(f"{path} is another version's plan; give another --report folder")
+    return plan
 
 
 def agree(plan: Plan, asked: dict[str, Any], where: Path) -> None:

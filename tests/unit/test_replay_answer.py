@@ -11,7 +11,6 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pyarrow import parquet
 from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 
 from model.policy_columns import GRID
@@ -21,6 +20,7 @@ from stream.replay.answer.document import REST, build_document
 from stream.replay.answer.players import count_players
 from stream.replay.answer.quality import area_under_curve, confusion, confusion_of, sweep
 from stream.replay.limits import Flips, Limits, missed
+from stream.replay.parts import PLAYERS_PART, write_table
 from stream.replay.report.page import render
 
 ACTIONS = ("allow", "flag", "block")
@@ -127,10 +127,9 @@ def test_players_are_counted_once_in_one_pass_or_many(tmp_path: Path) -> None:
         for player, (before, after) in zip(players, worst.tolist(), strict=True):
             known = expected.setdefault(player, [0, 0])
             known[:] = [max(known[0], before), max(known[1], after)]
-        paths.append(tmp_path / f"{number}.parquet")
-        parquet.write_table(
-            pa.table({"player_id": players, "baseline": worst[:, 0], "candidate": worst[:, 1]}), paths[-1]
-        )
+        paths.append(tmp_path / f"{number}.{PLAYERS_PART}")
+        table = pa.table({"player_id": players, "baseline": worst[:, 0], "candidate": worst[:, 1]})
+        write_table(paths[-1], table, PLAYERS_PART)
     counted = count_players(paths)
     assert counted.worst == Counter((ACTIONS[before], ACTIONS[after]) for before, after in expected.values())
     assert count_players(paths, at_once=70) == counted

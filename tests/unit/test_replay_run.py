@@ -173,6 +173,14 @@ def test_cut_off_and_resumed_the_report_is_the_same(
     assert report_bytes(tmp_path / "cut") == report_bytes(tmp_path / "whole")
 
 
+def test_another_versions_unfinished_work_is_refused(history: tuple[Path, Path], tmp_path: Path) -> None:
+    replay_files(tmp_path / "report", a_request(*history), shard=Shard(0, 2))
+    plan = tmp_path / "report" / "work" / "plan.json"
+    plan.write_text(json.dumps({**json.loads(plan.read_text()), "format": 1}))
+    with pytest.raises(ConfigError, match="another version's plan"):
+        replay_files(tmp_path / "report", a_request(*history), shard=Shard(1, 2))
+
+
 def test_texts_and_rows_are_kept_as_asked(history: tuple[Path, Path], tmp_path: Path) -> None:
     answer = replay_files(tmp_path / "quiet", a_request(*history, text=False, rows=True))
     assert answer is not None
