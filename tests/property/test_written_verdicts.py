@@ -14,7 +14,7 @@ from stream.replay.history.events import Labelling, read_verdicts
 from stream.replay.history.gathering import RecordedColumns
 from stream.replay.history.recorded import Seen, Traced, VerdictReader
 from stream.replay.history.stretch import RawBatch
-from stream.replay.history.written import find_written
+from stream.replay.history.written import WrittenReader
 
 TOPIC = "chat.events"
 DIGESTS = st.sampled_from(["0" * 32, "f" * 32, "a1" * 16])
@@ -122,6 +122,20 @@ def test_they_say_what_the_general_reader_finds(values: list[bytes | None]) -> N
 
 
 @settings(max_examples=200)
+@given(st.lists(VALUES, max_size=4))
+def test_what_was_in_the_batches_before_changes_nothing(batches: list[list[bytes | None]]) -> None:
+    general, quick = RecordedColumns(), RecordedColumns()
+    for values in batches:
+        _, expected = one_by_one(values)
+        general.add(expected)
+        batch = quick.read(values, read_traced)
+        alone = RecordedColumns().read(values, read_traced)
+        assert batch.written.places.tolist() == alone.written.places.tolist()
+        assert batch.written.offsets.tolist() == alone.written.offsets.tolist()
+    assert described(quick) == described(general)
+
+
+@settings(max_examples=200)
 @given(VALUES)
 def test_as_history_they_name_what_the_general_reader_finds(values: list[bytes | None]) -> None:
     batch = RawBatch(TOPIC, 0, np.arange(len(values), dtype=np.int64), values)
@@ -141,7 +155,7 @@ def test_as_history_they_name_what_the_general_reader_finds(values: list[bytes |
 @settings(max_examples=200)
 @given(st.lists(verdicts(st.text("abc-{}[]:,é漢", min_size=1, max_size=20), ORIGINS), min_size=1, max_size=6))
 def test_what_the_worker_writes_is_taken_apart(values: list[bytes]) -> None:
-    written = find_written(values)
+    written = WrittenReader()(values)
     numbers = [read_traced.one(value) for value in values]
     fit = [
         place

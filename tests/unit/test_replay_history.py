@@ -4,7 +4,6 @@ import bz2
 import gzip
 import json
 import lzma
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -16,54 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from model.policy_columns import GRID
 from stream.errors import ConfigError, FileError
-from stream.replay.history.events import Events, Labelling
 from stream.replay.history.files import FileReader, cut_files, expand
-from stream.replay.history.gathering import RecordedColumns
-from stream.replay.history.known_events import read_known_events
 from stream.replay.history.packed import PACKED
-from stream.replay.history.recorded import Said, VerdictReader
 from stream.replay.history.reviews import read_reviews
-from stream.replay.history.store import RecordedStore
 from stream.replay.history.stretch import RawBatch, Stretch, cut
-from stream.replay.history.tables import ByEventId, ByOrigin, Span
 from stream.replay.plan import by_partition, shares
 from tests.support.chatlog import lines
-
-
-def a_verdict(
-    event_id: str, *, offset: int | None = None, topic: str = "t", score: float = 0.5, **changes: object
-) -> bytes:
-    document = {
-        "event_id": event_id,
-        "player_id": "p",
-        "game_id": "g",
-        "action": "flag",
-        "category": "insult",
-        "severity": 2,
-        "resolved_by": "classifier",
-        "scorer": "a" * 32,
-        "policy": "b" * 32,
-        "scores": {"non_toxic": 1 - score, "insult": score},
-        "matches": [],
-        "origin": None if offset is None else {"topic": topic, "partition": 0, "offset": offset},
-    }
-    return json.dumps(document | changes).encode()
-
-
-def batch(values: list[bytes | None], start: int = 0) -> RawBatch:
-    return RawBatch("t", 0, np.arange(start, start + len(values), dtype=np.int64), values)
-
-
-def some_events(ids: list[str]) -> Events:
-    from stream.replay.history.events import Detail
-
-    positions = np.arange(len(ids), dtype=np.int64)
-    zeros = np.zeros(len(ids), np.int64)
-    return Events(
-        "t", zeros, positions, zeros, [], lambda chosen: [Detail(ids[i], "p", None) for i in chosen], [], [], Counter()
-    )
 
 
 @given(st.integers(0, 50), st.integers(0, 60), st.integers(1, 12))
@@ -186,71 +144,6 @@ def test_globs_folders_and_urls_name_files_once(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"{}\n")
     expected = [str(tmp_path / "a.jsonl"), str(tmp_path / "b.jsonl")]
     assert expand([str(tmp_path), f"file://{tmp_path}/a.jsonl", str(tmp_path / "*.jsonl")]) == expected
-
-
-def test_verdicts_become_columns_and_what_is_none_is_left_out() -> None:
-    columns = RecordedColumns()
-    columns.add(
-        VerdictReader(Said)([a_verdict("a", score=0.25), b"{}", b"", a_verdict("b", score=0.25), a_verdict("c")])
-    )
-    columns.add(VerdictReader(Said)([a_verdict("d", scores={})]))
-    recorded = columns.columns()
-    assert recorded.fact.tolist() == [0, 0, 0, 0]
-    assert recorded.score.tolist() == [0, 0, 1, 2]
-    assert recorded.names == ("non_toxic", "insult")
-    assert (recorded.scores[:2] == [[750, 250], [500, 500]]).all()
-    assert recorded.scored.tolist() == [True, True, False]
-
-
-def test_scores_of_different_taxonomies_share_a_matrix() -> None:
-    columns = RecordedColumns()
-    columns.add(VerdictReader(Said)([a_verdict("a"), a_verdict("b", scores={"insult": 0.1, "spam": 0.9})]))
-    recorded = columns.columns()
-    assert recorded.names == ("non_toxic", "insult", "spam")
-    assert recorded.scores.tolist() == [[500, 500, 0], [0, GRID // 10, 900]]
-
-
-def test_verdicts_are_found_by_origin_and_the_last_one_wins(tmp_path: Path) -> None:
-    store = RecordedStore(tmp_path, ByOrigin(tmp_path, "t", {0: Span(0, 4)}))
-    store.table.prepare()
-    assert (
-        store.keep(0, [batch([a_verdict("a", offset=0), a_verdict("x", offset=1, topic="other"), a_verdict("y")])]) == 3
-    )
-    late = a_verdict("a2", offset=2, action="block", score=0.9)
-    store.keep(1, [batch([a_verdict("a", offset=2), late, a_verdict("z", offset=99)])])
-    store.keep(1, [batch([a_verdict("a", offset=2), late, a_verdict("z", offset=99)])])  # once more changes nothing
-    found = store.find(some_events(["a", "b", "c", "d"]))
-    assert [found.facts[i].action if i >= 0 else None for i in found.fact.tolist()] == ["flag", None, "block", None]
-    assert found.scores[found.score[2]].tolist() == [100, 900]
-
-
-@pytest.mark.parametrize("other", [None, b"{broken", b'{"lang": 5}'])
-def test_verdicts_about_records_of_an_earlier_topic_are_told(tmp_path: Path, other: bytes | None) -> None:
-    table = ByOrigin(tmp_path, "t", {0: Span(0, 2)})
-    store = RecordedStore(tmp_path, table)
-    table.prepare()
-    store.keep(0, [batch([a_verdict("a", offset=0), a_verdict("b", offset=1)])])
-    events = RawBatch("t", 0, np.arange(2), [next(lines(1)), other])
-    with pytest.raises(ConfigError, match="no events: they are of an earlier topic"):
-        read_known_events([events], Labelling(), store, table)
-
-
-def test_verdicts_are_found_by_event_id(tmp_path: Path) -> None:
-    store = RecordedStore(tmp_path, ByEventId(tmp_path))
-    store.table.prepare()
-    store.keep(1, [batch([a_verdict("b", action="block")])])
-    store.keep(0, [batch([a_verdict("b"), a_verdict("a")])])
-    store.keep(0, [batch([a_verdict("b"), a_verdict("a")])])
-    store.table.seal()
-    found = store.find(some_events(["a", "b", "c"]))
-    assert [found.facts[i].action if i >= 0 else None for i in found.fact.tolist()] == ["flag", "block", None]
-
-
-def test_no_verdicts_at_all_are_found(tmp_path: Path) -> None:
-    store = RecordedStore(tmp_path, ByEventId(tmp_path))
-    store.table.prepare()
-    store.table.seal()
-    assert store.find(some_events(["a"])).fact.tolist() == [-1]
 
 
 def test_reviews_are_read_from_lines_and_tables(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from schemas.codec import Event, MatchSpan, RecordOrigin, Ruling, decode_event, 
 from stream.records import Chunk, Outgoing, Record
 from stream.replay.history.gathering import RecordedColumns
 from stream.replay.history.recorded import Seen, VerdictReader
-from stream.replay.history.written import find_written
+from stream.replay.history.written import WrittenReader
 from tests.support.chatlog import lines
 from tests.support.judges import NOW, a_judge
 
@@ -41,7 +41,7 @@ def a_verdict(**changes: object) -> bytes:
 
 def taken_apart(*values: bytes) -> list[int]:
     """Return the places of the values that are taken apart by their bytes."""
-    return list(find_written(values).places)
+    return list(WrittenReader()(values).places)
 
 
 def test_what_the_judge_writes_is_taken_apart() -> None:
@@ -49,7 +49,7 @@ def test_what_the_judge_writes_is_taken_apart() -> None:
     records = [Record(line, place // 3, "chat.events", place % 3) for place, line in enumerate(raw)]
     results = a_judge()(Chunk(records)).results
     whole = [place for place, line in enumerate(raw) if isinstance(decode_event(line), Event)]
-    written = find_written([each.verdict for each in results if isinstance(each, Outgoing)])
+    written = WrittenReader()([each.verdict for each in results if isinstance(each, Outgoing)])
     assert written.places.tolist() == list(range(len(whole)))
     assert written.offsets.tolist() == [place // 3 for place in whole]
     assert written.partitions.tolist() == [place % 3 for place in whole]
@@ -60,7 +60,7 @@ def test_what_the_judge_writes_is_taken_apart() -> None:
 
 def test_decisions_and_topics_are_told_apart() -> None:
     values = [a_verdict(), a_verdict(action="block"), a_verdict(origin=RecordOrigin("chat.events2", 0, 0)), a_verdict()]
-    written = find_written(values)
+    written = WrittenReader()(values)
     assert written.places.tolist() == [0, 1, 2, 3]
     assert written.decisions().place.tolist() == [0, 1, 0, 0]
     assert len(written.digests().distinct) == 1

@@ -1,5 +1,6 @@
 """Columns of codes: things numbered as they come, and which numbers there are."""
 
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -14,6 +15,17 @@ class Numbers(dict[K, int], Generic[K]):
 
     def __missing__(self, thing: K) -> int:
         self[thing] = number = len(self)
+        return number
+
+
+class Remembered(dict[K, int], Generic[K]):
+    """Numbers of things, each asked for once."""
+
+    def __init__(self, ask: Callable[[K], int]) -> None:
+        self._ask = ask
+
+    def __missing__(self, thing: K) -> int:
+        self[thing] = number = self._ask(thing)
         return number
 
 

@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,12 +22,12 @@ from stream.replay.history.stretch import RawBatch
 Codes = NDArray[np.int64]
 
 
-class Detail(NamedTuple):
+class Detail(msgspec.Struct, frozen=True, gc=False):
     """What is looked at of a few events only.  ``text`` is None where history is verdicts alone."""
 
     event_id: str
     player_id: str
-    text: str | None
+    text: str | None = None
 
 
 Details = Callable[[Sequence[int]], list[Detail]]

@@ -1,8 +1,8 @@
 """Recorded verdicts gathered into columns, batch by batch."""
 
-import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import chain
 from operator import attrgetter
 from typing import Any, Final, Generic, NamedTuple
@@ -13,37 +13,41 @@ from msgspec.structs import astuple
 from numpy.typing import NDArray
 
 from model.policy_columns import GRID, ScoreMatrix
-from stream.replay.history.columns import Codes, Numbers, distinct
+from stream.replay.history.columns import Codes, Numbers, Remembered, distinct
 from stream.replay.history.recorded import Fact, Recorded, Said, V, VerdictReader, are_scores
-from stream.replay.history.written import Written, find_written
+from stream.replay.history.written import Written, WrittenReader
 
 
-class _Decided(Said, frozen=True, gc=False, forbid_unknown_fields=True):
-    """What is left of a verdict without its head and tail (see ``stream.replay.history.written``)."""
-
-
-class Entered(NamedTuple):
-    """The fact and the row of scores of each of some verdicts."""
+class Cases(NamedTuple):
+    """The distinct pairs of a fact and scores: of each a place in ``facts``, and a row of ``scores``."""
 
     fact: Codes
     score: Codes
+    facts: list[Fact]
+    names: tuple[str, ...]
+    """Categories, one per column of ``scores``."""
+    scores: ScoreMatrix
+    scored: NDArray[np.bool_]
+    """Per row of ``scores``: whether it says anything."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch(Generic[V]):
-    """The verdicts of a batch: ``places`` are theirs in it.
+    """The verdicts of a batch: ``places`` are theirs in it, ``cases`` number what each says.
 
     Some are ``written`` as our worker writes them, which ``is_written`` says of each; the ``others`` were read whole.
     """
 
     places: Codes
-    entered: Entered
+    cases: Codes
     is_written: NDArray[np.bool_]
     written: Written
     others: list[V]
 
     def column(self, of_written: Codes, of_others: Iterable[int]) -> Codes:
         """Bring together, in order, what is said of those that are written and of the others."""
+        if not self.others:
+            return of_written
         column = np.empty(len(self.places), np.int64)
         column[self.is_written] = of_written
         column[~self.is_written] = list(of_others)
@@ -56,65 +60,95 @@ class RecordedColumns:
     def __init__(self) -> None:
         self._facts = Numbers[Any]()
         self._scores = Numbers[bytes]()
-        self._decided: dict[tuple[bytes, bytes], tuple[int, int]] = {}
-        self._gathered = [Entered(np.empty(0, np.int64), np.empty(0, np.int64))]
+        self._cases = Numbers[tuple[int, int]]()
+        self._decided = Remembered(self._decide)
+        self._gathered = [np.empty(0, np.int64)]
+        self._find_written = WrittenReader()
 
-    def add(self, verdicts: Sequence[Said]) -> Entered:
-        """Add verdicts."""
-        entered = self._enter(verdicts)
-        self._gathered.append(entered)
-        return entered
+    def add(self, verdicts: Sequence[Said]) -> Codes:
+        """Add verdicts; returns each one's case."""
+        cases = self._enter(verdicts)
+        self._gathered.append(cases)
+        return cases
 
     def read(self, values: Sequence[bytes | None], reader: VerdictReader[V]) -> Batch[V]:
         """Add what verdicts there are among some values; ``reader`` reads those that our worker did not write."""
         known = [value or b"" for value in values]
-        written, of_written = self._enter_written(find_written(known))
-        is_written, is_verdict = np.zeros((2, len(known)), np.bool_)
+        written, of_written = self._enter_written(self._find_written(known))
+        if len(of_written) == len(known):
+            nothing: list[V] = []
+            batch = Batch(written.places, of_written, np.ones(len(known), np.bool_), written, nothing)
+        else:
+            batch = self._with_others(known, written, of_written, reader)
+        self._gathered.append(batch.cases)
+        return batch
+
+    def _with_others(
+        self, values: Sequence[bytes], written: Written, of_written: Codes, reader: VerdictReader[V]
+    ) -> Batch[V]:
+        """Add what verdicts there are among the values that are not written as our worker does it."""
+        is_written, is_verdict = np.zeros((2, len(values)), np.bool_)
         is_written[written.places] = is_verdict[written.places] = True
         left = np.flatnonzero(~is_written)
-        read = reader.each([known[place] for place in left.tolist()])
+        read = reader.each([values[place] for place in left.tolist()])
         is_verdict[left] = [verdict is not None for verdict in read]
         others = [verdict for verdict in read if verdict is not None]
         places = np.flatnonzero(is_verdict)
         batch = Batch(places, of_written, is_written[places], written, others)
-        if others:
-            both = zip(of_written, self._enter(others), strict=True)
-            batch = replace(batch, entered=Entered(*(batch.column(*columns) for columns in both)))
-        self._gathered.append(batch.entered)
-        return batch
+        return replace(batch, cases=batch.column(of_written, self._enter(others).tolist()))
+
+    def cases(self) -> Cases:
+        """Return the cases there are, in the order of their numbers."""
+        fact, score = np.array([*self._cases], np.int64).reshape(-1, 2).T
+        return Cases(fact, score, [Fact(*key) for key in self._facts], *_matrix(list(self._scores)))
 
     def columns(self) -> Recorded:
         """Return what was gathered."""
-        names, matrix, scored = _matrix(list(self._scores))
-        facts = [Fact(*key) for key in self._facts]
-        fact, score = (np.concatenate(column) for column in zip(*self._gathered, strict=True))
-        return Recorded(facts, fact, names, matrix, scored, score)
+        fact, score, facts, names, scores, scored = self.cases()
+        gathered = np.concatenate(self._gathered)
+        return Recorded(facts, fact[gathered], names, scores, scored, score[gathered])
 
-    def _enter(self, verdicts: Sequence[Said]) -> Entered:
+    def _enter(self, verdicts: Sequence[Said]) -> Codes:
         facts = map(self._facts.__getitem__, map(_as_fact, verdicts))
         scores = map(self._scores.__getitem__, map(bytes, map(_as_scores, verdicts)))
-        return Entered(np.fromiter(facts, np.int64, len(verdicts)), np.fromiter(scores, np.int64, len(verdicts)))
+        return np.fromiter(map(self._cases.__getitem__, zip(facts, scores, strict=True)), np.int64, len(verdicts))
 
-    def _enter_written(self, written: Written) -> tuple[Written, Entered]:
+    def _enter_written(self, written: Written) -> tuple[Written, Codes]:
         """Enter what is written as our worker does it, and is a verdict; each distinct decision is read once."""
         decisions, digests = written.decisions(), written.digests()
         radix = max(1, len(digests.distinct))
         keys, place = distinct(decisions.place * radix + digests.place, len(decisions.distinct) * radix)
         pairs = [(decisions.distinct[key // radix], digests.distinct[key % radix]) for key in keys.tolist()]
-        found = [self._decided.get(pair) or self._decide(pair) for pair in pairs]
-        fact, score = np.array(found, np.int64).reshape(-1, 2).T[:, place]
-        return written.where(fact >= 0), Entered(fact[fact >= 0], score[fact >= 0])
+        cases = np.fromiter(map(self._decided.__getitem__, pairs), np.int64, len(pairs))[place]
+        given = cases >= 0
+        return written.where(given), cases[given]
 
-    def _decide(self, pair: tuple[bytes, bytes]) -> tuple[int, int]:
-        """Return, and keep, fact and row of scores of a decision with its digests; -1 where that is no verdict."""
-        found = -1, -1
-        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
-            said = _read_decided(b"{%b,%b}" % pair)
-            scores = bytes(said.scores)
-            if are_scores(scores):
-                found = self._facts[_as_fact(said)], self._scores[scores]
-        self._decided[pair] = found
-        return found
+    def _decide(self, pair: tuple[bytes, bytes]) -> int:
+        """Return the case of a decision with its digests; -1 where that is no verdict."""
+        said = _read_decision(*pair)
+        return -1 if said is None else self._cases[self._facts[said.fact], self._scores[said.scores]]
+
+
+class _Decision(msgspec.Struct, frozen=True, gc=False):
+    """What a decision says: the fields of a ``Fact``, and the scores as they are written."""
+
+    fact: tuple[Any, ...]
+    scores: bytes
+
+
+class _Decided(Said, frozen=True, gc=False, forbid_unknown_fields=True):
+    """What is left of a verdict without its head and tail (see ``stream.replay.history.written``)."""
+
+
+@lru_cache(50_000)
+def _read_decision(decision: bytes, digests: bytes) -> _Decision | None:
+    """Read a decision; None where it is none.  The same ones come in stretch after stretch."""
+    try:
+        said = _read_decided(b"{%b,%b}" % (decision, digests))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    scores = bytes(said.scores)
+    return _Decision(_as_fact(said), scores) if are_scores(scores) else None
 
 
 _read_decided: Final = msgspec.json.Decoder(_Decided).decode

@@ -5,26 +5,31 @@ at a time: each stretch's columns go into files of its own, and each verdict's p
 are looked up in.  All of it takes disk, not memory.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-from model.policy_columns import ScoreMatrix
 from stream.replay.history.columns import distinct
 from stream.replay.history.events import Events
-from stream.replay.history.gathering import RecordedColumns
+from stream.replay.history.gathering import Cases, RecordedColumns
 from stream.replay.history.recorded import Fact, Recorded
 from stream.replay.history.stretch import RawBatch
-from stream.replay.history.tables import Entries, Table
+from stream.replay.history.tables import CASES, Entries, Table
+
+LOADED: Final = 64
+"""Stretches of verdicts whose cases are held at once; their scores are mapped into memory."""
 
 
 class _About(msgspec.Struct):
-    """What is kept of a stretch beside its scores; its file says that the stretch is whole."""
+    """What is kept of a stretch's cases beside their scores; its file says that the stretch is whole."""
 
+    fact: list[int]
+    score: list[int]
     facts: list[Fact]
     names: tuple[str, ...]
     scored: list[bool]
@@ -38,6 +43,7 @@ class RecordedStore:
 
     folder: Path
     table: Table
+    _loaded: OrderedDict[int, Cases] = field(default_factory=OrderedDict, init=False, repr=False)
 
     def has(self, number: int) -> bool:
         """Whether a stretch of verdicts was kept whole."""
@@ -52,9 +58,9 @@ class RecordedStore:
             found = self.table.keep(number, batch.values, columns)
             kept += found
             unreadable += len(batch.values) - found
-        recorded = columns.columns()
-        np.save(self._path(number, "npy"), recorded.scores)
-        about = _About(recorded.facts, recorded.names, recorded.scored.tolist(), kept, unreadable)
+        fact, score, facts, names, scores, scored = columns.cases()
+        np.save(self._path(number, "npy"), scores)
+        about = _About(fact.tolist(), score.tolist(), facts, names, scored.tolist(), kept, unreadable)
         unfinished = self._path(number, "part")
         unfinished.write_bytes(msgspec.json.encode(about))
         unfinished.replace(self._path(number, "json"))
@@ -66,44 +72,54 @@ class RecordedStore:
 
     def gather(self, entries: Entries) -> Recorded:
         """Return the verdicts that entries lead to, as columns."""
-        numbers = [int(source) - 1 for source in np.unique(entries["source"]) if source]
-        return _gather(entries, {number + 1: self._load(number) for number in numbers})
+        numbers = [int(source) - 1 for source in np.unique(entries // CASES) if source]
+        return _gather(entries, numbers, [self._load(number) for number in numbers])
 
-    def _load(self, number: int) -> "_Kept":
-        about = msgspec.json.decode(self._path(number, "json").read_bytes(), type=_About)
-        scores = np.load(self._path(number, "npy"), mmap_mode="r")
-        return _Kept(about.facts, about.names, scores, np.array(about.scored, np.bool_))
+    def _load(self, number: int) -> Cases:
+        """Return the cases of a stretch; neighbouring events lead to the same ones again and again."""
+        cases = self._loaded.pop(number, None)
+        if cases is None:
+            about = msgspec.json.decode(self._path(number, "json").read_bytes(), type=_About)
+            scores = np.load(self._path(number, "npy"), mmap_mode="r")
+            fact, score = np.array([about.fact, about.score], np.int64)
+            cases = Cases(fact, score, about.facts, about.names, scores, np.array(about.scored, np.bool_))
+            if len(self._loaded) >= LOADED:
+                self._loaded.popitem(last=False)
+        self._loaded[number] = cases
+        return cases
 
     def _path(self, number: int, suffix: str) -> Path:
         return self.folder / f"verdicts-{number:06d}.{suffix}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    facts: list[Fact]
-    names: tuple[str, ...]
-    scores: ScoreMatrix
-    scored: NDArray[np.bool_]
+def _gather(entries: Entries, numbers: Sequence[int], kept: Sequence[Cases]) -> Recorded:
+    """Bring together, from the stretches they are in, the facts and scores that entries point to.
 
-
-def _gather(entries: Entries, kept: Mapping[int, _Kept]) -> Recorded:
-    """Bring together, from the stretches they are in, the facts and scores that entries point to."""
+    ``kept`` are the cases of the stretches with these ``numbers``; all of them are numbered through.
+    """
+    first = np.cumsum([0, *(len(cases.fact) for cases in kept)])
+    shift = np.zeros(max(numbers, default=-1) + 2, np.int64)
+    shift[np.array(numbers, np.int64) + 1] = first[:-1]
+    given = entries > 0
+    sources, places = np.divmod(entries[given], CASES)
+    used, at = distinct(shift[sources] + places, int(first[-1]))
+    names = tuple(dict.fromkeys(name for cases in kept for name in cases.names))
     facts: dict[Fact, int] = {}
-    fact = np.full(len(entries), -1, np.int64)
-    score = np.full(len(entries), -1, np.int64)
-    names = tuple(dict.fromkeys(name for each in kept.values() for name in each.names))
-    matrices = [np.empty((0, len(names)), np.uint16)]
-    scored = [np.empty(0, np.bool_)]
+    fact_of, score_of = np.zeros((2, len(used)), np.int64)
+    matrices, scored = [np.empty((0, len(names)), np.uint16)], [np.empty(0, np.bool_)]
     rows = 0
-    for source, each in kept.items():
-        here = entries["source"] == source
-        local, at = distinct(entries["fact"][here], len(each.facts))
-        fact[here] = np.array([facts.setdefault(each.facts[i], len(facts)) for i in local], np.int64)[at]
-        local, at = distinct(entries["score"][here], len(each.scores))
+    borders = np.searchsorted(used, first)
+    for cases, low, high, before in zip(kept, borders, borders[1:], first, strict=False):
+        here = used[low:high] - before
+        numbered = np.array([facts.setdefault(fact, len(facts)) for fact in cases.facts], np.int64)
+        fact_of[low:high] = numbered[cases.fact[here]]
+        local, row = distinct(cases.score[here], len(cases.scores))
         matrix = np.zeros((len(local), len(names)), np.uint16)
-        matrix[:, [names.index(name) for name in each.names]] = each.scores[local]
+        matrix[:, [names.index(name) for name in cases.names]] = cases.scores[local]
         matrices.append(matrix)
-        scored.append(each.scored[local])
-        score[here] = rows + at
+        scored.append(cases.scored[local])
+        score_of[low:high] = rows + row
         rows += len(local)
+    fact, score = np.full((2, len(entries)), -1, np.int64)
+    fact[given], score[given] = fact_of[at], score_of[at]
     return Recorded(list(facts), fact, names, np.concatenate(matrices), np.concatenate(scored), score)

@@ -2,20 +2,22 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.replay.history.columns import Codes
 from stream.replay.history.events import Events
-from stream.replay.history.gathering import Entered, RecordedColumns
+from stream.replay.history.gathering import RecordedColumns
 from stream.replay.history.recorded import Origin, Seen, Traced, VerdictReader
 
-ENTRY: Final = np.dtype([("source", "<u4"), ("fact", "<u4"), ("score", "<u4")])
-"""Where a verdict is: its stretch, counted from 1 (0: there is none), and its places in that stretch's columns."""
-Entries = NDArray[np.void]
+ENTRY: Final = np.dtype("<i8")
+"""Where a verdict is: its stretch, counted from 1, times ``CASES``, and its case there.  0: there is none."""
+CASES: Final = 2**32
+Entries = NDArray[np.int64]
 
 _read_traced: Final = VerdictReader(Traced)
 _read_seen: Final = VerdictReader(Seen)
@@ -56,25 +58,32 @@ class Span(NamedTuple):
     end: int
 
 
-@dataclass(frozen=True, slots=True)
 class ByOrigin:
-    """A table by the partition and offset that verdicts say their event came from."""
+    """A table by the partition and offset that verdicts say their event came from: an entry for each place there is."""
 
-    folder: Path
-    topic: str
-    spans: Mapping[int, Span]
-    _maps: dict[tuple[int, str], Entries] = field(default_factory=dict, init=False, compare=False, repr=False)
+    def __init__(self, folder: Path, topic: str, spans: Mapping[int, Span]) -> None:
+        self._folder: Final = folder
+        self._path: Final = folder / "origins.table"
+        self._topic: Final = topic
+        self._size: Final = sum(span.end - span.start for span in spans.values())
+        known = max(spans, default=-1) + 1
+        self._start, self._end, self._shift = np.zeros((3, known), np.int64)
+        """By partition: its span, and what to add to an offset in it to get a place in the table."""
+        first = 0
+        for partition, span in spans.items():
+            self._start[partition], self._end[partition] = span
+            self._shift[partition] = first - span.start
+            first += span.end - span.start
+        self._maps: Final[dict[str, Entries]] = {}
 
     def prepare(self) -> None:
-        """Make sparse files full of *none*."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        for partition, span in self.spans.items():
-            path = self._path(partition)
-            if not path.exists() and span.end > span.start:
-                unfinished = path.with_suffix(".part")
-                with unfinished.open("wb") as file:
-                    file.truncate((span.end - span.start) * ENTRY.itemsize)
-                unfinished.replace(path)
+        """Make a sparse file full of *none*."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        if not self._path.exists() and self._size:
+            unfinished = self._path.with_suffix(".part")
+            with unfinished.open("wb") as file:
+                file.truncate(self._size * ENTRY.itemsize)
+            unfinished.replace(self._path)
 
     def begin(self, number: int) -> None:
         """Do nothing: a place is written over by the same."""
@@ -82,48 +91,42 @@ class ByOrigin:
     def keep(self, number: int, values: Sequence[bytes | None], columns: RecordedColumns) -> int:
         """Note where verdicts are; those about other events are passed over."""
         batch = columns.read(values, _read_traced)
-        entries = _entries(number, batch.entered)
         others = [verdict.origin for verdict in batch.others]
-        ours = [origin if origin is not None and origin.topic == self.topic else _ELSEWHERE for origin in others]
-        written = np.where(batch.written.about(self.topic), batch.written.offsets, _ELSEWHERE.offset)
+        ours = [origin if origin is not None and origin.topic == self._topic else _ELSEWHERE for origin in others]
+        written = np.where(batch.written.about(self._topic), batch.written.offsets, _ELSEWHERE.offset)
         offsets = batch.column(written, (origin.offset for origin in ours))
         partitions = batch.column(batch.written.partitions, (origin.partition for origin in ours))
-        for partition, span in self.spans.items():
-            chosen = (partitions == partition) & (offsets >= span.start) & (offsets < span.end)
-            if chosen.any():
-                self._map(partition, "r+")[offsets[chosen] - span.start] = entries[chosen]
-        return len(entries)
+        known = np.flatnonzero((partitions >= 0) & (partitions < len(self._start)))
+        here = partitions[known]
+        inside = (offsets[known] >= self._start[here]) & (offsets[known] < self._end[here])
+        if inside.any():
+            known, here = known[inside], here[inside]
+            self._map("r+")[offsets[known] + self._shift[here]] = _entries(number, batch.cases[known])
+        return len(batch.cases)
 
     def seal(self) -> None:
         """Do nothing: places are in order already."""
 
     def find(self, events: Events) -> Entries:
         """Return where each event's verdict is."""
-        entries = np.zeros(len(events), ENTRY)
-        for partition in np.unique(events.partitions).tolist():
-            chosen = events.partitions == partition
-            entries[chosen] = self.look_up(partition, events.positions[chosen])
-        return entries
+        found: Entries = self._map("r")[events.positions + self._shift[events.partitions]]
+        return found
 
     def look_up(self, partition: int, offsets: NDArray[np.int64]) -> Entries:
         """Return where the verdicts about some offsets are."""
-        found: Entries = self._map(partition, "r")[offsets - self.spans[partition].start]
+        found: Entries = self._map("r")[offsets + self._shift[partition]]
         return found
 
-    def _map(self, partition: int, mode: Literal["r", "r+"]) -> Entries:
-        table = self._maps.get((partition, mode))
+    def _map(self, mode: Literal["r", "r+"]) -> Entries:
+        table = self._maps.get(mode)
         if table is None:
-            table = self._maps[partition, mode] = np.memmap(self._path(partition), ENTRY, mode)
+            # As a plain array: numpy takes places out of its own maps more slowly.
+            table = self._maps[mode] = np.asarray(np.memmap(self._path, ENTRY, mode))
         return table
 
-    def _path(self, partition: int) -> Path:
-        return self.folder / f"partition-{partition}.table"
 
-
-def _entries(number: int, entered: Entered) -> Entries:
-    entries = np.empty(len(entered.fact), ENTRY)
-    entries["source"], entries["fact"], entries["score"] = number + 1, *entered
-    return entries
+def _entries(number: int, cases: Codes) -> Entries:
+    return (number + 1) * CASES + cases
 
 
 _KEYED: Final = np.dtype([("key", "<u8"), ("entry", ENTRY)])

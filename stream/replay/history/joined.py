@@ -1,0 +1,102 @@
+"""The values of a batch joined into one text, looked at by numpy: from many places at once, a piece of equal length."""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.replay.history.columns import Codes
+
+Mask = NDArray[np.bool_]
+Bytes = NDArray[np.uint8]
+
+PADDING: Final = b" " * 1_024
+"""Before the first value and behind the last: whatever a value holds, one looks no further than this beyond it."""
+QUOTE: Final = 0x22
+_SPACE, _BACKSLASH = b" \\"
+_VIEW: Final = np.dtype([("length", "<i4"), ("prefix", "V4"), ("buffer", "<i4"), ("start", "<i4")])
+"""How Arrow points to a piece of a buffer that is longer than twelve bytes; shorter ones it keeps elsewhere."""
+_MOST: Final = 2**31
+"""Bytes that can be pointed into so."""
+
+
+class Slices(NamedTuple):
+    """Pieces of text: the distinct ones, and each row's place among them."""
+
+    distinct: list[bytes]
+    place: Codes
+
+
+class Pattern:
+    """Which bytes may stand at each place of a piece: a literal's, save where another range is ``allowed``."""
+
+    def __init__(self, literal: bytes) -> None:
+        self._least: Final = np.frombuffer(literal, np.uint8).copy()
+        self._beyond: Final = np.zeros(len(literal), np.uint8)
+        self._is_literal = True
+
+    def __len__(self) -> int:
+        return len(self._least)
+
+    def allow(self, where: slice, least: int, beyond: int) -> None:
+        """Allow at some places the bytes from ``least`` to ``beyond`` more than that; 0 comes after 255."""
+        self._least[where], self._beyond[where] = least, beyond
+        self._is_literal = False
+
+    def allow_string(self, where: slice) -> None:
+        """Allow what may stand within a string: all but a quote."""
+        self.allow(where, QUOTE + 1, 254)
+
+    def matches(self, pieces: Bytes) -> Mask:
+        """Return which pieces are so."""
+        same: Mask = (
+            np.equal(pieces, self._least) if self._is_literal else np.less_equal(pieces - self._least, self._beyond)
+        )
+        # Mostly all are, and to ask that of all at once is several times quicker than row by row.
+        return np.ones(len(pieces), np.bool_) if same.all() else np.logical_and.reduce(same, axis=1)
+
+
+class Joined:
+    """The values, one behind the other; ``start`` and ``end`` say where each is."""
+
+    def __init__(self, values: Sequence[bytes]) -> None:
+        self.text: Final = b"".join([PADDING, *values, PADDING])
+        lengths = np.fromiter(map(len, values), np.int64, len(values))
+        self.end: Final = np.cumsum(lengths) + len(PADDING)
+        self.start: Final = self.end - lengths
+
+    def plain(self) -> Mask:
+        """Whether values are free of what makes a string say something other than it shows, or be no string at all.
+
+        None is in a text that is too long for ``slices``.
+        """
+        plain = np.full(len(self.end), len(self.text) < _MOST)
+        text = np.frombuffer(self.text, np.uint8)
+        if text.min() < _SPACE or _BACKSLASH in self.text:
+            odd = np.flatnonzero((text < _SPACE) | (text == _BACKSLASH))
+            plain[np.searchsorted(self.end, odd, "right")] = False
+        if not self.text.isascii():
+            try:
+                self.text.decode()
+            except UnicodeDecodeError:
+                plain[:] = False
+        return plain
+
+    def pieces(self, at: Codes, width: int) -> Bytes:
+        """Return a row of so many bytes from each place on."""
+        # One element for each byte of text, ``width`` bytes long: to take one of them is to copy so many bytes.
+        windows: NDArray[np.void] = np.ndarray(len(self.text) - width + 1, f"V{width}", self.text, strides=(1,))
+        return windows[at].view(np.uint8).reshape(len(at), width)
+
+    def slices(self, start: Codes, end: Codes) -> Slices:
+        """Return pieces, each longer than twelve bytes."""
+        import pyarrow as pa
+
+        views = np.zeros(len(start), _VIEW)
+        views["length"] = end - start
+        views["prefix"] = self.pieces(start, 4).view("V4")[:, 0]
+        views["start"] = start
+        buffers = [None, pa.py_buffer(views), pa.py_buffer(self.text)]
+        pieces = pa.Array.from_buffers(pa.binary_view(), len(start), buffers).dictionary_encode()
+        return Slices(pieces.dictionary.to_pylist(), pieces.indices.to_numpy().astype(np.int64))

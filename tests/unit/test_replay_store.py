@@ -1,0 +1,154 @@
+"""Recorded verdicts as columns, and the tables that lead to them."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.policy_columns import GRID
+from stream.errors import ConfigError
+from stream.replay.history.events import Detail, Events, Labelling
+from stream.replay.history.gathering import RecordedColumns
+from stream.replay.history.known_events import read_known_events
+from stream.replay.history.recorded import Said, VerdictReader
+from stream.replay.history.store import RecordedStore
+from stream.replay.history.stretch import RawBatch
+from stream.replay.history.tables import ByEventId, ByOrigin, Span
+from tests.support.chatlog import lines
+
+
+def a_verdict(
+    event_id: str,
+    *,
+    offset: int | None = None,
+    topic: str = "t",
+    partition: int = 0,
+    score: float = 0.5,
+    **changes: object,
+) -> bytes:
+    document = {
+        "event_id": event_id,
+        "player_id": "p",
+        "game_id": "g",
+        "action": "flag",
+        "category": "insult",
+        "severity": 2,
+        "resolved_by": "classifier",
+        "scorer": "a" * 32,
+        "policy": "b" * 32,
+        "scores": {"non_toxic": 1 - score, "insult": score},
+        "matches": [],
+        "origin": None if offset is None else {"topic": topic, "partition": partition, "offset": offset},
+    }
+    return json.dumps(document | changes).encode()
+
+
+def batch(values: list[bytes | None], start: int = 0) -> RawBatch:
+    return RawBatch("t", 0, np.arange(start, start + len(values), dtype=np.int64), values)
+
+
+def some_events(ids: list[str]) -> Events:
+    positions = np.arange(len(ids), dtype=np.int64)
+    zeros = np.zeros(len(ids), np.int64)
+    return Events(
+        "t", zeros, positions, zeros, [], lambda chosen: [Detail(ids[i], "p", None) for i in chosen], [], [], Counter()
+    )
+
+
+def test_verdicts_become_columns_and_what_is_none_is_left_out() -> None:
+    columns = RecordedColumns()
+    columns.add(
+        VerdictReader(Said)([a_verdict("a", score=0.25), b"{}", b"", a_verdict("b", score=0.25), a_verdict("c")])
+    )
+    columns.add(VerdictReader(Said)([a_verdict("d", scores={})]))
+    recorded = columns.columns()
+    assert recorded.fact.tolist() == [0, 0, 0, 0]
+    assert recorded.score.tolist() == [0, 0, 1, 2]
+    assert recorded.names == ("non_toxic", "insult")
+    assert (recorded.scores[:2] == [[750, 250], [500, 500]]).all()
+    assert recorded.scored.tolist() == [True, True, False]
+
+
+def test_scores_of_different_taxonomies_share_a_matrix() -> None:
+    columns = RecordedColumns()
+    columns.add(VerdictReader(Said)([a_verdict("a"), a_verdict("b", scores={"insult": 0.1, "spam": 0.9})]))
+    recorded = columns.columns()
+    assert recorded.names == ("non_toxic", "insult", "spam")
+    assert recorded.scores.tolist() == [[500, 500, 0], [0, GRID // 10, 900]]
+
+
+def test_verdicts_are_found_by_origin_and_the_last_one_wins(tmp_path: Path) -> None:
+    store = RecordedStore(tmp_path, ByOrigin(tmp_path, "t", {0: Span(0, 4)}))
+    store.table.prepare()
+    assert (
+        store.keep(0, [batch([a_verdict("a", offset=0), a_verdict("x", offset=1, topic="other"), a_verdict("y")])]) == 3
+    )
+    late = a_verdict("a2", offset=2, action="block", score=0.9)
+    store.keep(1, [batch([a_verdict("a", offset=2), late, a_verdict("z", offset=99)])])
+    store.keep(1, [batch([a_verdict("a", offset=2), late, a_verdict("z", offset=99)])])  # once more changes nothing
+    found = store.find(some_events(["a", "b", "c", "d"]))
+    assert [found.facts[i].action if i >= 0 else None for i in found.fact.tolist()] == ["flag", None, "block", None]
+    assert found.scores[found.score[2]].tolist() == [100, 900]
+
+
+def test_verdicts_are_found_by_partition_within_their_spans(tmp_path: Path) -> None:
+    spans = {5: Span(10, 12), 0: Span(3, 4), 2: Span(7, 7)}
+    table = ByOrigin(tmp_path, "t", spans)
+    store = RecordedStore(tmp_path, table)
+    table.prepare()
+    places = [(0, 2), (0, 3), (0, 4), (1, 3), (2, 7), (5, 9), (5, 10), (5, 11), (5, 12), (6, 10), (-1, 3), (2**62, 3)]
+    verdicts: list[bytes | None] = [
+        a_verdict("a", partition=partition, offset=offset, score=number / 100)
+        for number, (partition, offset) in enumerate(places)
+    ]
+    assert store.keep(0, [batch(verdicts)]) == len(verdicts)
+    entries = np.concatenate([table.look_up(5, np.array([11, 10])), table.look_up(0, np.array([3]))])
+    found = store.gather(entries)
+    assert found.scores[found.score, 1].tolist() == [70, 60, 10]
+    assert table.look_up(2, np.empty(0, np.int64)).tolist() == []
+
+
+def test_verdicts_of_many_stretches_are_brought_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stream.replay.history.store.LOADED", 2)
+    store = RecordedStore(tmp_path, ByOrigin(tmp_path, "t", {0: Span(0, 9)}))
+    store.table.prepare()
+    for number in (4, 0, 7):
+        offsets = [number, (number + 1) % 9]
+        store.keep(number, [batch([a_verdict("a", offset=n, score=n / 10, policy=f"{n % 2}" * 32) for n in offsets])])
+    for _ in range(2):
+        found = store.find(some_events([*"abcdefghi"]))
+        said = zip(found.score.tolist(), found.fact.tolist(), strict=True)
+        named = [(int(found.scores[row][1]), found.facts[fact].policy[0]) if fact >= 0 else None for row, fact in said]
+        assert named == [(0, "0"), (100, "1"), None, None, (400, "0"), (500, "1"), None, (700, "1"), (800, "0")]
+        assert len(found.facts) == 2
+
+
+@pytest.mark.parametrize("other", [None, b"{broken", b'{"lang": 5}', b"{},{}", b""])
+def test_verdicts_about_records_of_an_earlier_topic_are_told(tmp_path: Path, other: bytes | None) -> None:
+    table = ByOrigin(tmp_path, "t", {0: Span(0, 2)})
+    store = RecordedStore(tmp_path, table)
+    table.prepare()
+    store.keep(0, [batch([a_verdict("a", offset=0), a_verdict("b", offset=1)])])
+    events = RawBatch("t", 0, np.arange(2), [next(lines(1)), other])
+    with pytest.raises(ConfigError, match="no events: they are of an earlier topic"):
+        read_known_events([events], Labelling(), store, table)
+
+
+def test_verdicts_are_found_by_event_id(tmp_path: Path) -> None:
+    store = RecordedStore(tmp_path, ByEventId(tmp_path))
+    store.table.prepare()
+    store.keep(1, [batch([a_verdict("b", action="block")])])
+    store.keep(0, [batch([a_verdict("b"), a_verdict("a")])])
+    store.keep(0, [batch([a_verdict("b"), a_verdict("a")])])
+    store.table.seal()
+    found = store.find(some_events(["a", "b", "c"]))
+    assert [found.facts[i].action if i >= 0 else None for i in found.fact.tolist()] == ["flag", "block", None]
+
+
+def test_no_verdicts_at_all_are_found(tmp_path: Path) -> None:
+    store = RecordedStore(tmp_path, ByEventId(tmp_path))
+    store.table.prepare()
+    store.table.seal()
+    assert store.find(some_events(["a"])).fact.tolist() == [-1]
