@@ -24,7 +24,7 @@ from schemas.event import ChannelKind
 from schemas.taxonomy import NON_TOXIC, CategoryName, Taxonomy
 from schemas.verdict import ACTIONS, Action
 
-Threshold = Annotated[float, Field(ge=0, le=1)]
+Threshold = Annotated[float, Field(ge=0, le=1, strict=True)]
 _RANK: Final = {action: rank for rank, action in enumerate(ACTIONS)}
 
 

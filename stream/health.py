@@ -110,7 +110,8 @@ class AdminServer:
             self._server = _PagesServer((host, port), _pages_of(pages))
         except (OSError, OverflowError) as exc:
             raise ConfigError(
-                f"admin.host, admin.port: cannot listen on {host}:{port}: {exc}; name another port, or 0 for a free one"
+                f"admin.host, admin.port: cannot listen on {host}:{port}: {exc}; "
+                "name an address of this machine and another port, or 0 for a free one"
             ) from exc
         self.port: Final[int] = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, name="admin", daemon=True)

@@ -173,7 +173,7 @@ class StrikesSettings(_Section):
     """Where standings can be asked for."""
     token: SecretStr = SecretStr("")
     """Bearer token of the query endpoint, at least 16 characters; without one it stays closed."""
-    advertised_url: str = ""
+    advertised_url: Annotated[str, Field(pattern=r"^(https?://[^\s/]+/?)?$")] = ""
     """Where other workers reach this one's endpoint; by default its host and port."""
     shutdown_s: Annotated[float, Field(gt=0, le=600)] = 20.0
     """After SIGTERM the process ends within this time, come what may."""
@@ -264,6 +264,8 @@ def _faults(exc: ValidationError, config: Path | None) -> str:
         if not parts:
             lines.append(message)
             continue
+        if error["type"] == "model_type":
+            message = "a table is needed"
         if error["type"] == "extra_forbidden":
             near = get_close_matches(".".join(parts), _keys() if len(parts) > 1 else list(Settings.model_fields), 1)
             message = f"unknown key; did you mean {near[0]}?" if near else "unknown key"

@@ -82,7 +82,8 @@ def erase(
 
     Reports (flips.parquet …) are yours to delete.
 
-    Exit codes: 0 done, nothing of them is left · 2 usage · 74 a file cannot be read or written (ask again).
+    Exit codes: 0 done, nothing of them is left · 2 usage, or no archive is there · 74 a file cannot be read or written
+    (ask again).
     """
     from stream.replay.archive.erase import erase as erase_players
     from stream.replay.archive.write import Archive
@@ -97,6 +98,8 @@ def erase(
             bar.update(1)
 
         erased = erase_players(Archive(root), wanted, looked)
+    if not erased.looked_at:
+        raise ConfigError(f"{root}: no archive, so nobody was erased; name what `archive --output` wrote")
     typer.echo(f"{erased.rows:,} records erased from {erased.files:,} of {erased.looked_at:,} files", err=True)
 
 

@@ -27,7 +27,7 @@ def make(
 ) -> None:
     """Make a bundle out of a Hugging Face checkpoint.  Reads safetensors only and runs no code of the checkpoint's.
 
-    Exit codes: 0 done · 2 the checkpoint, taxonomy or label map cannot be used.
+    Exit codes: 0 done · 2 the checkpoint, taxonomy or label map cannot be used · 74 a file cannot be read or written.
     """
     from pydantic import ValidationError
 
@@ -35,7 +35,7 @@ def make(
     from model.checkpoint import make_bundle
     from schemas.taxonomy import Taxonomy
     from stream.commands.output_map import OutputMap
-    from stream.commands.workshop import translated
+    from stream.commands.workshop import faults, translated
 
     with translated():
         try:
@@ -48,7 +48,7 @@ def make(
                 training={"base": checkpoint},
             )
         except ValidationError as exc:
-            raise ConfigError(f"{labels}: {exc}") from exc
+            raise ConfigError(faults(exc)) from exc
         typer.echo(f"reading {checkpoint}", err=True)
         bundle = make_bundle(checkpoint, output, description, precision)
     verify(bundle.path)

@@ -27,7 +27,7 @@ class Destination(enum.StrEnum):
 def chatter(
     count: Annotated[int | None, typer.Option(min=1, help="Stop after so many events; else go on.")] = None,
     rate: Annotated[
-        float | None, typer.Option(min=0.1, help="Events a second; else as fast as they are taken.")
+        float | None, typer.Option(min=0.1, max=1e6, help="Events a second; else as fast as they are taken.")
     ] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="The same seed gives the same chat, event ids included; else new ones.")
@@ -48,7 +48,8 @@ def chatter(
     from stream.interrupts import Interrupted
     from stream.settings import load_settings
 
-    send = _stdout() if to is Destination.STDOUT else _kafka(load_settings(config))
+    settings = load_settings(config)
+    send = _stdout() if to is Destination.STDOUT else _kafka(settings)
     try:
         # Not one and the same by default: started again, it would use event ids that have had their verdicts.
         _talk(Chatter(secrets.randbelow(_SEEDS) if seed is None else seed), send, count, rate)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from stream.commands.data_options import Inputs, LabelColumn, LabelMapFile, TaxonomyFile, TextColumn
-from stream.commands.workshop import say, translated
+from stream.commands.workshop import make_room, say, translated
 from stream.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def compare(
 ) -> None:
     """Put models side by side on the same held-back lines: quality with intervals, and what a message costs.
 
-    Exit codes: 0 compared · 2 a bundle or the data cannot be used.
+    Exit codes: 0 compared · 2 a bundle or the data cannot be used · 74 a file cannot be read or written.
     """
     with translated():
         from model.training.compare import as_document, as_markdown, contenders_of
@@ -54,6 +54,7 @@ def compare(
         from model.training.floor import fit_floor
         from model.training.metrics import Bootstrap
 
+        make_room(output or Path())
         inputs = Inputs(taxonomy, labels, text, label)
         categories = inputs.categories()
         held_back = read_own(data, inputs.columns(), categories, labels)
@@ -68,7 +69,8 @@ def compare(
         document = as_document(measure(contenders, held_back, categories, Bootstrap(), time.perf_counter, say))
     typer.echo(as_markdown(document))
     if output is not None:
-        output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        with translated():
+            output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
 def _load(device: Device, bundle: "Bundle") -> "TorchClassifier":

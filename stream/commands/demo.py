@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 def demo(
-    duration: Annotated[float, typer.Option(min=0.1, help="Seconds of chat.")] = 20.0,
-    rate: Annotated[float, typer.Option(min=0.1, help="Messages a second.")] = 300.0,
+    duration: Annotated[float, typer.Option(min=0.1, max=86_400, help="Seconds of chat.")] = 20.0,
+    rate: Annotated[float, typer.Option(min=0.1, max=1e6, help="Messages a second.")] = 300.0,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same chat.")] = 1,
     model: Model = None,
     policy: PolicyFile = None,

@@ -26,7 +26,8 @@ def doctor(
 
     settings = load_settings(config)
     names = list(CHECKS) if only is None else [name.strip() for name in only.split(",") if name.strip()]
-    if unknown := [name for name in names if name not in CHECKS]:
+    unknown = [name for name in names if name not in CHECKS]
+    if unknown or not names:
         raise ConfigError(f"--only {', '.join(unknown)}: there is {', '.join(CHECKS)}")
     failed: set[str] = set()
     for name in names:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from stream.commands.data_options import Inputs, LabelColumn, LabelMapFile, TaxonomyFile, TextColumn
-from stream.commands.workshop import say, translated
+from stream.commands.workshop import make_room, say, translated
 from stream.errors import LimitsExceeded
 
 Probes = Annotated[
@@ -50,13 +50,15 @@ def evaluate(
     Precision, recall, F1 and AUC by category and binary, calibration, confusion, languages, functional tests,
     disguises, identity terms; intervals by bootstrap.
 
-    Exit codes: 0 measured · 1 below a limit given · 2 bundle or data cannot be used.
+    Exit codes: 0 measured · 1 below a limit given · 2 bundle or data cannot be used · 74 a file cannot be read or
+    written.
     """
     with translated():
         from model.bundle import DEFAULT_BUNDLE
         from model.training.jobs import EvaluateJob, run_evaluation
         from model.training.report import write_report
 
+        make_room(output)
         inputs = Inputs(taxonomy, labels, text, label, lang=lang)
         bundles = (model or DEFAULT_BUNDLE,)
         job = EvaluateJob(bundles, data, inputs.categories(), inputs.columns(), labels, train, probes, device)

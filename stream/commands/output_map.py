@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from schemas.taxonomy import CategoryName
+from stream.commands.workshop import faults
 from stream.errors import ConfigError
 
 
@@ -31,4 +32,5 @@ class OutputMap(BaseModel):
         try:
             return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as exc:
-            raise ConfigError(f'{path}: {exc}; write [labels] LABEL = "category" and unused = ["LABEL"]') from exc
+            said = faults(exc) if isinstance(exc, ValidationError) else str(exc)
+            raise ConfigError(f'{path}: {said}; write [labels] LABEL = "category" and unused = ["LABEL"]') from exc

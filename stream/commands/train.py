@@ -72,7 +72,7 @@ def train(
     The split keeps equal texts, and lines of one match, on one side.  Several GPUs: start it with `accelerate launch -m
     stream train ...`.  The bundle holds a model card; REPORT.html and .json lie beside it.
 
-    Exit codes: 0 done · 2 data, settings, base or output cannot be used (a leak is refused).
+    Exit codes: 0 done · 2 data, settings, base or output cannot be used (a leak, too) · 74 a file fails.
     """
     inputs = Inputs(taxonomy, labels, text, label, match)
     given: dict[str, object] = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}

@@ -2,19 +2,33 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from model.errors import DeviceError, ModelError
-from stream.errors import ConfigError
+from stream.errors import ConfigError, FileError
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+
+def faults(exc: "ValidationError") -> str:
+    """Return what is wrong and where, in one line."""
+    errors = exc.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(
+        f"{'.'.join(map(str, error['loc']))}: {error['msg'].removeprefix('Value error, ')}" for error in errors
+    )
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn what the model side refuses into a configuration error.
+    """Turn what the model side refuses into a configuration error, and a file that fails into a file error.
 
     Raises:
         ConfigError: with the message of the original.
+        FileError: a file cannot be read or written.
     """
     from schemas.taxonomy import TaxonomyError
 
@@ -22,6 +36,15 @@ def translated() -> Iterator[None]:
         yield
     except (ModelError, DeviceError, TaxonomyError) as exc:
         raise ConfigError(str(exc)) from exc
+    except BrokenPipeError:
+        raise  # of standard output: the command line knows
+    except OSError as exc:
+        raise FileError(f"{exc.filename}: {exc.strerror}" if exc.filename else str(exc)) from exc
+
+
+def make_room(output: Path) -> None:
+    """Make the folder of what a command will write: before the work, which may take hours."""
+    output.parent.mkdir(parents=True, exist_ok=True)
 
 
 def say(message: str) -> None:

@@ -83,7 +83,7 @@ class Request:
         if job.verdict_topic is not None:
             verdicts = cut_topic(job.verdict_topic, times.widened(), size)
         elif job.needs_recorded and not job.verdicts_alone:
-            verdicts = cut_files(expand(self._verdict_files(job.baseline)), size)
+            verdicts = cut_files(expand(self._verdict_files(job.baseline), "recorded verdicts"), size)
         history = self._about_topic(stretches) if job.topic is not None else {"files": files}
         about = {
             "history": history,

@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
 
 from aiokafka.errors import KafkaError
@@ -112,7 +113,7 @@ async def _reached(settings: Settings, options: dict[str, Any], health: Health) 
 @contextlib.asynccontextmanager
 async def _prepared(settings: Settings, metrics: PrometheusMetrics, health: Health) -> AsyncIterator[StrikesApp]:
     """Build the application, with its topics, its outbox and its endpoint open; waits for Kafka."""
-    ladders = Ladders.from_toml(settings.strikes.ladder) if settings.strikes.ladder else Ladders()
+    ladders = _ladders(settings.strikes.ladder)
     options = security(settings.kafka.properties)
     check_door(settings.strikes)
     shape, outbox = await _reached(settings, options, health)
@@ -131,6 +132,13 @@ async def _prepared(settings: Settings, metrics: PrometheusMetrics, health: Heal
         await outbox.stop()
         if served is not None:
             await served.cleanup()
+
+
+def _ladders(path: Path | None) -> Ladders:
+    try:
+        return Ladders.from_toml(path) if path else Ladders()
+    except ConfigError as exc:
+        raise ConfigError("\n".join(f"strikes.ladder: {line}" for line in str(exc).splitlines())) from exc
 
 
 async def _attend(app: StrikesApp, stop: asyncio.Event, health: Health) -> None:

@@ -222,7 +222,7 @@ def test_a_request_to_forget_is_answered_while_kafka_is_frozen(tmp_path: Path) -
     try:
         broker.start()
         trial.prepare()
-        feed(trial, a_history(300, 20))
+        feed(trial, [a_verdict(player_id="p/0")])
         trial.start("worker-0", strikes__port=port)
         wait_until(lambda: answers(url, 200), 120, "the standing is told")
         broker.child.signal(signal.SIGSTOP)

@@ -89,7 +89,7 @@ def test_the_default_admin_port_gives_way_and_a_chosen_one_does_not() -> None:
     with open_admin(AdminSettings(), health, bytes) as one, open_admin(AdminSettings(), health, bytes) as other:
         assert other.port != AdminSettings().port
         assert other.port != one.port
-        with pytest.raises(ConfigError, match=r"admin\.port.*name another port, or 0"):
+        with pytest.raises(ConfigError, match=r"admin\.port.*another port, or 0"):
             open_admin(AdminSettings(port=one.port), health, bytes)
 
 

@@ -126,6 +126,7 @@ def test_unknown_categories_of_a_file_have_their_lines_whatever_rule_packs_bring
     ("line", "message"),
     [
         ("flag = 1.5", r"policy\.toml:7: thresholds\.threat\.flag: .*less than or equal to 1"),
+        ("flag = true", r"policy\.toml:7: thresholds\.threat\.flag: .*valid number"),
         ('flag = "high"', r"policy\.toml:7: thresholds\.threat\.flag: .*valid number"),
         ("blok = 0.5", r"policy\.toml:7: thresholds\.threat\.blok: .*not permitted"),
         (

@@ -125,6 +125,8 @@ def test_parquet_of_event_fields_reads_as_events(tmp_path: Path) -> None:
 def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="names no file"):
         expand([str(tmp_path / "*.jsonl")])
+    with pytest.raises(ConfigError, match="recorded verdicts: nowhere names no file"):
+        expand(["nowhere"], "recorded verdicts")
     for end in PACKED:
         packed = tmp_path / f"events.jsonl{end}"
         packed.write_bytes(b"x")

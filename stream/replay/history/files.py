@@ -24,22 +24,24 @@ _LINE: Final = 256
 _KINDS: Final = ("*.parquet", "*.jsonl", *(f"*.jsonl{end}" for end in PACKED))
 
 
-def expand(patterns: Sequence[str]) -> list[str]:
+def expand(patterns: Sequence[str], given: str = "--input") -> list[str]:
     """Return the files that paths, globs, folders and URLs name: each once, in order of their names.
+
+    ``given`` says in messages what named them.
 
     Raises:
         ConfigError: one names nothing.
     """
     found: set[str] = set()
     for pattern in patterns:
-        files = _matching(pattern)
+        files = _matching(pattern, given)
         if not files:
-            raise ConfigError(f"--input: {pattern} names no file")
+            raise ConfigError(f"{given}: {pattern} names no file")
         found.update(files)
     return sorted(found)
 
 
-def _matching(pattern: str) -> list[str]:
+def _matching(pattern: str, given: str) -> list[str]:
     import fsspec
 
     try:
@@ -50,7 +52,7 @@ def _matching(pattern: str) -> list[str]:
             paths = [name for name in system.glob(path) if system.isfile(name)]
         return [str(system.unstrip_protocol(name)).removeprefix("file://") for name in paths]
     except (OSError, ValueError, ImportError) as exc:
-        raise ConfigError(f"--input: {pattern}: {exc}") from exc
+        raise ConfigError(f"{given}: {pattern}: {exc}") from exc
 
 
 def cut_files(paths: Sequence[str], size: int) -> list[Stretch]:
