@@ -223,7 +223,7 @@ def test_a_request_to_forget_is_answered_while_kafka_is_frozen(tmp_path: Path) -
         broker.start()
         trial.prepare()
         feed(trial, [a_verdict(player_id="p/0")])
-        trial.start("worker-0", strikes__port=port)
+        trial.start("worker-0", strikes__port=port, strikes__session_timeout_s=10)
         wait_until(lambda: answers(url, 200), 120, "the standing is told")
         broker.child.signal(signal.SIGSTOP)
         status, told = ask(url, method="DELETE")
