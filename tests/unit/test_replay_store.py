@@ -98,7 +98,7 @@ def test_verdicts_are_found_by_partition_within_their_spans(tmp_path: Path) -> N
     table = ByOrigin(tmp_path, "t", spans)
     store = RecordedStore(tmp_path, table)
     table.prepare()
-    places = [(0, 2), (0, 3), (0, 4), (1, 3), (2, 7), (5, 9), (5, 10), (5, 11), (5, 12), (6, 10), (-1, 3), (2**62, 3)]
+    places = [(0, 2), (0, 3), (0, 4), (1, 3), (2, 7), (5, 9), (5, 10), (5, 11), (5, 12), (6, 10), (-1, 10), (2**62, 3)]
     verdicts: list[bytes | None] = [
         a_verdict("a", partition=partition, offset=offset, score=number / 100)
         for number, (partition, offset) in enumerate(places)
@@ -108,6 +108,36 @@ def test_verdicts_are_found_by_partition_within_their_spans(tmp_path: Path) -> N
     found = store.gather(entries)
     assert found.scores[found.score, 1].tolist() == [70, 60, 10]
     assert table.look_up(2, np.empty(0, np.int64)).tolist() == []
+
+
+def test_equal_scores_of_different_facts_share_a_row(tmp_path: Path) -> None:
+    store = RecordedStore(tmp_path, ByOrigin(tmp_path, "t", {0: Span(0, 3)}))
+    store.table.prepare()
+    verdicts: list[bytes | None] = [
+        a_verdict("a", offset=0),
+        a_verdict("b", offset=1, action="block"),
+        a_verdict("c", offset=2, score=0.9),
+    ]
+    store.keep(0, [batch(verdicts)])
+    found = store.find(some_events(["a", "b", "c"]))
+    assert (found.fact.tolist(), found.score.tolist()) == ([0, 1, 0], [0, 0, 1])
+    assert found.scores.tolist() == [[500, 500], [100, 900]]
+
+
+def test_details_of_known_events_are_read_wherever_a_batch_ends(tmp_path: Path) -> None:
+    table = ByOrigin(tmp_path, "t", {0: Span(0, 6)})
+    store = RecordedStore(tmp_path, table)
+    table.prepare()
+    store.keep(0, [batch([a_verdict("a", offset=offset) for offset in range(6)])])
+    told = [b'{"event_id":"e%d","player_id":"p%d","text":"said %d"}' % (n, n, n * 1_000) for n in range(6)]
+    batches = [batch([*told[:1]]), batch([*told[1:4]], 1), batch([*told[4:]], 4)]
+    events, _ = read_known_events(batches, Labelling("label"), store, table)
+    details = events.details([5, 0, 1, 4, 3])
+    assert [(each.event_id, each.player_id, each.text) for each in details] == [
+        (f"e{n}", f"p{n}", f"said {n * 1_000}") for n in (5, 0, 1, 4, 3)
+    ]
+    assert events.labels == [None] * 6
+    assert events.details([]) == []
 
 
 def test_verdicts_of_many_stretches_are_brought_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,11 +16,12 @@ def a_tail(
     topic: bytes = b"chat.events",
     sent: bytes = b"2026-01-01T00:00:00Z",
     policy: bytes = DIGEST,
+    decided: bytes = b"2026-01-01T00:00:01Z",
 ) -> bytes:
     return (
-        b',"fingerprint":"%b","scorer":"%b","policy":"%b","sent_at":"%b","decided_at":"2026-01-01T00:00:01Z",'
+        b',"fingerprint":"%b","scorer":"%b","policy":"%b","sent_at":"%b","decided_at":"%b",'
         b'"origin":{"topic":"%b","partition":%b,"offset":%b}}'
-    ) % (DIGEST, DIGEST, policy, sent, topic, partition, offset)
+    ) % (DIGEST, DIGEST, policy, sent, decided, topic, partition, offset)
 
 
 def read(reader: TailReader, *values: bytes) -> list[tuple[int, int, int, bytes] | None]:
@@ -52,7 +53,8 @@ def test_tails_of_all_lengths_are_read_in_one_batch_and_the_next() -> None:
     "odd",
     [
         a_tail(b"042"), a_tail(b"4 2"), a_tail(b"-42"), a_tail(b""), a_tail(b"9" * 19), a_tail(b"4a"), a_tail(b"4:"),
-        a_tail(partition=b"03"), a_tail(sent=b'2026-01-01T00:00:0"Z'), a_tail(topic=b'chat".events'),
+        a_tail(partition=b"03"), a_tail(partition=b"9" * 19),
+        a_tail(sent=b'2026-01-01T00:00:0"Z'), a_tail(topic=b'chat".events'),
         a_tail(policy=DIGEST[1:]), a_tail().replace(b'"sent_at"', b'"sent.at"'), a_tail() + b" ", a_tail()[1:],
         a_tail()[:-1], b"", a_tail().replace(DIGEST, DIGEST[:-1] + b'"', 1),
     ],
@@ -75,6 +77,25 @@ def test_a_few_shapes_are_learnt_of_a_batch_and_the_last_ones_remembered() -> No
     assert [each is not None for each in read(reader, *many)] == learnt + left
     assert all(read(reader, *many[: 2 * KEPT]))
     assert [each is not None for each in read(reader, *reversed(many))].count(True) == 2 * KEPT
+
+
+def test_one_shape_is_enough_for_whatever_differs_from_verdict_to_verdict() -> None:
+    seconds = range(10, 10 + 3 * KEPT)
+    values = [
+        a_tail(b"%d" % n, b"%d" % (n % 9), sent=b"2026-01-01T00:00:%dZ" % n, decided=b"2026-01-01T00:01:%dZ" % n)
+        for n in seconds
+    ]
+    values = [value.replace(DIGEST, b"%032d" % number, 1) for number, value in enumerate(values)]
+    assert read(TailReader(), *values) == [(0, n % 9, n, b"chat.events") for n in seconds]
+
+
+def test_the_more_frequent_shapes_are_remembered() -> None:
+    reader = TailReader()
+    topics = [b"t" * length for length in range(1, 3 * KEPT + 1)]
+    seldom, often, new = topics[:KEPT], topics[KEPT : 2 * KEPT], topics[2 * KEPT :]
+    assert all(read(reader, *[a_tail(topic=topic) for topic in seldom]))
+    assert all(read(reader, *[a_tail(topic=topic) for topic in (*seldom, *often, *often)]))
+    assert all(read(reader, *[a_tail(topic=topic) for topic in (*often, *new)]))
 
 
 def test_those_that_are_not_asked_for_are_left_alone() -> None:

@@ -1,11 +1,15 @@
 """Which verdicts are taken apart by their bytes, and which are left to the general reader."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 from schemas.codec import Event, MatchSpan, RecordOrigin, Ruling, decode_event, encode
 from stream.records import Chunk, Outgoing, Record
 from stream.replay.history.gathering import RecordedColumns
 from stream.replay.history.recorded import Seen, VerdictReader
+from stream.replay.history.tables import ByOrigin, Span
 from stream.replay.history.written import WrittenReader
 from tests.support.chatlog import lines
 from tests.support.judges import NOW, a_judge
@@ -120,6 +124,33 @@ def test_whatever_else_it_is_is_left_to_the_general_reader(old: bytes, new: byte
     assert taken_apart(usual, odd, usual) == [0, 2]
     batch = RecordedColumns().read([usual, odd, usual], read_seen)
     assert batch.places.tolist() == ([0, 1, 2] if read_seen.one(odd) else [0, 2])
+
+
+def test_a_decision_too_short_to_be_one_is_left_to_the_general_reader() -> None:
+    usual = a_verdict()
+    for short in (b"", b'"x"', b'"action":"flag"'):
+        odd = usual[: usual.index(b'"action"')] + short + usual[usual.index(b',"fingerprint"') :]
+        assert taken_apart(usual, odd, usual) == [0, 2]
+    assert taken_apart(usual[: usual.index(b'"action"') - 1] + usual[usual.index(b',"fingerprint"') :]) == []
+
+
+def test_the_same_decision_by_two_policies_is_two_cases() -> None:
+    values = [a_verdict(), a_verdict(policy="f" * 32), a_verdict(action="block"), a_verdict(policy="f" * 32)]
+    columns = RecordedColumns()
+    batch = columns.read(values, read_seen)
+    assert batch.cases.tolist() == [0, 1, 2, 1]
+    assert batch.is_written.tolist() == [True] * 4
+    recorded = columns.columns()
+    assert [recorded.facts[fact].policy[0] for fact in recorded.fact.tolist()] == ["0", "f", "0", "f"]
+
+
+def test_verdicts_about_another_topic_are_not_put_among_ours(tmp_path: Path) -> None:
+    table = ByOrigin(tmp_path, "chat.events", {3: Span(0, 2)})
+    table.prepare()
+    elsewhere = a_verdict(origin=RecordOrigin("chat.event", 3, 0))
+    values = [a_verdict(origin=RecordOrigin("chat.events", 3, 1)), elsewhere]
+    assert table.keep(0, values, RecordedColumns()) == 2
+    assert table.look_up(3, np.array([0, 1])).astype(bool).tolist() == [False, True]
 
 
 def test_a_batch_that_is_not_utf_8_is_left_to_the_general_reader() -> None:
