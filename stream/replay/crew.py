@@ -19,6 +19,7 @@ from typing import Any, Final, Self
 from stream.errors import ChatwardenError
 from stream.replay.ahead import CONTEXT
 from stream.replay.history.stretch import Stretch
+from stream.replay.reuse import keep_freed_memory
 from stream.replay.work import Cast, Desk, Done, compare, keep_verdicts
 
 Task = Callable[[Sequence[Stretch], Done], None]
@@ -127,6 +128,7 @@ def _work(inbox: Any, reports: Any) -> None:
     """Do shares as they come; the process's main function."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us
     threading.Thread(target=_leave_with_parent, daemon=True).start()
+    keep_freed_memory()
     gc.set_threshold(1_000_000)  # columns are made of very many short-lived tuples, none of them in a cycle
     before = 0.0
     while True:
