@@ -8,7 +8,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 
 class ShowProgress(TrainerCallback):
-    """A bar over the steps, and one line per evaluation."""
+    """A bar over the steps, or lines where no terminal shows it, and one line per evaluation."""
 
     def __init__(self, metric: str) -> None:
         self._metric = f"eval_{metric}"
@@ -26,6 +26,12 @@ class ShowProgress(TrainerCallback):
         """Move the bar."""
         if state.is_world_process_zero:
             self._progress.update(self._task, completed=state.global_step)
+
+    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **given: Any) -> None:
+        """Say how far it is where nobody sees the bar."""
+        logs: dict[str, float] = given.get("logs") or {}
+        if state.is_world_process_zero and "loss" in logs and not self._progress.console.is_terminal:
+            self._progress.console.print(f"step {state.global_step} of {state.max_steps}: loss {logs['loss']:.4f}")
 
     def on_evaluate(
         self,

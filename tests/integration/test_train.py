@@ -84,6 +84,14 @@ def test_a_run_that_stopped_goes_on_from_its_last_checkpoint(studio: Path) -> No
     )
 
 
+def test_the_same_lines_and_seed_make_the_same_bytes(studio: Path) -> None:
+    output = run(*train(studio, "twin")).output
+    weights = "model.safetensors"
+    assert (studio / "twin" / weights).read_bytes() == (studio / "bundle" / weights).read_bytes()
+    steps = [line for line in output.splitlines() if line.startswith("step ")]
+    assert steps[-1].startswith("step 54 of 54: loss"), "no terminal shows the bar"
+
+
 def test_a_leak_is_refused(studio: Path) -> None:
     rows = [*lines(500)[450:], {"text": "  GG WP nice!! ", "label": "non_toxic", "match": ""}]
     write_table(studio / "leaking.csv", rows)
