@@ -118,6 +118,16 @@ def by_partition(stretches: Sequence[Stretch], count: int) -> list[list[Stretch]
     return found
 
 
+def in_lanes(stretches: Sequence[Stretch]) -> list[Stretch]:
+    """Return files' stretches, those that may speak of the same event under the same partition, so in one process.
+
+    An archive has a partition in a file for each day; of plain files nobody knows, so all of them are one.
+    """
+    archived = {stretch.source: parse(stretch.source) for stretch in stretches}
+    lanes = {source: 0 if file is None else file.partition for source, file in archived.items()}
+    return [stretch._replace(partition=lanes[stretch.source]) for stretch in stretches]
+
+
 def save_plan(path: Path, plan: Plan) -> None:
     """Write a plan; equal plans give equal bytes.
 

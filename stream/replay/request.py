@@ -14,7 +14,7 @@ from stream.replay.history.files import FileReader, cut_files, expand
 from stream.replay.history.topic import TopicAddress
 from stream.replay.job import Baseline, Depth, Job
 from stream.replay.parts import Kept
-from stream.replay.plan import Plan, TimeRange, cut_history, cut_topic, origins_of_files, origins_of_topic
+from stream.replay.plan import Plan, TimeRange, cut_history, cut_topic, in_lanes, origins_of_files, origins_of_topic
 from stream.settings import Settings
 
 STRETCH: Final = 50_000
@@ -83,7 +83,7 @@ class Request:
         if job.verdict_topic is not None:
             verdicts = cut_topic(job.verdict_topic, times.widened(), size)
         elif job.needs_recorded and not job.verdicts_alone:
-            verdicts = cut_files(expand(self._verdict_files(job.baseline), "recorded verdicts"), size)
+            verdicts = in_lanes(cut_files(expand(self._verdict_files(job.baseline), "recorded verdicts"), size))
         history = self._about_topic(stretches) if job.topic is not None else {"files": files}
         about = {
             "history": history,

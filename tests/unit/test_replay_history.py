@@ -20,7 +20,7 @@ from stream.replay.history.files import FileReader, cut_files, expand
 from stream.replay.history.packed import PACKED
 from stream.replay.history.reviews import read_reviews
 from stream.replay.history.stretch import RawBatch, Stretch, cut
-from stream.replay.plan import by_partition, shares
+from stream.replay.plan import by_partition, in_lanes, shares
 from tests.support.chatlog import lines
 
 
@@ -41,6 +41,18 @@ def test_shares_keep_everything_in_order(weights: list[int], count: int) -> None
     assert sorted(stretch for share in parted for stretch in share) == stretches
     for share in parted:
         assert share == sorted(share)
+
+
+def test_one_process_reads_all_files_that_may_speak_of_an_event() -> None:
+    days = [f"a/topic=v/date=2026-11-{day}/partition=0000{part}/0-9.parquet" for day in (27, 28) for part in (0, 1, 2)]
+    archived = [Stretch(number, path, number, 0, 9, 9) for number, path in enumerate(days)]
+    assert [stretch.partition for stretch in in_lanes(archived)] == [0, 1, 2, 0, 1, 2]
+    assert [[stretch.number for stretch in share] for share in by_partition(in_lanes(archived), 2)] == [
+        [0, 2, 3, 5],
+        [1, 4],
+    ]
+    plain = [Stretch(number, path, number, 0, 9, 9) for number, path in enumerate(["v1.jsonl", "v2.jsonl"])]
+    assert by_partition(in_lanes(plain), 2) == [in_lanes(plain), []]
 
 
 @settings(max_examples=40)

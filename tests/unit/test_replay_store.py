@@ -79,6 +79,24 @@ def test_scores_of_different_taxonomies_share_a_matrix() -> None:
     assert recorded.scores.tolist() == [[500, 500, 0], [0, GRID // 10, 900]]
 
 
+def test_names_that_no_field_may_have_and_a_blank_object_are_scores_too() -> None:
+    columns = RecordedColumns()
+    columns.add(VerdictReader(Said)([a_verdict("a", scores={'a"b': 0.5}), a_verdict("b", scores={"insult": 0.2})]))
+    blank = a_verdict("c", scores={}).replace(b'"scores":{}', b'"scores":{ }')
+    columns.add(VerdictReader(Said)([blank]))
+    recorded = columns.columns()
+    assert recorded.names == ('a"b', "insult")
+    assert recorded.scores[recorded.score].tolist() == [[500, 0], [0, 200], [0, 0]]
+    assert recorded.scored[recorded.score].tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize("where", [b'{"x":%b,', b'{"scores":{"insult":%b},'])
+def test_what_is_nested_too_deep_is_no_verdict(where: bytes) -> None:
+    usual = a_verdict("a")
+    deep = where % (b"[" * 5_000 + b"]" * 5_000) + usual[1:]
+    assert VerdictReader(Said)([usual, deep, usual]) == VerdictReader(Said)([usual, usual])
+
+
 def test_verdicts_are_found_by_origin_and_the_last_one_wins(tmp_path: Path) -> None:
     store = RecordedStore(tmp_path, ByOrigin(tmp_path, "t", {0: Span(0, 4)}))
     store.table.prepare()
@@ -99,6 +117,7 @@ def test_verdicts_are_found_by_partition_within_their_spans(tmp_path: Path) -> N
     store = RecordedStore(tmp_path, table)
     table.prepare()
     places = [(0, 2), (0, 3), (0, 4), (1, 3), (2, 7), (5, 9), (5, 10), (5, 11), (5, 12), (6, 10), (-1, 10), (2**62, 3)]
+    places += [(2**70, 3), (0, 10**20), (0, -(10**20))]
     verdicts: list[bytes | None] = [
         a_verdict("a", partition=partition, offset=offset, score=number / 100)
         for number, (partition, offset) in enumerate(places)

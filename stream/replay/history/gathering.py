@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from model.policy_columns import GRID, ScoreMatrix
 from stream.replay.history.columns import Codes, Numbers, Remembered, distinct
-from stream.replay.history.recorded import Fact, Recorded, Said, V, VerdictReader, are_scores
+from stream.replay.history.recorded import UNREADABLE, Fact, Recorded, Said, V, VerdictReader, are_scores
 from stream.replay.history.written import Written, WrittenReader
 
 
@@ -145,7 +145,7 @@ def _read_decision(decision: bytes, digests: bytes) -> _Decision | None:
     """Read a decision; None where it is none.  The same ones come in stretch after stretch."""
     try:
         said = _read_decided(b"{%b,%b}" % (decision, digests))
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
     scores = bytes(said.scores)
     return _Decision(_as_fact(said), scores) if are_scores(scores) else None
@@ -160,12 +160,12 @@ _as_scores: Final = attrgetter("scores")
 def _matrix(raws: list[bytes]) -> tuple[tuple[str, ...], ScoreMatrix, NDArray[np.bool_]]:
     """Parse distinct score objects into one matrix over all the categories they name."""
     array = b"[" + b",".join(raws) + b"]"
-    scored = np.array([raw != b"{}" for raw in raws], np.bool_)
-    first = next((raw for raw in raws if raw != b"{}"), b"{}")
+    scored = np.array([bool(raw.strip(b"{} \t\r\n")) for raw in raws], np.bool_)
+    first = next((raw for raw, has_scores in zip(raws, scored, strict=True) if has_scores), b"{}")
     names = tuple(_read_scores(b"[" + first + b"]")[0])
     try:
         parsed: Iterable[tuple[float, ...]] = map(astuple, msgspec.json.decode(array, type=list[_row_of(names)]))  # type: ignore[misc]  # a type at run time
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, ValueError):  # other categories, or a name that no field may have
         found = _read_scores(array)
         names = tuple(dict.fromkeys(name for scores in found for name in scores))
         parsed = (tuple(scores.get(name, 0.0) for name in names) for scores in found)

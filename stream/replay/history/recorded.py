@@ -86,6 +86,9 @@ class Recorded:
 
 V = TypeVar("V", bound=Said)
 
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What JSON that is none, or none of ours, or nested too deep ends in."""
+
 _read_scores: Final = msgspec.json.Decoder(dict[str, Annotated[float, msgspec.Meta(ge=0, le=1)]]).decode
 
 
@@ -94,7 +97,7 @@ def are_scores(raw: bytes) -> bool:
     """Say whether this is an object of probabilities; the same ones come again and again."""
     try:
         _read_scores(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return False
     return True
 
@@ -116,7 +119,7 @@ class VerdictReader(Generic[V]):
             verdicts: list[V] = self._many(b"[" + b",".join(values) + b"]")
             if len(verdicts) == len(values) and all(are_scores(bytes(verdict.scores)) for verdict in verdicts):
                 return verdicts
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNREADABLE:
             pass
         return list(map(self.one, values))
 
@@ -125,5 +128,5 @@ class VerdictReader(Generic[V]):
         try:
             verdict = self._one(value)
             return verdict if are_scores(bytes(verdict.scores)) else None
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNREADABLE:
             return None

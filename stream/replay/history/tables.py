@@ -23,6 +23,7 @@ _read_traced: Final = VerdictReader(Traced)
 _read_seen: Final = VerdictReader(Seen)
 
 
+_LARGEST: Final = 2**63 - 1
 _ELSEWHERE: Final = Origin("", -1, -1)
 """Where an event was that is none of ours."""
 
@@ -92,7 +93,7 @@ class ByOrigin:
         """Note where verdicts are; those about other events are passed over."""
         batch = columns.read(values, _read_traced)
         others = [verdict.origin for verdict in batch.others]
-        ours = [origin if origin is not None and origin.topic == self._topic else _ELSEWHERE for origin in others]
+        ours = [origin if origin is not None and self._may_be_ours(origin) else _ELSEWHERE for origin in others]
         written = np.where(batch.written.about(self._topic), batch.written.offsets, _ELSEWHERE.offset)
         offsets = batch.column(written, (origin.offset for origin in ours))
         partitions = batch.column(batch.written.partitions, (origin.partition for origin in ours))
@@ -103,6 +104,9 @@ class ByOrigin:
             known, here = known[inside], here[inside]
             self._map("r+")[offsets[known] + self._shift[here]] = _entries(number, batch.cases[known])
         return len(batch.cases)
+
+    def _may_be_ours(self, origin: Origin) -> bool:
+        return origin.topic == self._topic and all(0 <= n <= _LARGEST for n in (origin.partition, origin.offset))
 
     def seal(self) -> None:
         """Do nothing: places are in order already."""
