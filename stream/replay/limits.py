@@ -22,10 +22,14 @@ class Flips(NamedTuple):
         """
         try:
             if text.endswith("%"):
-                return cls(None, float(text[:-1]) / 100)
-            return cls(int(text.replace(",", "").replace("_", "")), None)
-        except ValueError as exc:
-            raise ConfigError(f"--max-flips {text}: give a number of events (250) or a share of them (0.5%)") from exc
+                found = cls(None, float(text[:-1]) / 100)
+            else:
+                found = cls(int(text.replace(",", "").replace("_", "")), None)
+        except ValueError:
+            found = cls(-1, None)
+        if not ((found.number or 0) >= 0 and 0 <= (found.share or 0) <= 1):
+            raise ConfigError(f"--max-flips {text}: give a number of events (250) or a share of them (0.5%)")
+        return found
 
 
 class Limits(NamedTuple):

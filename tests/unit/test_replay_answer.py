@@ -187,3 +187,19 @@ def test_limits_are_checked_against_the_answer() -> None:
         Flips.parse("many")
     with pytest.raises(ConfigError, match="--min-auc needs"):
         Limits(min_auc=0.5).check_labels(labelled=False)
+
+
+@pytest.mark.parametrize("text", ["-1", "200%", "-1%", "nan%", "inf%", "abc", "", "%"])
+def test_a_limit_that_is_no_number_of_events_and_no_share_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="give a number of events"):
+        Flips.parse(text)
+
+
+def test_a_limit_is_a_number_of_events_or_a_share() -> None:
+    texts = ("0", "1,000", "0%", "100%")
+    assert [Flips.parse(text) for text in texts] == [
+        Flips(0, None),
+        Flips(1_000, None),
+        Flips(None, 0.0),
+        Flips(None, 1.0),
+    ]
