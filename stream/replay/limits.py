@@ -20,15 +20,16 @@ class Flips(NamedTuple):
         Raises:
             ConfigError: it is neither.
         """
+        refusal = ConfigError(f"--max-flips {text}: give a number of events (250) or a share of them (0.5%)")
         try:
             if text.endswith("%"):
                 found = cls(None, float(text[:-1]) / 100)
             else:
                 found = cls(int(text.replace(",", "").replace("_", "")), None)
-        except ValueError:
-            found = cls(-1, None)
+        except ValueError as exc:
+            raise refusal from exc
         if not ((found.number or 0) >= 0 and 0 <= (found.share or 0) <= 1):
-            raise ConfigError(f"--max-flips {text}: give a number of events (250) or a share of them (0.5%)")
+            raise refusal
         return found
 
 
