@@ -97,6 +97,13 @@ def test_what_is_nested_too_deep_is_no_verdict(where: bytes) -> None:
     assert VerdictReader(Said)([usual, deep, usual]) == VerdictReader(Said)([usual, usual])
 
 
+def test_broken_verdicts_side_by_side_are_not_read_as_whole_ones() -> None:
+    opened, closed = a_verdict("a")[:-1] + b',"x":[{}', b"{}]}"
+    broken = [opened, closed + b"," + a_verdict("b") + b"," + opened, closed]
+    assert len(json.loads(b"[%b]" % b",".join(broken))) == len(broken)
+    assert VerdictReader(Said)(broken) == []
+
+
 def test_verdicts_are_found_by_origin_and_the_last_one_wins(tmp_path: Path) -> None:
     store = RecordedStore(tmp_path, ByOrigin(tmp_path, "t", {0: Span(0, 4)}))
     store.table.prepare()

@@ -90,7 +90,7 @@ class RecordedColumns:
         is_written, is_verdict = np.zeros((2, len(values)), np.bool_)
         is_written[written.places] = is_verdict[written.places] = True
         left = np.flatnonzero(~is_written)
-        read = reader.each([values[place] for place in left.tolist()])
+        read = [reader.one(values[place]) for place in left.tolist()]
         is_verdict[left] = [verdict is not None for verdict in read]
         others = [verdict for verdict in read if verdict is not None]
         places = np.flatnonzero(is_verdict)

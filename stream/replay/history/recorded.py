@@ -4,7 +4,7 @@ A verdict is a few hundred bytes, most of them said many times over: in columns,
 (everything else that a comparison looks at) are kept once and pointed to.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Final, Generic, NamedTuple, TypeVar
@@ -103,30 +103,19 @@ def are_scores(raw: bytes) -> bool:
 
 
 class VerdictReader(Generic[V]):
-    """Reads verdicts as one kind of struct."""
+    """Reads verdicts as one kind of struct, each by itself: broken ones side by side must not make a whole one."""
 
     def __init__(self, kind: type[V]) -> None:
-        self._many = msgspec.json.Decoder(list[kind]).decode  # type: ignore[valid-type]  # a type at run time
-        self._one = msgspec.json.Decoder(kind).decode
+        self._read = msgspec.json.Decoder(kind).decode
 
-    def __call__(self, values: Sequence[bytes]) -> list[V]:
+    def __call__(self, values: Iterable[bytes]) -> list[V]:
         """Read verdicts, in order; what is no verdict is left out."""
-        return [verdict for verdict in self.each(values) if verdict is not None]
-
-    def each(self, values: Sequence[bytes]) -> Sequence[V | None]:
-        """Read verdicts, one for each value; None where it is none."""
-        try:
-            verdicts: list[V] = self._many(b"[" + b",".join(values) + b"]")
-            if len(verdicts) == len(values) and all(are_scores(bytes(verdict.scores)) for verdict in verdicts):
-                return verdicts
-        except UNREADABLE:
-            pass
-        return list(map(self.one, values))
+        return [verdict for verdict in map(self.one, values) if verdict is not None]
 
     def one(self, value: bytes) -> V | None:
         """Read one verdict; None where it is none."""
         try:
-            verdict = self._one(value)
+            verdict = self._read(value)
             return verdict if are_scores(bytes(verdict.scores)) else None
         except UNREADABLE:
             return None
