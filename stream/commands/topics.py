@@ -1,11 +1,15 @@
 """``chatwarden topics``: create the topics, with partitions and retention."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from stream.commands.options import Config
 from stream.errors import ConfigError
+
+_LEAST_DAYS: Final = 0.01
+"""A quarter of an hour: Kafka looks every five minutes for what to delete; what rounds to 0 ms it deletes at once."""
+_MOST_DAYS: Final = 36_500
 
 
 def topics(
@@ -56,6 +60,8 @@ def _days(given: list[str]) -> dict[str, float]:
             days[role] = float(number)
         except ValueError as exc:
             raise ConfigError(f"--retention {text}: write ROLE=DAYS, as in events=3") from exc
-        if role not in roles or not 0 < days[role] < 36_500:
-            raise ConfigError(f"--retention {text}: roles are {', '.join(roles)}; days are above 0")
+        if role not in roles:
+            raise ConfigError(f"--retention {text}: roles are {', '.join(roles)}")
+        if not _LEAST_DAYS <= days[role] <= _MOST_DAYS:
+            raise ConfigError(f"--retention {text}: give {_LEAST_DAYS} (a quarter of an hour) to {_MOST_DAYS:,} days")
     return days

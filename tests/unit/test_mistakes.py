@@ -32,6 +32,7 @@ def _no_settings_around(monkeypatch: pytest.MonkeyPatch) -> None:
         ("doctor --only ,", "--only"),
         ("topics --partitions 0", "--partitions"),
         ("topics --retention events=nan", "--retention events=nan"),
+        ("topics --retention events=1e-10", "--retention events=1e-10: give 0.01 (a quarter of an hour)"),
         ("moderate nowhere.jsonl", "nowhere.jsonl: No such file"),
         ("policy test nowhere", "nowhere: no pack"),
         ("bundle verify nowhere", "nowhere: no such folder"),
