@@ -29,6 +29,7 @@ class Leaving:
     def __init__(self, within_s: float) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         self._within_s = within_s
+        self._code = LATE
         self._asked = threading.Event()
         self._tell: Callable[[], object] = self._asked.set
         self._watch = threading.Thread(target=self._wait, name="leaving", daemon=True)
@@ -45,8 +46,9 @@ class Leaving:
         if self.asked:
             wish()
 
-    def begin(self) -> None:
-        """Leave within the time set, whether or not somebody asks."""
+    def begin(self, code: int) -> None:
+        """Leave within the time set, whether or not somebody asks; with ``code`` when time runs out."""
+        self._code = code
         threading.Thread(target=self._keep_time, name="time", daemon=True).start()
 
     def _wait(self) -> None:
@@ -58,14 +60,14 @@ class Leaving:
     def _keep_time(self) -> None:
         time.sleep(self._within_s)
         # In a thread, as whatever holds us up may hold the log, too.
-        saying = threading.Thread(target=_say_late, args=(self._within_s,), daemon=True)
+        saying = threading.Thread(target=_say_late, args=(self._within_s, self._code), daemon=True)
         saying.start()
         saying.join(_LAST_WORDS_S)
-        leave(LATE)
+        leave(self._code)
 
 
-def _say_late(within_s: float) -> None:
-    log.error("not done within %g s; what is in hand is left to the next owner", within_s, extra={"code": LATE})
+def _say_late(within_s: float, code: int) -> None:
+    log.error("not done within %g s; what is in hand is left to the next owner", within_s, extra={"code": code})
 
 
 def leave(code: int) -> NoReturn:

@@ -34,6 +34,7 @@ _TICK_S: Final = 0.5
 _MAX_TICK_AGE_S: Final = 60.0
 _PAUSE_S: Final = 10.0
 """The longest pause between two tries to reach Kafka."""
+_AWAY: Final = (KafkaError, ConnectionError, TimeoutError)
 T = TypeVar("T")
 
 
@@ -45,17 +46,15 @@ def run(settings: Settings) -> NoReturn:
     """
     leaving = Leaving(settings.strikes.shutdown_s)
     log.info("the strikes worker starts")
-    code = LATE
     try:
         with _alone(settings):
-            asyncio.run(_main(settings, leaving))
-        code = 0
+            code = asyncio.run(_main(settings, leaving))
     except Exception as exc:  # the process edge
         code = last_words(exc)
     leave(code)
 
 
-async def _main(settings: Settings, leaving: Leaving) -> None:
+async def _main(settings: Settings, leaving: Leaving) -> int:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     leaving.tell(lambda: loop.call_soon_threadsafe(stop.set))
     health = Health(time.monotonic, _MAX_TICK_AGE_S, ("partitions",))
@@ -65,15 +64,17 @@ async def _main(settings: Settings, leaving: Leaving) -> None:
             app = await _unless(stop, stack.enter_async_context(_prepared(settings, metrics, health)), health)
             if app is None:
                 log.info("asked to stop before anything had begun")
-                return
-            try:
-                await _attend(app, stop, health)
-            finally:
-                log.info("stopping")
-                leaving.begin()
-                began = time.monotonic()
-                await app.stop()
-                log.info("stopped", extra={"seconds": round(time.monotonic() - began, 3)})
+                return 0
+            code = await _attend(app, stop, health)
+            if code == TransportError.exit_code:
+                # To stop, Faust needs a Kafka that answers.  What is not committed is read again, as after a crash.
+                leave(code)
+            log.info("stopping")
+            leaving.begin(code or LATE)
+            began = time.monotonic()
+            await app.stop()
+            log.info("stopped", extra={"seconds": round(time.monotonic() - began, 3)})
+            return code
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T], health: Health) -> T | None:
@@ -141,7 +142,21 @@ def _ladders(path: Path | None) -> Ladders:
         raise ConfigError("\n".join(f"strikes.ladder: {line}" for line in str(exc).splitlines())) from exc
 
 
-async def _attend(app: StrikesApp, stop: asyncio.Event, health: Health) -> None:
+async def _attend(app: StrikesApp, stop: asyncio.Event, health: Health) -> int:
+    """Watch over the application until it is asked to stop or fails; return the exit code.
+
+    What it fails of is told here, before it is stopped, which may take longer than there is time.
+    """
+    try:
+        await _watch(app, stop, health)
+    except _AWAY as exc:
+        return last_words(reason_of(exc))
+    except Exception as exc:  # the process edge
+        return last_words(exc)
+    return 0
+
+
+async def _watch(app: StrikesApp, stop: asyncio.Event, health: Health) -> None:
     """Start the application and watch over it until it is asked to stop or fails."""
     starting = asyncio.ensure_future(app.maybe_start())
     while not stop.is_set():
@@ -152,18 +167,18 @@ async def _attend(app: StrikesApp, stop: asyncio.Event, health: Health) -> None:
         else:
             health.unready("partitions", "reading partitions back")
         if app.crashed:
-            raise _reason(app)
+            raise reason_of(app.crash_reason)
         if starting.done():
             starting.result()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), _TICK_S)
 
 
-def _reason(app: StrikesApp) -> ChatwardenError:
-    reason = app.crash_reason
+def reason_of(reason: BaseException | None) -> ChatwardenError:
+    """Return what ended the application as an error of ours."""
     if isinstance(reason, ChatwardenError):
         return reason
-    if isinstance(reason, KafkaError):
+    if isinstance(reason, _AWAY):
         return TransportError(f"Kafka: {type(reason).__name__}")
     return ChatwardenError(f"a defect: {type(reason).__name__}; the log has its place")
 

@@ -1,4 +1,4 @@
-"""The process: its end before it has begun."""
+"""The process: its end before it has begun, and what its end is called."""
 
 import json
 import os
@@ -8,7 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from aiokafka.errors import KafkaConnectionError
 
+from stream.errors import ChatwardenError, DataLost, TransportError
+from stream.strikes.worker import reason_of
 from tests.support.processes import Child
 
 
@@ -56,3 +59,22 @@ def test_what_no_waiting_mends_is_told_before_kafka_is_waited_for(tmp_path: Path
     last = json.loads(worker.output().splitlines()[-1])
     assert (last["code"], last["cause"]) == (2, "ConfigError")
     assert told.format(ladder=ladder) in last["message"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [
+        (TransportError("a record could not be sent"), 75),
+        (KafkaConnectionError(), 75),
+        (ConnectionResetError(), 75),
+        (TimeoutError(), 75),
+        (DataLost("a record cannot be taken apart"), 77),
+        (KeyError("what player p-7 wrote"), 70),
+        (None, 70),
+    ],
+)
+def test_what_ended_the_application_has_its_exit_code(reason: BaseException | None, code: int) -> None:
+    ended = reason_of(reason)
+    assert isinstance(ended, ChatwardenError)
+    assert ended.exit_code == code
+    assert "p-7" not in str(ended)
