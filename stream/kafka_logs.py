@@ -13,36 +13,16 @@ from typing import Final
 from confluent_kafka import Consumer
 
 from stream.kafka_config import Properties
+from stream.logs import Sparing
 
 log: Final = logging.getLogger("librdkafka")
 
 REPEAT_S: Final = 30.0
-_MOST_KEPT: Final = 1_000
-_NUMBER: Final = re.compile(r"\d+")
 _NEVER_USED: Final = re.compile(r"in state (?:INIT|DOWN|TRY_CONNECT|CONNECT|SSL_HANDSHAKE|APIVERSION_QUERY|AUTH_\w+)\b")
 """How librdkafka names the states in which a connection has carried no request but those that open it."""
 
 
-class Sparing(logging.Filter):
-    """Lets a line through again only after a while; lines that differ in numbers are the same."""
-
-    def __init__(self, repeat_s: float = REPEAT_S) -> None:
-        super().__init__()
-        self._repeat_s = repeat_s
-        self._said: dict[str, float] = {}
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the line was not written lately."""
-        message = _NUMBER.sub("", record.getMessage())
-        if record.created - self._said.get(message, float("-inf")) < self._repeat_s:
-            return False
-        if len(self._said) >= _MOST_KEPT:
-            self._said.clear()
-        self._said[message] = record.created
-        return True
-
-
-log.addFilter(Sparing())
+log.addFilter(Sparing(REPEAT_S))
 
 
 class ClientLog(logging.Logger):

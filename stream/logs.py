@@ -6,6 +6,7 @@ stack, with its message only where the message is ours (foreign ones may quote t
 
 import json
 import logging
+import re
 import sys
 import traceback
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ Field = Literal[
     "code",
     "component",
     "count",
+    "left_out",
     "offset",
     "partition",
     "partitions",
@@ -33,6 +35,8 @@ Field = Literal[
     "transactional_id",
 ]
 FIELDS: Final = frozenset[str](get_args(Field))
+_MOST_KEPT: Final = 1_000
+_NUMBER: Final = re.compile(r"\d+")
 
 
 class JsonFormatter(logging.Formatter):
@@ -62,6 +66,33 @@ def _describe(exc: BaseException) -> dict[str, object]:
     if exc.__cause__ is not None:
         described["cause"] = _describe(exc.__cause__)
     return described
+
+
+class Sparing(logging.Filter):
+    """Lets a line through again only after ``repeat_s`` seconds, and says then in ``left_out`` how many like it came.
+
+    Lines of a logger are alike that differ in numbers only and tell of the same kind of exception.
+    """
+
+    def __init__(self, repeat_s: float) -> None:
+        super().__init__()
+        self._repeat_s = repeat_s
+        self._said: dict[tuple[str, str, object], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether no line like it was written lately."""
+        kind = record.exc_info[0] if record.exc_info else None
+        key = record.name, _NUMBER.sub("", record.getMessage()), kind
+        said, left_out = self._said.get(key, (float("-inf"), 0))
+        if 0 <= record.created - said < self._repeat_s:  # below 0 the clock was set back
+            self._said[key] = said, left_out + 1
+            return False
+        if len(self._said) >= _MOST_KEPT:
+            self._said.clear()
+        self._said[key] = record.created, 0
+        if left_out:
+            record.left_out = left_out
+        return True
 
 
 def configure_logs(level: int = logging.INFO, output: TextIO | None = None) -> None:

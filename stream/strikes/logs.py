@@ -9,7 +9,7 @@ import logging
 from collections.abc import Mapping, Set
 from typing import Final
 
-from stream.logs import configure_logs
+from stream.logs import Sparing, configure_logs
 
 FAUST_LOG: Final = logging.getLogger("faust.strikes")
 """For what Faust says in our classes' names."""
@@ -17,6 +17,8 @@ FOREIGN: Final = ("faust", "mode", "aiokafka", "aiohttp", "asyncio")
 _NAMING: Final = "aiokafka"
 _QUOTING: Final = ("faust.topics", "faust.tables.recovery")
 """Their lines come filled in already, one with a whole message."""
+REPEAT_S: Final = 10.0
+"""A library's line is repeated no sooner: aiokafka says forty a second while Kafka is away."""
 _LEFT_OUT: Final = "…"
 _MOST_SHOWN: Final = 20
 
@@ -31,15 +33,20 @@ class _Shown(str):
 
 
 class Unquoted(logging.Filter):
-    """Fills a foreign line in with those of its values that cannot be of a record, hence of a player."""
+    """Fills foreign lines in with what cannot be of a record, hence of a player, and spares those that are repeated."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sparing = Sparing(REPEAT_S)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Keep the line, on one line, without what might be a record."""
+        """Keep the line, on one line, without what might be a record, unless one like it was written lately."""
         library = record.name.split(".", 1)[0]
-        if library in FOREIGN:
-            record.msg = _line(record, library).split("\n", 1)[0]
-            record.args = ()
-        return True
+        if library not in FOREIGN:
+            return True
+        record.msg = _line(record, library).split("\n", 1)[0]
+        record.args = ()
+        return self._sparing.filter(record)
 
 
 def configure() -> None:

@@ -1,12 +1,15 @@
 """The strikes worker on a broker that goes away while it runs."""
 
 import json
+import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from stream.strikes.ladder import Ladders
+from stream.strikes.logs import REPEAT_S
 from tests.support.broker import Broker
 from tests.support.processes import wait_until
 from tests.support.servers import has_local_kafka, unavailable
@@ -54,3 +57,22 @@ def test_a_worker_that_cannot_say_what_it_tallied_ends_with_75_and_its_successor
     wait_until(lambda: is_done(trial, goal), 120, "all is tallied")
     assert successor.stop(60) == 0, successor.output()[-3_000:]
     assert actual(trial).same_as(expected(trial, Ladders()))
+
+
+def test_a_worker_with_nothing_to_say_outlives_an_outage_and_its_log_stays_short(broker: Broker, trial: Trial) -> None:
+    began = time.monotonic()
+    feed(trial, a_history(100, 20))
+    goal, worker = ends(trial), trial.start("worker-0")
+    wait_until(lambda: is_done(trial, goal), 120, "all is tallied")
+    broker.kill()
+    time.sleep(1.5 * REPEAT_S)
+    broker.start()
+    feed(trial, a_history(100, 20), seed=4)
+    later = ends(trial)
+    wait_until(lambda: is_done(trial, later), 120, "all is tallied once Kafka is back")
+    lines = [json.loads(line) for line in worker.output().splitlines()]
+    said = Counter(line["message"] for line in lines if line["logger"].startswith("chatwarden.aiokafka"))
+    assert "Unable connect to node with id 1: ConnectionRefusedError" in said
+    assert max(said.values()) <= 1 + (time.monotonic() - began) / REPEAT_S
+    assert max(line.get("left_out", 0) for line in lines) > 10
+    assert worker.stop(60) == 0, worker.output()[-3_000:]

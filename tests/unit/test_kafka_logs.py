@@ -1,7 +1,5 @@
 """What librdkafka says: lines of our log, each of them once in a while."""
 
-import logging
-
 import pytest
 from confluent_kafka import Producer
 
@@ -9,20 +7,6 @@ from stream import kafka_logs
 from stream.kafka_config import consumer_properties, producer_properties
 from stream.settings import KafkaSettings
 from tests.support.processes import free_port, wait_until
-
-
-def said(message: str, at: float) -> logging.LogRecord:
-    record = logging.LogRecord("librdkafka", logging.ERROR, "", 0, message, None, None)
-    record.created = at
-    return record
-
-
-def test_a_line_is_repeated_after_a_while_and_numbers_make_no_other_line() -> None:
-    sparing = kafka_logs.Sparing(repeat_s=30)
-    assert sparing.filter(said("refused after 1 ms", 100))
-    assert not sparing.filter(said("refused after 2 ms", 129.9))
-    assert sparing.filter(said("no such host", 129.9))
-    assert sparing.filter(said("refused after 3 ms", 130))
 
 
 def test_a_broker_that_is_away_is_told_in_our_log_and_nowhere_else(

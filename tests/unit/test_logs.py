@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from stream.errors import ConfigError, TransportError
-from stream.logs import configure_logs, last_words
+from stream.logs import JsonFormatter, Sparing, configure_logs, last_words
 
 WORDS = "what a player wrote"
 
@@ -60,6 +60,33 @@ def test_control_characters_cannot_forge_a_line(log: io.StringIO) -> None:
     assert len(log.getvalue().splitlines()) == 1
     assert "\x1b" not in log.getvalue()
     assert "\u202e" not in log.getvalue()
+
+
+def said(message: str, at: float, failure: Exception | None = None) -> logging.LogRecord:
+    told = (type(failure), failure, None) if failure is not None else None
+    record = logging.LogRecord("aiokafka", logging.ERROR, "", 0, message, None, told)
+    record.created = at
+    return record
+
+
+def test_a_line_is_repeated_after_a_while_and_numbers_make_no_other_line() -> None:
+    sparing = Sparing(repeat_s=30)
+    assert sparing.filter(said("refused after 1 ms", 100))
+    assert not sparing.filter(said("refused after 2 ms", 129.9))
+    assert sparing.filter(said("no such host", 129.9))
+    again = said("refused after 3 ms", 130)
+    assert sparing.filter(again)
+    assert json.loads(JsonFormatter().format(again))["left_out"] == 1
+    assert not sparing.filter(said("refused after 4 ms", 131))
+    set_back = said("refused after 5 ms", 50)
+    assert sparing.filter(set_back), "a clock that was set back silences nothing"
+
+
+def test_lines_that_tell_of_other_failures_are_other_lines() -> None:
+    sparing = Sparing(repeat_s=30)
+    assert sparing.filter(said("a task failed", 100, KeyError()))
+    assert sparing.filter(said("a task failed", 100, ValueError()))
+    assert not sparing.filter(said("a task failed", 100, ValueError()))
 
 
 class Terminal(io.StringIO):

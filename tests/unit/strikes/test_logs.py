@@ -123,6 +123,16 @@ def test_what_faust_has_filled_in_with_a_message_is_left_out(said: Said) -> None
     assert said.messages() == ["a line that may quote a record (faust.topics)"]
 
 
+def test_what_a_library_repeats_is_written_once_and_what_we_repeat_each_time(said: Said) -> None:
+    for node in range(40):
+        logging.getLogger("aiokafka").error("Unable connect to node with id %s: %s", node, KafkaConnectionError(WORDS))
+        logging.getLogger("stream.strikes.worker").warning("waiting for Kafka: %s", "it is away")
+    messages = said.messages()
+    assert messages.count("Unable connect to node with id 0: KafkaConnectionError") == 1
+    assert messages.count("waiting for Kafka: it is away") == 40
+    assert len(messages) == 41
+
+
 def test_what_asyncio_knows_of_a_forgotten_failure_is_not_shown(said: Said) -> None:
     async def fail() -> None:
         raise ValueError(WORDS)
