@@ -8,6 +8,7 @@ import json
 import logging
 import re
 import sys
+import threading
 import traceback
 from datetime import UTC, datetime
 from typing import Final, Literal, TextIO, get_args
@@ -101,6 +102,13 @@ def configure_logs(level: int = logging.INFO, output: TextIO | None = None) -> N
     destination.setFormatter(JsonFormatter())
     logging.basicConfig(level=level, handlers=[destination], force=True)
     logging.captureWarnings(capture=True)
+    threading.excepthook = _tell_of_thread
+
+
+def _tell_of_thread(ended: threading.ExceptHookArgs) -> None:
+    """Say what ended a thread; Python itself writes plain text, with what the exception quotes."""
+    if ended.exc_value is not None and not isinstance(ended.exc_value, SystemExit):
+        log.error("a thread ended by a failure", exc_info=ended.exc_value)
 
 
 def last_words(exc: Exception, output: TextIO | None = None) -> int:

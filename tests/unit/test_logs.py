@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -16,13 +17,14 @@ WORDS = "what a player wrote"
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
     root = logging.getLogger()
-    before, level = root.handlers[:], root.level
+    before, level, hook = root.handlers[:], root.level, threading.excepthook
     output = io.StringIO()
     configure_logs(output=output)
     yield output
     root.handlers[:] = before
     root.setLevel(level)
     logging.captureWarnings(capture=False)
+    threading.excepthook = hook
 
 
 def lines(output: io.StringIO) -> list[dict[str, object]]:
@@ -53,6 +55,18 @@ def test_a_foreign_exception_shows_its_place_and_not_its_words(log: io.StringIO)
     assert error["cause"]["type"] == "ValueError"
     assert "test_logs.py" in error["stack"][0]
     assert WORDS not in log.getvalue()
+
+
+def test_what_ends_a_thread_is_a_line_without_its_words(log: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:
+    thread = threading.Thread(target=int, args=(WORDS,))
+    thread.start()
+    thread.join()
+    (line,) = lines(log)
+    error = line["error"]
+    assert isinstance(error, dict)
+    assert error["type"] == "ValueError"
+    assert WORDS not in log.getvalue()
+    assert capsys.readouterr().err == ""
 
 
 def test_control_characters_cannot_forge_a_line(log: io.StringIO) -> None:

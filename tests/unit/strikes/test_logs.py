@@ -4,6 +4,7 @@ import asyncio
 import gc
 import json
 import logging
+import threading
 from collections.abc import Iterator
 from io import StringIO
 from typing import Final
@@ -35,7 +36,7 @@ class Said:
 @pytest.fixture
 def said(monkeypatch: pytest.MonkeyPatch) -> Iterator[Said]:
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    handlers, level, hook = root.handlers[:], root.level, threading.excepthook
     levels = {name: logging.getLogger(name).level for name in logs.FOREIGN}
     output = StringIO()
     monkeypatch.setattr("sys.stderr", output)
@@ -46,6 +47,7 @@ def said(monkeypatch: pytest.MonkeyPatch) -> Iterator[Said]:
     for name, former in levels.items():
         logging.getLogger(name).setLevel(former)
     logging.captureWarnings(capture=False)
+    threading.excepthook = hook
 
 
 class Record:
