@@ -66,6 +66,7 @@ def make_bundle(source: str, output: Path, description: Description, precision: 
     """
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+    make_way(output)
     folder = locate(source)
     refuse_code(folder)
     vet_config(folder / CONFIG, known_only(parse_json(folder / CONFIG, (folder / CONFIG).read_bytes())))
@@ -77,6 +78,20 @@ def make_bundle(source: str, output: Path, description: Description, precision: 
     except (OSError, ValueError, KeyError, RuntimeError) as exc:
         raise BundleError(f"{folder}: transformers cannot load it: {exc}") from exc
     return save_bundle(model, with_fast_tokenizer(model, tokenizer), output, description, precision)
+
+
+def make_way(output: Path) -> None:
+    """See that a bundle can be written to ``output``, before work that may take hours; makes the folder around it.
+
+    Raises:
+        BundleError: ``output`` is in use.
+        OSError: the folder around it cannot be made or written.
+    """
+    if output.exists() and any(output.iterdir()):
+        raise BundleError(f"{output}: not empty; name a new folder or remove it first")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=output.parent):
+        pass
 
 
 def save_bundle(
@@ -96,9 +111,7 @@ def save_bundle(
     """
     import torch
 
-    if output.exists() and any(output.iterdir()):
-        raise BundleError(f"{output}: not empty; name a new folder or remove it first")
-    output.parent.mkdir(parents=True, exist_ok=True)
+    make_way(output)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as unfinished:
         files = Path(unfinished, "files")
         model.to(getattr(torch, precision)).save_pretrained(files, max_shard_size="1TB")

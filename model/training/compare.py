@@ -128,11 +128,13 @@ def contenders_of(
         BundleError: a bundle cannot be used.
         DataError: the categories of a bundle are not those of the data.
     """
-    loaded: dict[Path, tuple[str, Score]] = {}
-    for path in [*bundles, *(path for pair in stages for path in pair)]:
-        if path not in loaded:
-            bundle = load_bundle(path)
-            loaded[path] = bundle.manifest.name, _aligned(bundle, scoring(load(bundle)), taxonomy)
+    known = {path: load_bundle(path) for path in [*bundles, *(path for pair in stages for path in pair)]}
+    places = {path: _places(bundle, taxonomy) for path, bundle in known.items()}
+    # Networks are loaded once every bundle is known to be fit.
+    loaded = {
+        path: (bundle.manifest.name, _aligned(scoring(load(bundle)), places[path], len(taxonomy.names)))
+        for path, bundle in known.items()
+    }
     contenders = {f"{loaded[path][0]}, one stage": loaded[path][1] for path in bundles}
     for first, second in stages:
         name = f"{loaded[first][0]} → {loaded[second][0]}, two stages"
@@ -140,22 +142,26 @@ def contenders_of(
     return contenders
 
 
-def _aligned(bundle: Bundle, score: Score, taxonomy: Taxonomy) -> Score:
-    """Put a bundle's scores at the positions of the data's categories.
+def _places(bundle: Bundle, taxonomy: Taxonomy) -> list[int]:
+    """Return the position of each of a bundle's categories among the data's.
 
     A category that the data lacks counts to the first toxic one, so that a binary stage may have one of its own.
     """
     theirs, ours = bundle.taxonomy.names, taxonomy.names
-    if theirs == ours:
-        return score
-    if not set(theirs) & set(ours) - {NON_TOXIC} and len(theirs) > 2:
+    if theirs != ours and not set(theirs) & set(ours) - {NON_TOXIC} and len(theirs) > 2:
         raise DataError(f"{bundle.path}: none of its categories ({', '.join(theirs)}) is among the data's")
     toxic = next(place for place, name in enumerate(ours) if name != NON_TOXIC)
-    places = [ours.index(name) if name in ours else toxic for name in theirs]
+    return [ours.index(name) if name in ours else toxic for name in theirs]
+
+
+def _aligned(score: Score, places: Sequence[int], categories: int) -> Score:
+    """Put scores at their places among so many categories."""
+    if places == list(range(categories)):
+        return score
 
     def score_aligned(texts: Sequence[str]) -> Floats:
         found = score(texts)
-        scores: Floats = np.zeros((len(found), len(ours)))
+        scores: Floats = np.zeros((len(found), categories))
         for column, place in enumerate(places):
             scores[:, place] += found[:, column]
         return scores

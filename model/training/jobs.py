@@ -1,10 +1,12 @@
 """What the workshop's commands run: files in, bundles and reports out."""
 
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from model.bundle import Bundle, bundle_digest, load_bundle
+from model.checkpoint import make_way
 from model.errors import DataError
 from model.training.data import Columns, Labelled, Sides, bind, hold_back, onto, read_mapped, read_own, split_own
 from model.training.evaluate import Document, Given, Progress, evaluation, scoring
@@ -12,7 +14,7 @@ from model.training.floor import fit_floor
 from model.training.labels import LabelMaps
 from model.training.metrics import Bootstrap
 from model.training.report import write_report
-from model.training.sources import read_public
+from model.training.sources import check_there, read_public
 from schemas.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -39,6 +41,11 @@ class TrainJob:
     """Sizes of the learning curve; none, no curve."""
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
 
+    @property
+    def report(self) -> Path:
+        """Where the report goes: beside the bundle."""
+        return self.output.with_name(f"{self.output.name}-report")
+
 
 @dataclass(frozen=True, slots=True)
 class EvaluateJob:
@@ -62,10 +69,16 @@ def run_training(job: TrainJob, progress: Progress) -> list[Path]:
 
     Raises:
         ModelError: data, settings, base or output cannot be used, or the split would leak.
+        OSError: what is to be written cannot be; told before anything is read.
     """
     from model.training.few_shot import learning_curve
     from model.training.fit import Order, fit
 
+    make_way(job.output)
+    if job.work is not None:
+        job.work.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=job.work):
+            pass
     sides = own_sides(job)
     closed = [*sides.dev.examples, *sides.test.examples]
     maps = LabelMaps.read()
@@ -80,8 +93,7 @@ def run_training(job: TrainJob, progress: Progress) -> list[Path]:
     evaluations = {order.name: fitted.evaluation, "linear floor": fitted.floor}
     if job.curve:
         evaluations[order.name]["learning_curve"] = learning_curve(order, sides, public, progress, job.curve)
-    report = job.output.with_name(f"{job.output.name}-report")
-    return [fitted.bundle.path, *write_report(report, f"{order.name}, held-back lines", evaluations)]
+    return [fitted.bundle.path, *write_report(job.report, f"{order.name}, held-back lines", evaluations)]
 
 
 def own_sides(job: TrainJob) -> Sides:
@@ -90,6 +102,7 @@ def own_sides(job: TrainJob) -> Sides:
     Raises:
         LeakError: a text or match of the held-back file is in training.
     """
+    check_there(job.data, job.test)
     own = read_own(job.data, job.columns, job.taxonomy, job.label_map)
     sides = split_own(own, dev=job.settings.dev, test=job.settings.test, seed=job.settings.seed)
     if job.test is None:
@@ -105,16 +118,17 @@ def run_evaluation(job: EvaluateJob, progress: Progress) -> dict[str, Document]:
     Raises:
         ModelError: a bundle or the data cannot be used, a bundle has another taxonomy, or the floor's lines leak.
     """
+    check_there(job.data, job.train)
     data = read_own(job.data, job.columns, job.taxonomy, job.label_map)
+    learn = None if job.train is None else read_own(job.train, job.columns, job.taxonomy, job.label_map)
+    if learn is not None:
+        hold_back(learn, data)
     given = _given(job.functional, job.taxonomy)
     found: dict[str, Document] = {}
-    for path in job.bundles:
-        bundle = load_bundle(path)
+    for bundle in [_bundle(path, job.taxonomy) for path in job.bundles]:
         progress(f"measuring {bundle.manifest.name}")
         found[bundle.manifest.name] = measure(bundle, data, job, given, progress)
-    if job.train is not None:
-        learn = read_own(job.train, job.columns, job.taxonomy, job.label_map)
-        hold_back(learn, data)
+    if learn is not None:
         progress("fitting the linear floor")
         floor = fit_floor(learn, len(job.taxonomy.names))
         found["linear floor"] = evaluation(floor, data, job.taxonomy, given, progress, job.bootstrap)
@@ -122,19 +136,20 @@ def run_evaluation(job: EvaluateJob, progress: Progress) -> dict[str, Document]:
 
 
 def measure(bundle: Bundle, data: Labelled, job: EvaluateJob, given: Given, progress: Progress) -> Document:
-    """Measure one bundle.
-
-    Raises:
-        DataError: its categories are not those of the data.
-    """
+    """Measure one bundle, whose categories are those of the data."""
     from model.torch_classifier import TorchClassifier
 
-    if bundle.taxonomy.names != job.taxonomy.names:
-        theirs, ours = ", ".join(bundle.taxonomy.names), ", ".join(job.taxonomy.names)
-        raise DataError(f"{bundle.path}: its categories are {theirs}; the data's are {ours}; give its --taxonomy")
     device: Any = job.device
     found = evaluation(scoring(TorchClassifier(bundle, device)), data, job.taxonomy, given, progress, job.bootstrap)
     return {"bundle": {"name": bundle.manifest.name, "digest": bundle_digest(bundle)}, **found}
+
+
+def _bundle(path: Path, taxonomy: Taxonomy) -> Bundle:
+    bundle = load_bundle(path)
+    if bundle.taxonomy.names != taxonomy.names:
+        theirs, ours = ", ".join(bundle.taxonomy.names), ", ".join(taxonomy.names)
+        raise DataError(f"{path}: its categories are {theirs}; the data's are {ours}; give its --taxonomy")
+    return bundle
 
 
 def _given(folder: Path | None, taxonomy: Taxonomy) -> Given:

@@ -27,10 +27,15 @@ def page(title: str, evaluations: Mapping[str, Document]) -> str:
     )
 
 
+def report_paths(path: Path) -> list[Path]:
+    """Return where a report goes: as JSON, and as a page beside it."""
+    return [path.with_suffix(".json"), path.with_suffix(".html")]
+
+
 def write_report(path: Path, title: str, evaluations: Mapping[str, Document]) -> list[Path]:
     """Write evaluations as JSON and as a page beside it; return both paths."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    as_json, as_page = path.with_suffix(".json"), path.with_suffix(".html")
+    as_json, as_page = report_paths(path)
     as_json.write_text(json.dumps(evaluations, indent=1) + "\n", encoding="utf-8")
     as_page.write_text(page(title, evaluations), encoding="utf-8")
     return [as_json, as_page]

@@ -44,8 +44,7 @@ def read_rows(path: Path) -> Iterator[Row]:
     Raises:
         SourceError: the ending is unknown, or a line is not what the ending says.
     """
-    if not path.is_file():
-        raise SourceError(f"{path}: no such file")
+    check_there(path)
     kind = "".join(path.suffixes[-2:]).removesuffix(".gz").rpartition(".")[2].lower()
     if kind in ("csv", "tsv"):
         yield from _delimited(path, "," if kind == "csv" else "\t")
@@ -55,6 +54,17 @@ def read_rows(path: Path) -> Iterator[Row]:
         yield from _parquet(path)
     else:
         raise SourceError(f"{path}: cannot read '.{kind}'; use csv, tsv, jsonl (also .gz) or parquet")
+
+
+def check_there(*paths: Path | None) -> None:
+    """Refuse files that are not there, before the others are read; None stands for one that nobody named.
+
+    Raises:
+        SourceError: names the first.
+    """
+    for path in paths:
+        if path is not None and not path.is_file():
+            raise SourceError(f"{path}: no such file")
 
 
 def read_table(

@@ -82,7 +82,9 @@ def merge(
     given = dict(locals())
     from stream.replay.finish import merged, write_report
     from stream.replay.report.page import render
+    from stream.replay.run import Folder
 
+    Folder(report).check()
     plan, where = merged(folders)
     limits = _limits(given)
     limits.check_labels(plan.about["truth"] == "labels")
@@ -128,11 +130,12 @@ def _run(given: dict[str, Any]) -> "Document | None":
     check_extras()
     request, limits, shard = _request(given), _limits(given), Shard.parse(given["shard"] or "0/1")
     request.check_shard(shard.of)
+    folder = Folder(given["report"])
+    folder.check()
     with Crew(workers) as crew:
         settings = wiring_replay.sharing(_settings(given), workers, cores)
         job = request.job(settings)
         limits.check_labels(job.labelled)
-        folder = Folder(given["report"])
         asked = request.asked(job, wiring_replay.contents(job))
         plan = folder.settle(asked, lambda: request.plan(job, asked), given["resume"] or shard.of > 1)
         replay(job, plan, folder, shard, crew, wiring_replay.sides, Console(sys.stderr, time.monotonic))

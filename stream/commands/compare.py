@@ -15,6 +15,7 @@ from stream.errors import ConfigError
 if TYPE_CHECKING:
     from model.bundle import Bundle
     from model.torch_classifier import TorchClassifier
+    from model.training.data import Labelled
 
 
 Data = Annotated[Path, typer.Argument(metavar="DATA", help="Held-back labelled lines: csv, tsv, jsonl or parquet.")]
@@ -50,20 +51,16 @@ def compare(
     with translated():
         from model.training.compare import as_document, as_markdown, contenders_of
         from model.training.compare import compare as measure
-        from model.training.data import hold_back, read_own
         from model.training.floor import fit_floor
         from model.training.metrics import Bootstrap
 
-        make_room(output or Path())
+        stages = [_pair(given) for given in two_stage or []]
+        make_room(*([] if output is None else [output]))
         inputs = Inputs(taxonomy, labels, text, label)
         categories = inputs.categories()
-        held_back = read_own(data, inputs.columns(), categories, labels)
-        contenders = contenders_of(
-            bundles, [_pair(given) for given in two_stage or []], categories, partial(_load, device)
-        )
-        if train is not None:
-            learn = read_own(train, inputs.columns(), categories, labels)
-            hold_back(learn, held_back)
+        held_back, learn = _lines(data, train, inputs)
+        contenders = contenders_of(bundles, stages, categories, partial(_load, device))
+        if learn is not None:
             say("fitting the linear floor")
             contenders["linear floor"] = fit_floor(learn, len(categories.names))
         document = as_document(measure(contenders, held_back, categories, Bootstrap(), time.perf_counter, say))
@@ -71,6 +68,20 @@ def compare(
     if output is not None:
         with translated():
             output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+def _lines(data: Path, train: Path | None, inputs: Inputs) -> tuple["Labelled", "Labelled | None"]:
+    """Read the held-back lines, and those that the floor learns from."""
+    from model.training.data import hold_back, read_own
+    from model.training.sources import check_there
+
+    check_there(data, train)
+    columns, categories = inputs.columns(), inputs.categories()
+    held_back = read_own(data, columns, categories, inputs.labels)
+    learn = None if train is None else read_own(train, columns, categories, inputs.labels)
+    if learn is not None:
+        hold_back(learn, held_back)
+    return held_back, learn
 
 
 def _load(device: Device, bundle: "Bundle") -> "TorchClassifier":

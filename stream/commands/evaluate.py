@@ -56,9 +56,9 @@ def evaluate(
     with translated():
         from model.bundle import DEFAULT_BUNDLE
         from model.training.jobs import EvaluateJob, run_evaluation
-        from model.training.report import write_report
+        from model.training.report import report_paths, write_report
 
-        make_room(output)
+        make_room(*report_paths(output))
         inputs = Inputs(taxonomy, labels, text, label, lang=lang)
         bundles = (model or DEFAULT_BUNDLE,)
         job = EvaluateJob(bundles, data, inputs.categories(), inputs.columns(), labels, train, probes, device)

@@ -1,7 +1,9 @@
 """``chatwarden policy``: try a rule pack on its examples; see which verdicts a change would change."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import typer
 
@@ -63,13 +65,29 @@ def diff(
     """
     from stream.policy_diff import compare, sides
 
-    before, after = sides(old, new, {"model.bundle": model, "pipeline.resolvers": resolver_names(resolvers)}, config)
-    try:
-        with events.open("rb") as lines:
-            comparison = compare(lines, before, after, lambda change: typer.echo(change.line()))
-    except OSError as exc:
-        raise FileError(f"{events}: {exc.strerror}") from exc
+    overrides = {"model.bundle": model, "pipeline.resolvers": resolver_names(resolvers)}
+    with _reading(events) as lines:
+        before, after = sides(old, new, overrides, config)
+        comparison = compare(lines, before, after, lambda change: typer.echo(change.line()))
     for line in comparison.summary():
         typer.echo(line, err=True)
     if comparison.share > max_changed:
         raise LimitsExceeded(f"{comparison.share:.2%} of verdicts change; at most {max_changed:.2%} may")
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[Iterator[bytes]]:
+    """Open a file and yield its lines; raises FileError for it alone, whatever else fails meanwhile."""
+    try:
+        file = path.open("rb")
+    except OSError as exc:
+        raise FileError(f"{path}: {exc.strerror}") from exc
+    with file:
+        yield _lines(file, path)
+
+
+def _lines(file: BinaryIO, path: Path) -> Iterator[bytes]:
+    try:
+        yield from file
+    except OSError as exc:
+        raise FileError(f"{path}: {exc.strerror}") from exc

@@ -15,7 +15,7 @@ from stream.commands.data_options import (
     TaxonomyFile,
     TextColumn,
 )
-from stream.commands.workshop import say, translated
+from stream.commands.workshop import make_room, say, translated
 from stream.errors import ConfigError
 
 Data = Annotated[Path, typer.Argument(metavar="DATA", help="Your labelled lines: csv, tsv, jsonl (.gz) or parquet.")]
@@ -103,6 +103,7 @@ def _run(
 ) -> None:
     with translated():
         from model.training.jobs import TrainJob, run_training
+        from model.training.report import report_paths
         from model.training.settings import TrainingSettings
 
         job = TrainJob(
@@ -118,6 +119,7 @@ def _run(
             work=files.work,
             curve=curve,
         )
+        make_room(*report_paths(job.report))
         for path in run_training(job, say):
             typer.echo(path)
 

@@ -42,9 +42,18 @@ def translated() -> Iterator[None]:
         raise FileError(f"{exc.filename}: {exc.strerror}" if exc.filename else str(exc)) from exc
 
 
-def make_room(output: Path) -> None:
-    """Make the folder of what a command will write: before the work, which may take hours."""
-    output.parent.mkdir(parents=True, exist_ok=True)
+def make_room(*outputs: Path) -> None:
+    """See that files can be written, before work that may take hours; makes the folders around them.
+
+    Raises:
+        OSError: one of them cannot be.
+    """
+    for output in outputs:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        new = not output.exists()
+        output.open("ab").close()
+        if new:
+            output.unlink()
 
 
 def say(message: str) -> None:

@@ -76,14 +76,15 @@ class Request:
         if times.start_ms is not None and times.end_ms is not None and times.start_ms >= times.end_ms:
             raise ConfigError(f"--from {self.since} is not before --to {self.until}")
         files = expand(self.files) if self.files else []
+        recorded: list[str] = []
+        if job.verdict_topic is None and job.needs_recorded and not job.verdicts_alone:
+            recorded = expand(self._verdict_files(job.baseline), "recorded verdicts")
         stretches = cut_history(job.topic, times, files, size)
         if not sum(stretch.weight for stretch in stretches):
             raise ConfigError("the files hold nothing" if job.topic is None else "there is no history in that span")
-        verdicts = []
+        verdicts = in_lanes(cut_files(recorded, size))
         if job.verdict_topic is not None:
             verdicts = cut_topic(job.verdict_topic, times.widened(), size)
-        elif job.needs_recorded and not job.verdicts_alone:
-            verdicts = in_lanes(cut_files(expand(self._verdict_files(job.baseline), "recorded verdicts"), size))
         history = self._about_topic(stretches) if job.topic is not None else {"files": files}
         about = {
             "history": history,

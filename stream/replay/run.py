@@ -1,6 +1,7 @@
 """A run from plan to report, resumable at every stretch."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -61,6 +62,19 @@ class Folder:
     def parts(self) -> Parts:
         """The parts."""
         return Parts(self.work / PARTS)
+
+    def check(self) -> None:
+        """See that the folder can be made and written, before the work; leaves nothing behind.
+
+        Raises:
+            FileError: it cannot.
+        """
+        whole = self.path.absolute()
+        there = next(path for path in (whole, *whole.parents) if os.access(path, os.F_OK))
+        if not there.is_dir():
+            raise FileError(f"--report {self.path}: {there} is no folder")
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise FileError(f"--report {self.path}: {there} cannot be written")
 
     def settle(self, asked: dict[str, object], make: Callable[[], Plan], resume: bool) -> Plan:  # noqa: FBT001 - as given on the command line
         """Return the plan: the one that is there, to be resumed, or a new one.

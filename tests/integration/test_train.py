@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from model.bundle import load_bundle
+from model.bundle import Bundle, load_bundle
+from model.errors import BundleError
 from model.torch_classifier import TorchClassifier
+from model.training.compare import contenders_of
 from model.training.data import onto, read_mapped
 from model.training.labels import LabelMaps
 from stream.cli import app
@@ -134,6 +136,20 @@ def test_compare_puts_one_stage_and_two_stages_side_by_side(studio: Path) -> Non
     assert all(name in output for name in compared)
     one, two = compared["bundle, one stage"], compared["bundle → bundle, two stages"]
     assert two["binary"]["f1"] == one["binary"]["f1"]
+
+
+def test_no_network_is_loaded_while_a_bundle_is_unfit(studio: Path) -> None:
+    loaded: list[str] = []
+
+    def load(bundle: Bundle) -> TorchClassifier:
+        loaded.append(bundle.manifest.name)
+        return TorchClassifier(bundle, "cpu")
+
+    with pytest.raises(BundleError, match="nowhere"):
+        contenders_of([studio / "bundle", studio / "nowhere"], [], TAXONOMY, load)
+    assert loaded == []
+    contenders_of([studio / "bundle"], [(studio / "bundle", studio / "bundle")], TAXONOMY, load)
+    assert loaded == ["bundle"]
 
 
 def write_public(folder: Path) -> Path:

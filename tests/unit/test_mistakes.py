@@ -11,6 +11,8 @@ from model.training.labels import DEFAULT_TAXONOMY
 from stream.cli import app
 from stream.commands.workshop import translated
 from stream.errors import ConfigError, FileError
+from tests.support.judges import an_event
+from tests.support.labelled import lines, write_table
 
 MAKE: Final = f"bundle make . -o {{out}} --taxonomy {DEFAULT_TAXONOMY}"
 
@@ -63,6 +65,38 @@ def test_a_mistake_is_told_by_its_place(tmp_path: Path, line: str, told: str) ->
     else:
         assert result.exit_code == 2
     assert told.format(**files) in said
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("evaluate {own} --train nowhere.csv --model nowhere", "nowhere.csv: no such file"),
+        ("compare {own} nowhere --train nowhere.csv", "nowhere.csv: no such file"),
+        ("train nowhere.csv -o {used}", "used: not empty"),
+        ("bundle make nowhere -o {used} --taxonomy {taxonomy} --labels {labels}", "used: not empty"),
+        ("policy diff default kids nowhere.jsonl --model nowhere", "nowhere.jsonl: No such file"),
+        ("evaluate nowhere.csv -o {used}/taken", "taken.json: Is a directory"),
+        ("compare nowhere.csv nowhere -o {used}/taken.json", "taken.json: Is a directory"),
+        ("train nowhere.csv -o {used}/bundle", "bundle-report.html: Is a directory"),
+        ("train nowhere.csv -o {used}/new --work {own}", "own.csv: File exists"),
+        ("backtest --input nowhere.jsonl --report {own}/report", "own.csv is no folder"),
+        ("backtest merge nowhere --report {own}/report", "own.csv is no folder"),
+        ("backtest --input {own}.jsonl --input {cut} --verdicts nowhere", "recorded verdicts: nowhere names no file"),
+    ],
+)
+def test_what_is_missing_or_in_the_way_is_told_before_any_work(tmp_path: Path, line: str, told: str) -> None:
+    """Each line has a second fault, which only the work would find."""
+    names = {"own": "own.csv", "used": "used", "labels": "labels.toml", "cut": "packed.jsonl.gz"}
+    files = {name: tmp_path / path for name, path in names.items()}
+    write_table(files["own"], lines(30))
+    (tmp_path / "own.csv.jsonl").write_bytes(an_event() + b"\n")
+    files["cut"].write_bytes(b"no gzip")
+    files["labels"].write_text('[labels]\nA = "insult"\n')
+    for taken in ("taken.json", "bundle-report.html"):
+        (files["used"] / taken).mkdir(parents=True)
+    result = CliRunner().invoke(app, line.format(taxonomy=DEFAULT_TAXONOMY, **files).split())
+    assert isinstance(result.exception, ConfigError | FileError)
+    assert told in str(result.exception)
 
 
 def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:

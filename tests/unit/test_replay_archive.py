@@ -1,5 +1,6 @@
 """Archives: what is where, what is missing, and how players are forgotten, on a file system that is only in memory."""
 
+from pathlib import Path
 from uuid import uuid4
 
 import pyarrow as pa
@@ -8,11 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from stream.errors import FileError
 from stream.replay.archive.erase import erase
 from stream.replay.archive.layout import ArchiveFile, day, missing, parse, schema
 from stream.replay.archive.write import Archive, event_row, verdict_row
 from stream.replay.history.events import Labelling, read_events
 from stream.replay.history.files import FileReader, cut_files, expand
+from stream.replay.history.stretch import Stretch
+from stream.replay.history.topic import TopicAddress
 from stream.replay.plan import origins_of_files
 from tests.support.judges import an_event
 
@@ -57,6 +61,14 @@ def archive() -> Archive:
         path = ArchiveFile("chat", "2026-01-01", partition, 0, 9).path(kept.root.removeprefix("memory:/"))
         kept.replace(path, lambda sink, table=table: parquet.write_table(table, sink, row_group_size=2))  # type: ignore[misc]  # bound now
     return kept
+
+
+def test_an_archive_that_cannot_be_written_is_told_before_the_topic_is_read(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    nobody = TopicAddress("127.0.0.1:1", "chat", {})
+    for root in (f"{tmp_path}/file/in", "http://127.0.0.1:1/archive"):
+        with pytest.raises(FileError, match=f"cannot write {root}: "):
+            Archive(root).write(nobody, [Stretch(0, "chat", 0, 0, 9, 9)], event_row, lambda *_: None)
 
 
 def test_an_archive_reads_as_history(archive: Archive) -> None:

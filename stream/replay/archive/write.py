@@ -74,9 +74,10 @@ class Archive:
         """Write stretches of a topic; a file appears whole or not at all.
 
         Raises:
-            FileError: a file cannot be written.
+            FileError: a file cannot be written; told before the topic is read where no file can.
             TransportError, DataLost: the topic cannot be read.
         """
+        self._claim()
         reader = TopicReader(address)
         try:
             for stretch in stretches:
@@ -85,6 +86,16 @@ class Archive:
                     kept(stretch._replace(weight=file.end - file.start), len(rows))
         finally:
             reader.close()
+
+    def _claim(self) -> None:
+        system, path = self._system()
+        probe = f"{path}/{UNFINISHED}"
+        try:
+            system.makedirs(path, exist_ok=True)
+            system.open(probe, "wb").close()
+            system.rm_file(probe)
+        except (OSError, NotImplementedError) as exc:
+            raise FileError(f"cannot write {self.root}: {exc or 'it can only be read'}") from exc
 
     def _write(self, file: ArchiveFile, rows: list[Row]) -> None:
         import pyarrow as pa
