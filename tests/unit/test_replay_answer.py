@@ -1,10 +1,12 @@
 """Figures follow from counts, counts add up, and a page shows them without asking anybody."""
 
+import base64
 import json
 import re
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from xml.etree import ElementTree
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +25,7 @@ from stream.replay.limits import Flips, Limits, missed
 from stream.replay.parts import PLAYERS_PART, write_table
 from stream.replay.report.page import render
 
+SVG: Final = "{http://www.w3.org/2000/svg}"
 ACTIONS = ("allow", "flag", "block")
 names = st.sampled_from(["insult", "threat", "non_toxic"])
 cells = st.builds(
@@ -138,8 +141,8 @@ def test_players_are_counted_once_in_one_pass_or_many(tmp_path: Path) -> None:
     assert spared == sum(after < 2 <= before for before, after in expected.values())
 
 
-def a_document(text: str = "hello", **limits: Any) -> dict[str, Any]:
-    cell = Cell("arena", "team", "en", "allow", "non_toxic", "flag", "insult")
+def a_document(text: str = "hello", game: str = "arena", **limits: Any) -> dict[str, Any]:
+    cell = Cell(game, "team", "en", "allow", "non_toxic", "flag", "insult")
     found = Counts(cells=Counter({cell: 3, cell._replace(candidate_action="allow"): 7}))
     found.scores["candidate", ""] = found.scores["candidate", "insult"] = _histogram({(1, 700): 3, (0, 100): 7})
     row = {
@@ -165,6 +168,28 @@ def test_the_page_is_self_contained_and_quotes_nothing_as_markup() -> None:
     assert all(address.startswith("data:image/svg+xml;base64,") for address in addresses)
     assert "url(" not in page
     assert page == render(a_document("<script>alert(1)</script>"))
+
+
+@pytest.mark.parametrize(
+    ("game", "label"),
+    [
+        ("中文游戏", "中文游戏"),
+        ("لعبة", "لعبة"),
+        ("👩‍👩‍👧🎮", "👩‍👩‍👧🎮"),
+        ("$\\frac$ a_b ^ $$", "$\\frac$ a_b ^ $$"),
+        ("_x", "_x"),
+        ("<&>\"'", "<&>\"'"),
+        ("a\x00b\x1b[31m\n2\t\u2028\ufffe", "a\ufffdb\ufffd[31m\ufffd2\ufffd\ufffd\ufffd"),
+        ("W" * 128, "W" * 31 + "…"),
+        ("﷽" * 128, "﷽" * 31 + "…"),
+    ],
+)
+def test_the_page_is_drawn_whatever_a_game_is_called(game: str, label: str) -> None:
+    """Warnings are errors here; a label that is no text, or no XML, would not be found."""
+    page = render(a_document(game=game))
+    images = [base64.b64decode(found) for found in re.findall(r"data:image/svg\+xml;base64,([^\"]+)", page)]
+    texts = [text.text for image in images for text in ElementTree.fromstring(image).iter(f"{SVG}text")]  # noqa: S314 - ours
+    assert label in texts
 
 
 def test_rare_rows_are_summed_up() -> None:

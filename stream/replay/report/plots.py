@@ -2,6 +2,8 @@
 
 import base64
 import io
+import re
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -12,9 +14,14 @@ MILDER: Final = "#1d4ed8"
 BASELINE: Final = "#6b7280"
 CANDIDATE: Final = "#0f766e"
 MOST_BARS: Final = 12
+_MOST_SHOWN: Final = 32
+_ODD: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+"""What no XML may hold, or what no label shows in its line."""
+_NO_GLYPH: Final = r"Glyph \d+ .* missing from font|.* does not support \w+ natively"
 _STYLE: Final[Any] = {
     "svg.hashsalt": "chatwarden",
     "svg.fonttype": "none",
+    "text.parse_math": False,
     "font.family": "sans-serif",
     "font.sans-serif": ["Helvetica", "Arial", "Liberation Sans", "DejaVu Sans", "sans-serif"],
     "font.size": 9.5,
@@ -34,9 +41,10 @@ def flips(rows: Sequence[Document]) -> str | None:
         return None
 
     def draw(axes: Any) -> None:
-        names = [row["name"] for row in shown]
-        axes.barh(names, [row["stricter"] for row in shown], color=STRICTER, label="stricter")
-        axes.barh(names, [-row["milder"] for row in shown], color=MILDER, label="milder")
+        places = range(len(shown))
+        axes.barh(places, [row["stricter"] for row in shown], color=STRICTER, label="stricter")
+        axes.barh(places, [-row["milder"] for row in shown], color=MILDER, label="milder")
+        axes.set_yticks(places, [_label(row["name"]) for row in shown])
         axes.axvline(0, color="#374151", linewidth=0.8)
         axes.grid(visible=False, axis="y")
         axes.xaxis.set_major_formatter(lambda value, _: f"{abs(value):,.0f}")
@@ -90,13 +98,21 @@ def frontier(sides: dict[str, Sequence[Document]], points: dict[str, tuple[float
     return _image(draw, 3.6)
 
 
+def _label(name: str) -> str:
+    """Return a name that its senders chose as a label: on one line, and no longer than there is room."""
+    shown = _ODD.sub("\ufffd", name)
+    return shown if len(shown) <= _MOST_SHOWN else f"{shown[: _MOST_SHOWN - 1]}…"
+
+
 def _image(draw: Callable[[Any], None], height: float) -> str:
     """Return a drawing as the address of an image that carries itself."""
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(_STYLE), warnings.catch_warnings():
+        # Glyphs only measure the text here: the image holds the text itself, which the reader's own fonts draw.
+        warnings.filterwarnings("ignore", _NO_GLYPH, UserWarning)
         figure = Figure(figsize=(6.4, height), layout="constrained")
         FigureCanvasSVG(figure)
         draw(figure.add_subplot())
