@@ -26,7 +26,7 @@ from model.vetting import (
     vet_tokenizer_config,
     vet_weights,
 )
-from schemas.taxonomy import NON_TOXIC, CategoryName, Taxonomy
+from schemas.taxonomy import ANY, NON_TOXIC, CategoryName, Taxonomy
 
 DEFAULT_BUNDLE: Final = Path(__file__).with_name("bundled")
 """The bundle that ships with the product."""
@@ -62,7 +62,10 @@ class Description(BaseModel):
     """Network output to category; None for an output that is not used.  Categories without an output score 0."""
     temperature: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)] = 1.0
     thresholds: dict[CategoryName, Share] = Field(default_factory=dict)
-    """From which score on to act on a category, suggested; one without is none to act on.  They change no score."""
+    """From which score on to act on a category, suggested; one without is none to act on.  They change no score.
+
+    ``any`` is from which sum of their scores on to act.
+    """
     max_tokens: Annotated[int, Field(ge=4, le=8_192)] = 64
     """Most tokens the network reads at once, special ones included; longer texts are read in overlapping windows."""
     gate: dict[str, JsonValue] | None = None
@@ -83,7 +86,7 @@ class Description(BaseModel):
 
     @model_validator(mode="after")
     def _known(self) -> Self:
-        named = {category for category in self.labels.values() if category is not None} | set(self.thresholds)
+        named = {category for category in self.labels.values() if category is not None} | (set(self.thresholds) - {ANY})
         unknown = sorted(named - set(self.taxonomy.names))
         if unknown:
             raise ValueError(f"unknown categories: {', '.join(unknown)}; known: {', '.join(self.taxonomy.names)}")

@@ -22,7 +22,7 @@ from model.policy import Limits, Override, Policy
 from model.readings import views
 from model.resolver import Answer, Reply, Text
 from model.suspects import disguised
-from schemas.taxonomy import NON_TOXIC, CategoryName, Taxonomy
+from schemas.taxonomy import ANY, NON_TOXIC, CategoryName, Taxonomy
 from schemas.verdict import ResolvedBy
 
 WEIGHTS_FILE: Final = "gate.safetensors"
@@ -30,7 +30,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 _FURTHEST: Final = 12
 """Beyond this logit a share on the grid of 0.001 is 0 or 1."""
 Acting = dict[str, float]
-"""By category: from which score on it is acted on; a category that is left out never is."""
+"""By category, and for any of them: from which score on it is acted on; what is left out never is."""
 
 
 class Point(BaseModel):
@@ -39,7 +39,7 @@ class Point(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     limits: dict[CategoryName, Share]
-    """From which score on each category counts as acted on; others never do."""
+    """From which score on each category counts as acted on, and all of them together; others never do."""
     thresholds: Annotated[dict[str, float], Field(min_length=1)]
     """By share kept ("0.99"): what scores below this logit is cleared."""
 
@@ -125,7 +125,7 @@ def acting_limits(policy: Policy, pack: str, by_game: Mapping[str, str], outputs
             reached = [limit for limit in (limits.flag, limits.block) if limit is not None]
             if reached and category != NON_TOXIC:
                 acting[category] = min([acting.get(category, 1.0), *reached])
-    known = set(outputs)
+    known = {*outputs, ANY}
     return {category: limit for category, limit in acting.items() if category in known}
 
 

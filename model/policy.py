@@ -3,6 +3,7 @@
 import hashlib
 import json
 import tomllib
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Final, Literal, NamedTuple, Self
@@ -21,8 +22,8 @@ from pydantic import (
 from model.resolver import Answer
 from model.toml_lines import line_of
 from schemas.event import ChannelKind
-from schemas.taxonomy import NON_TOXIC, CategoryName, Taxonomy
-from schemas.verdict import ACTIONS, Action
+from schemas.taxonomy import ANY, NON_TOXIC, CategoryName, Taxonomy
+from schemas.verdict import ACTIONS, SCORE_DECIMALS, Action
 
 Threshold = Annotated[float, Field(ge=0, le=1, strict=True)]
 _RANK: Final = {action: rank for rank, action in enumerate(ACTIONS)}
@@ -51,7 +52,10 @@ class _File(NamedTuple):
 
 
 class Limits(BaseModel):
-    """From which probability on a category is flagged and blocked; absent means never."""
+    """From which probability on a category is flagged and blocked; absent means never.
+
+    Those of ``any`` are for the sum over all categories that have limits of their own.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -100,8 +104,17 @@ class Decision(NamedTuple):
     severity: int
 
 
+class Table(NamedTuple):
+    """A policy's limits in some circumstances; a bound that is absent can never be reached."""
+
+    each: tuple[tuple[int, float, float], ...]
+    """Acting categories (positions), with the scores from which they are flagged and blocked."""
+    together: tuple[float, float] | None
+    """The same for the sum of their scores."""
+
+
 class Policy(BaseModel):
-    """Thresholds by category with overrides by game, channel kind and language."""
+    """Thresholds by category, and for any of them, with overrides by game, channel kind and language."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -160,7 +173,7 @@ class Policy(BaseModel):
         before = len(self.overrides) - self._file.overrides if self._file else 0
         for number, override in enumerate(self.overrides, -before):
             named += [("overrides", number, "thresholds", name) for name in override.thresholds]
-        unknown = [(key, str(key[-1])) for key in named if key[-1] not in taxonomy.names]
+        unknown = [(key, str(key[-1])) for key in named if key[-1] not in (*taxonomy.names, ANY)]
         if unknown:
             raise PolicyError("\n".join(self._complaint(key, _unknown(name, taxonomy)) for key, name in unknown))
 
@@ -187,6 +200,11 @@ def _faults(file: _File, exc: ValidationError) -> str:
     return "\n".join(file.complaint(error["loc"], error["msg"].removeprefix("Value error, ")) for error in errors)
 
 
+_Reached = tuple[int, int, float, int]
+"""The rank of an action, and of the category that reaches it severity, score and negative place."""
+_NONE: Final[_Reached] = (0, -1, -1.0, 0)
+
+
 class Decider:
     """A policy bound to a taxonomy, with its tables built once per circumstance."""
 
@@ -201,60 +219,62 @@ class Decider:
         self._policy = policy
         self._names = taxonomy.names
         self._severities = taxonomy.severities
-        self._tables: dict[Circumstances, tuple[tuple[int, float, float], ...]] = {}
+        self._tables: dict[Circumstances, Table] = {}
 
     def __call__(self, answer: Answer, circumstances: Circumstances) -> Decision:
         """Decide.  Pure.
 
         The severest action reached wins; among categories that reach it, the highest severity, then the highest
-        score, then taxonomy order.  A rule's floor counts as its category reaching that action.
+        score, then taxonomy order.  What the acting categories reach together counts as the likeliest of them reaching
+        it, a rule's floor as its category doing so.
         """
-        best: tuple[int, int, float, int] | None = None
-        scores = answer.scores
-        for category, flag, block in self.table(circumstances) if scores else ():
-            score = scores[category]
-            if score >= flag:
-                rank = 2 if score >= block else 1
-                best = max(best or _NONE, (rank, self._severities[category], score, -category))
+        best = self._reached(answer.scores, self.table(circumstances)) if answer.scores else _NONE
         if answer.floor is not None and answer.floor.action != "allow":
             category = answer.floor.category
-            rank = _RANK[answer.floor.action]
-            best = max(best or _NONE, (rank, self._severities[category], 1.0, -category))
-        if best is not None:
+            best = max(best, (_RANK[answer.floor.action], self._severities[category], 1.0, -category))
+        if best[0]:
             return Decision(ACTIONS[best[0]], self._names[-best[3]], best[1])
-        if not scores:
-            return Decision(self._policy.unscored, NON_TOXIC, 0)
-        return Decision("allow", NON_TOXIC, 0)
+        return Decision("allow" if answer.scores else self._policy.unscored, NON_TOXIC, 0)
+
+    def _reached(self, scores: Sequence[float], table: Table) -> _Reached:
+        best = _NONE
+        for category, flag, block in table.each:
+            score = scores[category]
+            if score >= flag:
+                best = max(best, (2 if score >= block else 1, self._severities[category], score, -category))
+        if table.together is None or not table.each:
+            return best
+        score, place = max((scores[category], -category) for category, _, _ in table.each)
+        together = round(sum([scores[category] for category, _, _ in table.each]), SCORE_DECIMALS)
+        flag, block = table.together
+        return max(best, ((together >= flag) + (together >= block), self._severities[-place], score, place))
 
     @property
     def unscored(self) -> Action:
         """The action where nobody could say."""
         return self._policy.unscored
 
-    def table(self, circumstances: Circumstances) -> tuple[tuple[int, float, float], ...]:
-        """Acting categories (positions) with flag and block thresholds; a bound that is absent can never be reached."""
+    def table(self, circumstances: Circumstances) -> Table:
+        """Return what holds in these circumstances.  A category without limits of its own is no part of ``any``."""
         table = self._tables.get(circumstances)
         if table is None:
-            never = float("inf")
-            table = tuple(
-                (
-                    self._names.index(name),
-                    min(_or(limit.flag, never), _or(limit.block, never)),
-                    _or(limit.block, never),
-                )
-                for name, limit in self._policy.limits(circumstances).items()
-                if name != NON_TOXIC
-            )
+            table = self._table(self._policy.limits(circumstances))
             if len(self._tables) >= _MAX_TABLES:
                 self._tables.clear()
             self._tables[circumstances] = table
         return table
 
+    def _table(self, limits: Mapping[str, Limits]) -> Table:
+        bounds = {name: _bounds(limit) for name, limit in limits.items() if limit != Limits() and name != NON_TOXIC}
+        together = bounds.pop(ANY, None)
+        return Table(tuple((self._names.index(name), *both) for name, both in bounds.items()), together)
 
-_NONE: Final = (0, -1, -1.0, 0)
+
 _MAX_TABLES: Final = 10_000
 """Games and languages come from the input; this bounds what an odd one can make us keep."""
 
 
-def _or(value: float | None, default: float) -> float:
-    return default if value is None else value
+def _bounds(limits: Limits) -> tuple[float, float]:
+    never = float("inf")
+    block = never if limits.block is None else limits.block
+    return (block if limits.flag is None else limits.flag), block

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from model.policy import Circumstances, Decider
+from model.policy import Circumstances, Decider, Table
 from schemas.taxonomy import NON_TOXIC, Taxonomy
 from schemas.verdict import ACTIONS, SCORE_DECIMALS
 
@@ -65,6 +65,7 @@ class ColumnDecider:
         scores = asked.scores / GRID
         ranks = (scores >= flags[asked.circumstances]).astype(np.int64)
         ranks += scores >= blocks[asked.circumstances]
+        self._raise_together(ranks, asked, circumstances)
         ranks[~asked.scored] = 0
         packed = np.where(ranks > 0, self._packed(ranks, asked.scores.astype(np.int64), np.arange(self._size)), 0)
         best: Codes = packed.max(axis=1, initial=0)
@@ -77,7 +78,7 @@ class ColumnDecider:
 
     def kinds(self, circumstances: Sequence[Circumstances]) -> tuple[list[Circumstances], Codes]:
         """Return circumstances of which each has thresholds of its own, and which of them each of the given is like."""
-        places: dict[tuple[tuple[int, float, float], ...], int] = {}
+        places: dict[Table, int] = {}
         found = [places.setdefault(self._decider.table(each), len(places)) for each in circumstances]
         first = [found.index(place) for place in range(len(places))]
         return [circumstances[place] for place in first], np.array(found, np.int64)
@@ -90,12 +91,29 @@ class ColumnDecider:
         packed: Codes = ranks << _RANK | self._severities[categories] << _SEVERITY | scores << _SCORE
         return packed | (_LAST - categories)
 
+    def _raise_together(self, ranks: Codes, asked: Asked, circumstances: Sequence[Circumstances]) -> None:
+        """Raise the rank of each answer's likeliest acting category to what those categories reach together."""
+        tables: dict[Table, int] = {}
+        of_circumstance = [tables.setdefault(self._decider.table(each), len(tables)) for each in circumstances]
+        of_answer = np.array(of_circumstance, np.int64)[asked.circumstances]
+        for table, place in tables.items():
+            if table.together is None or not table.each:
+                continue
+            rows = np.flatnonzero(of_answer == place)
+            acting = np.sort([category for category, _, _ in table.each])
+            scores = asked.scores[rows][:, acting].astype(np.int64)
+            flag, block = table.together
+            together = scores.sum(axis=1) / GRID
+            reached = (together >= flag).astype(np.int64) + (together >= block)
+            likeliest = acting[scores.argmax(axis=1)]
+            ranks[rows, likeliest] = np.maximum(ranks[rows, likeliest], reached)
+
     def _thresholds(self, circumstances: Sequence[Circumstances]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return flag and block thresholds, one row per circumstance; what is absent can never be reached."""
         flags = np.full((len(circumstances), self._size), np.inf)
         blocks = flags.copy()
         for row, circumstance in enumerate(circumstances):
-            for category, flag, block in self._decider.table(circumstance):
+            for category, flag, block in self._decider.table(circumstance).each:
                 flags[row, category] = flag
                 blocks[row, category] = block
         return flags, blocks

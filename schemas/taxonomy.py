@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 NON_TOXIC: Final = "non_toxic"
 """The category of a message that nothing is wrong with; every taxonomy has it."""
 
+ANY: Final = "any"
+"""No category: where limits are set by category, it stands for all that have some, their scores added up."""
+
 CategoryName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Severity = Annotated[int, Field(strict=True, ge=0, le=4)]
 
@@ -43,6 +46,8 @@ class Taxonomy(BaseModel):
             raise ValueError(f"categories named twice: {', '.join(twice)}")
         if NON_TOXIC not in names:
             raise ValueError(f"no category is named {NON_TOXIC!r}; add it with severity 0")
+        if ANY in names:
+            raise ValueError(f"{ANY!r} is no name for a category: in a policy it stands for all of them together")
         if self.categories[names.index(NON_TOXIC)].severity:
             raise ValueError(f"{NON_TOXIC!r} must have severity 0")
         return self

@@ -21,7 +21,7 @@ from model.resolver import Resolver
 from model.rules import OTHER_GAMES, Pack, RulesResolver, extended, load_packs, with_packs
 from model.rules_pack import PackError
 from model.scorer import Scorer, scorer_digest
-from schemas.taxonomy import Taxonomy
+from schemas.taxonomy import ANY, Taxonomy
 from stream.audit import GateAudit
 from stream.errors import ConfigError
 from stream.judge import Judge, Now
@@ -209,9 +209,10 @@ def _policy(settings: Settings, parts: Parts) -> Policy:
 def default_policy(bundle: Bundle) -> Policy:
     """Return what holds for want of a policy file.
 
-    A category is flagged from where its bundle suggests to act and, where it is severe, blocked from 0.9.
+    A category is flagged from where its bundle suggests to act and, where it is severe, blocked from 0.9; what the
+    categories come to together flags at most.
     """
-    severity = dict(zip(bundle.taxonomy.names, bundle.taxonomy.severities, strict=True))
+    severity = {ANY: 0, **dict(zip(bundle.taxonomy.names, bundle.taxonomy.severities, strict=True))}
     limits = {
         name: Limits(flag=flag, block=max(flag, _BLOCK_FROM) if severity[name] >= _BLOCK_SEVERITY else None)
         for name, flag in bundle.manifest.acting.items()

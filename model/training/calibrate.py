@@ -1,12 +1,14 @@
 """After training, on the development set only: a temperature, and thresholds for a wanted precision."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from model.training.metrics import Flags, Floats
+from schemas.verdict import SCORE_DECIMALS
 
 COOLEST: Final = 0.2
 HOTTEST: Final = 10.0
@@ -56,6 +58,35 @@ def thresholds_for(
         if threshold is not None:
             found[name] = threshold
     return found
+
+
+def together_for(
+    precision: float,
+    scores: Floats,
+    truth: NDArray[np.bool_],
+    suggested: Mapping[str, float],
+    names: Sequence[str],
+    least: int = 5,
+) -> float | None:
+    """Suggest from which sum of the suggested categories' scores on to act, beside their own thresholds.
+
+    It is the lowest with which all that is acted on has the precision; None where their own leave no room.
+
+    Args:
+        precision: wanted, 0 to 1.
+        scores: [rows, categories].
+        truth: True for rows to act on, [rows].
+        suggested: thresholds by category.
+        names: of the categories.
+        least: rows that must be caught rightly.
+    """
+    if not suggested:
+        return None
+    columns = scores[:, [names.index(name) for name in suggested]]
+    by_itself = (columns >= np.array(list(suggested.values()))).any(axis=1)
+    together = columns.sum(axis=1).round(SCORE_DECIMALS)
+    threshold = _lowest(precision, np.where(by_itself, np.inf, together), truth, least)
+    return threshold if threshold is not None and threshold <= 1 else None
 
 
 def _lowest(precision: float, scores: Floats, truth: Flags, least: int) -> float | None:

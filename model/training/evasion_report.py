@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from model.bundle import Bundle, load_bundle
 from model.classifier import Classifier
 from model.normalise import canonical
@@ -21,6 +23,7 @@ from model.resolver import Answer, Hint, Text
 from model.rules import PACKS, RulesResolver, extended, load_pack
 from model.training.evasions import EVASIONS, disguised
 from model.training.gate import limits_of
+from model.training.gate_measure import margins
 from model.training.rule_report import toxic, undisputed
 
 Caught = Callable[[Sequence[str]], list[bool]]
@@ -36,8 +39,7 @@ class Pipeline:
         pack = load_pack(PACKS / "default")
         taxonomy = extended(bundle.taxonomy, [pack])
         self._rules = RulesResolver({"": pack}, taxonomy)
-        names, limits = bundle.taxonomy.names, limits_of(bundle)
-        self._limits = [(names.index(name), limit) for name, limit in limits.items()]
+        self._names, self._limits = bundle.taxonomy.names, limits_of(bundle)
         self._classifier = classifier
         self._acted: dict[str, bool] = {}
 
@@ -51,8 +53,8 @@ class Pipeline:
         new = [text for text in dict.fromkeys(texts) if text not in self._acted]
         for start in range(0, len(new), 2_048):
             part = new[start : start + 2_048]
-            for text, scores in zip(part, self._classifier(part), strict=True):
-                self._acted[text] = any(scores[place] >= limit for place, limit in self._limits)
+            acted = margins(np.array(self._classifier(part)), self._limits, self._names) >= 0
+            self._acted.update(zip(part, acted.tolist(), strict=True))
         return [self._acted[text] for text in texts]
 
     def __call__(self, texts: Sequence[str]) -> list[bool]:

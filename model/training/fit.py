@@ -11,15 +11,15 @@ import transformers
 from model.bundle import Bundle, Description, write_bundle
 from model.checkpoint import save_bundle
 from model.torch_classifier import TorchClassifier
-from model.training.calibrate import fit_temperature, softmax, thresholds_for
+from model.training.calibrate import fit_temperature, softmax, thresholds_for, together_for
 from model.training.data import Labelled, Sides, fingerprint, join
 from model.training.evaluate import Document, Given, Progress, evaluation, quality, scoring
 from model.training.floor import fit_floor
-from model.training.metrics import Bootstrap
+from model.training.metrics import Bootstrap, Flags, Floats
 from model.training.report import card
 from model.training.settings import TrainingSettings
 from model.training.train import Trained, train
-from schemas.taxonomy import Taxonomy
+from schemas.taxonomy import ANY, Taxonomy
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,8 @@ def _describe(order: Order, trained: Trained, dev: Labelled, learn: Labelled) ->
     temperature = fit_temperature(trained.dev_logits, allowed)
     shares = softmax(trained.dev_logits, temperature)
     names = trained.outputs.names
-    suggested = thresholds_for(order.settings.precision, shares[:, 1:], allowed[:, 1:], names[1:])
     settings = order.settings
+    suggested = _suggested(settings.precision, shares, allowed, names)
     training: dict[str, Any] = {
         "base": settings.base,
         "data_fingerprint": fingerprint(learn),
@@ -92,10 +92,18 @@ def _describe(order: Order, trained: Trained, dev: Labelled, learn: Labelled) ->
         taxonomy=order.taxonomy,
         labels={name: name for name in names},
         temperature=temperature,
-        thresholds=dict(suggested),
+        thresholds=suggested,
         max_tokens=settings.max_tokens,
         training=training,
     )
+
+
+def _suggested(precision: float, shares: Floats, allowed: Flags, names: tuple[str, ...]) -> dict[str, float]:
+    """Return thresholds by category and for all of them together; ``names`` begins with ``non_toxic``."""
+    found = dict(thresholds_for(precision, shares[:, 1:], allowed[:, 1:], names[1:]))
+    acting = allowed[:, [names.index(name) for name in found]].any(axis=1) & ~allowed[:, 0]
+    together = together_for(precision, shares, acting, found, names)
+    return found if together is None else {**found, ANY: together}
 
 
 def _finish(

@@ -26,6 +26,7 @@ from model.training.gate_chat import SEED, Chat, Mixer, read_chat
 from model.training.gate_fit import Learner, Shape, Vectors, fit, lesson
 from model.training.gate_measure import Ask, Floats, distances, in_every_reading, margins, measured, threshold, worst
 from model.vetting import WEIGHTS
+from schemas.taxonomy import ANY
 
 KEPT: Final = (0.99, 0.995, 0.999)
 STRICTER: Final = (1.0, 0.6, 0.3, 0.1)
@@ -39,8 +40,8 @@ NEAR: Final = -3.0
 
 
 def limits_of(bundle: Bundle) -> dict[str, float]:
-    """Return from which score on the default policy acts, by category that the classifier puts out."""
-    out = categories_out(bundle)
+    """Return from which score on the default policy acts, by category that the classifier puts out, and together."""
+    out = {*categories_out(bundle), ANY}
     return {name: limit for name, limit in sorted(bundle.manifest.acting.items()) if name in out}
 
 

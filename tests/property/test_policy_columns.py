@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from model.policy import Circumstances, Decider, Limits, Override, Policy
 from model.policy_columns import GRID, Asked, ColumnDecider
 from model.resolver import Answer, Floor
-from schemas.taxonomy import Category, Taxonomy
+from schemas.taxonomy import ANY, Category, Taxonomy
 from schemas.verdict import ACTIONS, Action
 
 NAMES = ("insult", "non_toxic", "threat", "spam")
@@ -28,7 +28,7 @@ def some_limits(draw: st.DrawFn) -> Limits:
     return Limits(flag=flag, block=block)
 
 
-tables = st.dictionaries(st.sampled_from(NAMES), some_limits(), max_size=4)
+tables = st.dictionaries(st.sampled_from((*NAMES, ANY)), some_limits(), max_size=5)
 overrides = st.builds(
     Override,
     game=st.sampled_from(["a", "b"]),

@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from transformers import BertForSequenceClassification
 
 from model.bundle import Description, write_bundle
+from model.training.calibrate import together_for
 from model.training.labels import LabelMaps
 from model.training.recipe import card
 from model.training.recipe.choose import settle, threshold_for
@@ -35,6 +36,7 @@ from model.training.recipe.report import (
 from model.training.recipe.student import half, load_student
 from model.training.sources import Example
 from model.vetting import MODEL_CARD
+from schemas.taxonomy import ANY
 
 Floats = NDArray[np.float32]
 Ask = Callable[[Sequence[str]], dict[str, Floats]]
@@ -144,19 +146,23 @@ def _facts(answering: Answering, run: Run, data: Path) -> dict[str, JsonValue]:
 
 
 def suggested(ask: Ask, corpus: Corpus) -> tuple[dict[str, float], float]:
-    """Return per category the threshold that reaches ``PRECISION`` on development texts, and that of "any of them".
+    """Return thresholds that reach ``PRECISION`` on development texts, and that of one sum of all scores.
 
-    None is suggested for taunts and calls for a report: they are part of a game, to be acted on where a studio says so.
-    Categories with too few development texts take the threshold of "any of them".
+    By category, each judged by itself, and for any of them together with those.  None is suggested for taunts and calls
+    for a report: they are part of a game, to be acted on where a studio says so.  Categories with too few development
+    texts take the threshold of the sum.
     """
     gametox = corpus.dev["gametox"]
     scores = ask([example.text for example in gametox])
     labels = np.array([example.labels[0] for example in gametox])
-    any_of_them = threshold_for(PRECISION, labels != "0", toxicity(scores)) or 0.5
+    toxic = labels != "0"
+    alone = threshold_for(PRECISION, toxic, toxicity(scores)) or 0.5
     truths = {"insult": (labels == "1", scores), "profanity": (labels == "2", scores), "hate": (labels == "3", scores)}
     found = {name: threshold_for(PRECISION, truth, given[name]) for name, (truth, given) in truths.items()}
-    acting = {name: found.get(name) or any_of_them for name in scores if name not in ALLOWED}
-    return {name: round(min(0.99, value), 3) for name, value in acting.items()}, any_of_them
+    acting = {name: round(min(0.99, found.get(name) or alone), 3) for name in scores if name not in ALLOWED}
+    columns = np.stack([scores[name] for name in acting], axis=1).astype(np.float64)
+    together = together_for(PRECISION, columns, toxic, acting, list(acting))
+    return acting if together is None else {**acting, ANY: together}, alone
 
 
 def figures_of(ask: Ask, side: Mapping[str, Sequence[Example]], *, threshold: float, resamples: int) -> Figures:
