@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
+from model.training.acting import acted_on, together
 from model.training.metrics import Flags, Floats
-from schemas.verdict import SCORE_DECIMALS
 
 COOLEST: Final = 0.2
 HOTTEST: Final = 10.0
@@ -63,7 +62,7 @@ def thresholds_for(
 def together_for(
     precision: float,
     scores: Floats,
-    truth: NDArray[np.bool_],
+    truth: Flags,
     suggested: Mapping[str, float],
     names: Sequence[str],
     least: int = 5,
@@ -82,10 +81,8 @@ def together_for(
     """
     if not suggested:
         return None
-    columns = scores[:, [names.index(name) for name in suggested]]
-    by_itself = (columns >= np.array(list(suggested.values()))).any(axis=1)
-    together = columns.sum(axis=1).round(SCORE_DECIMALS)
-    threshold = _lowest(precision, np.where(by_itself, np.inf, together), truth, least)
+    by_itself = acted_on(scores, suggested, names)
+    threshold = _lowest(precision, np.where(by_itself, np.inf, together(scores, suggested, names)), truth, least)
     return threshold if threshold is not None and threshold <= 1 else None
 
 

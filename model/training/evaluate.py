@@ -9,11 +9,13 @@ import numpy as np
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from model.classifier import Classifier, PoisonedText
+from model.training.acting import acted_on
 from model.training.data import Labelled, fingerprint, summary
 from model.training.metrics import (
     Bootstrap,
     Flags,
     Floats,
+    Places,
     auc,
     binary_measures,
     class_measures,
@@ -34,7 +36,7 @@ from model.training.probe import (
     power_mean,
     robustness,
 )
-from schemas.taxonomy import NON_TOXIC, Taxonomy
+from schemas.taxonomy import ANY, NON_TOXIC, Taxonomy
 
 Document = dict[str, Any]
 
@@ -132,6 +134,25 @@ def evaluation(
         **measured,
         **probes(score, data, taxonomy, given),
     }
+
+
+def by_default(
+    score: Score, data: Labelled, taxonomy: Taxonomy, acting: Mapping[str, float], bootstrap: Bootstrap
+) -> Document:
+    """Measure what a bundle's suggested thresholds act on: precision, recall, F1, and the share of all lines.
+
+    Right is to act on a line whose label means categories with a threshold and no other.
+    """
+    named = {taxonomy.names.index(name) for name in acting if name != ANY}
+    due = np.array([named.issuperset(target.categories) for target in data.targets])
+    acted = acted_on(score(data.texts), acting, taxonomy.names)
+    measures: dict[str, Callable[[Places], float]] = {
+        "precision": lambda rows: precision_recall_f1(due[rows], acted[rows])[0],
+        "recall": lambda rows: precision_recall_f1(due[rows], acted[rows])[1],
+        "f1": lambda rows: precision_recall_f1(due[rows], acted[rows])[2],
+        "share_of_lines": lambda rows: float(acted[rows].mean()),
+    }
+    return _plain({name: bootstrap(measure, len(data)) for name, measure in measures.items()})
 
 
 def _given_functional(score: Score, data: Labelled, taxonomy: Taxonomy) -> dict[str, Outcome]:

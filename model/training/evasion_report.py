@@ -21,9 +21,9 @@ from model.normalise import canonical
 from model.readings import readings
 from model.resolver import Answer, Hint, Text
 from model.rules import PACKS, RulesResolver, extended, load_pack
+from model.training.acting import acted_on
 from model.training.evasions import EVASIONS, disguised
 from model.training.gate import limits_of
-from model.training.gate_measure import margins
 from model.training.rule_report import toxic, undisputed
 
 Caught = Callable[[Sequence[str]], list[bool]]
@@ -53,7 +53,7 @@ class Pipeline:
         new = [text for text in dict.fromkeys(texts) if text not in self._acted]
         for start in range(0, len(new), 2_048):
             part = new[start : start + 2_048]
-            acted = margins(np.array(self._classifier(part)), self._limits, self._names) >= 0
+            acted = acted_on(np.array(self._classifier(part)), self._limits, self._names)
             self._acted.update(zip(part, acted.tolist(), strict=True))
         return [self._acted[text] for text in texts]
 

@@ -13,7 +13,7 @@ from model.checkpoint import save_bundle
 from model.torch_classifier import TorchClassifier
 from model.training.calibrate import fit_temperature, softmax, thresholds_for, together_for
 from model.training.data import Labelled, Sides, fingerprint, join
-from model.training.evaluate import Document, Given, Progress, evaluation, quality, scoring
+from model.training.evaluate import Document, Given, Progress, by_default, evaluation, quality, scoring
 from model.training.floor import fit_floor
 from model.training.metrics import Bootstrap, Flags, Floats
 from model.training.report import card
@@ -65,7 +65,9 @@ def fit(
     bundle = save_bundle(trained.model, trained.tokenizer, order.output, described)
     progress("fitting the linear floor")
     floor = quality(fit_floor(learn, len(order.taxonomy.names)), sides.test, order.taxonomy, bootstrap)
-    measured = evaluation(scoring(TorchClassifier(bundle)), sides.test, order.taxonomy, given, progress, bootstrap)
+    score = scoring(TorchClassifier(bundle))
+    measured = evaluation(score, sides.test, order.taxonomy, given, progress, bootstrap)
+    measured["default_policy"] = by_default(score, sides.test, order.taxonomy, bundle.manifest.acting, bootstrap)
     rows = {"train": len(learn), "develop": len(sides.dev), "test": len(sides.test)}
     return Fitted(_finish(bundle, described, measured, floor, rows), measured, floor)
 

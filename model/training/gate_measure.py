@@ -12,9 +12,9 @@ from model.gate_net import Net
 from model.readings import readings
 from model.resolver import Answer, Text
 from model.rules import PACKS, RulesResolver, extended, load_pack
+from model.training.acting import together
 from model.training.gate_chat import Chat
 from schemas.taxonomy import ANY, NON_TOXIC, Category, Taxonomy
-from schemas.verdict import SCORE_DECIMALS
 
 Floats = NDArray[np.float64]
 Ask = Callable[[Sequence[str]], Floats]
@@ -32,9 +32,7 @@ def margins(scores: Floats, limits: Mapping[str, float], names: Sequence[str]) -
 
 def distances(scores: Floats, limits: Mapping[str, float], names: Sequence[str]) -> Floats:
     """Return the log-odds of each category, and of any of them where that has a limit, above it: (texts, limits)."""
-    places = {name: names.index(name) for name in limits if name != ANY}
-    together = scores[:, list(places.values())].sum(axis=1).round(SCORE_DECIMALS)
-    columns = [together if name == ANY else scores[:, places[name]] for name in limits]
+    columns = [together(scores, limits, names) if name == ANY else scores[:, names.index(name)] for name in limits]
     floor = 1e-3
     clipped = np.clip(np.stack(columns, axis=1), floor, 1 - floor)
     bounds = np.clip(np.array(list(limits.values())), floor, 1 - floor)

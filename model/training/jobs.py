@@ -9,7 +9,7 @@ from model.bundle import Bundle, bundle_digest, load_bundle
 from model.checkpoint import make_way
 from model.errors import DataError
 from model.training.data import Columns, Labelled, Sides, bind, hold_back, onto, read_mapped, read_own, split_own
-from model.training.evaluate import Document, Given, Progress, evaluation, scoring
+from model.training.evaluate import Document, Given, Progress, by_default, evaluation, scoring
 from model.training.floor import fit_floor
 from model.training.labels import LabelMaps
 from model.training.metrics import Bootstrap
@@ -140,7 +140,9 @@ def measure(bundle: Bundle, data: Labelled, job: EvaluateJob, given: Given, prog
     from model.torch_classifier import TorchClassifier
 
     device: Any = job.device
-    found = evaluation(scoring(TorchClassifier(bundle, device)), data, job.taxonomy, given, progress, job.bootstrap)
+    score = scoring(TorchClassifier(bundle, device))
+    found = evaluation(score, data, job.taxonomy, given, progress, job.bootstrap)
+    found["default_policy"] = by_default(score, data, job.taxonomy, bundle.manifest.acting, job.bootstrap)
     return {"bundle": {"name": bundle.manifest.name, "digest": bundle_digest(bundle)}, **found}
 
 

@@ -87,4 +87,7 @@ def _table(found: dict[str, dict]) -> None:  # type: ignore[type-arg]  # plain J
     for measure in next(iter(found.values()))["binary"]:
         cells = [interval(measured["binary"][measure]) for measured in found.values()]
         typer.echo(f"{measure:>28}" + "".join(f"{cell:>28}" for cell in cells))
+    for measure in next(iter(found.values()))["default_policy"]:
+        cells = [interval(m["default_policy"][measure]) if "default_policy" in m else "–" for m in found.values()]
+        typer.echo(f"{'policy: ' + measure:>28}" + "".join(f"{cell:>28}" for cell in cells))
     typer.echo(f"{'macro_f1':>28}" + "".join(f"{interval(m['macro_f1']):>28}" for m in found.values()))

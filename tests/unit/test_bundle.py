@@ -159,6 +159,7 @@ def test_a_tokenizer_configuration_that_names_code_is_refused(tmp_path: Path) ->
         ({"labels": {"clean": "non_toxic", "flame": "rudeness"}}, "unknown categories: rudeness"),
         ({"labels": {"clean": "non_toxic"}}, "map at least one"),
         ({"thresholds": {"rudeness": 0.5}}, "unknown categories: rudeness"),
+        ({"labels": {"clean": "non_toxic", "flame": "any"}}, "unknown categories: any"),
         ({"temperature": 0}, "greater than 0"),
         ({"name": "../x"}, "String should match pattern"),
     ],
@@ -166,6 +167,10 @@ def test_a_tokenizer_configuration_that_names_code_is_refused(tmp_path: Path) ->
 def test_a_description_that_contradicts_itself_is_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         describe(**changes)
+
+
+def test_a_threshold_may_be_for_any_of_them() -> None:
+    assert describe(thresholds={"insult": 0.5, "any": 0.7}).acting == {"insult": 0.5, "any": 0.7}
 
 
 def test_an_unused_output_is_for_sigmoids_only(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from model.pieces import pieces_of
 from model.policy import Limits, Override, Policy
 from model.resolver import Answer, Text
 from model.training.gate import write_gate
+from schemas.taxonomy import ANY
 from tests.support.checkpoints import TAXONOMY, describe, tiny_bundle
 from tests.support.gates import MARKED, a_gate, a_net, entry, weights
 
@@ -98,6 +99,16 @@ def test_a_category_that_the_point_does_not_know_turns_the_gate_off() -> None:
     assert gate_thresholds(entry(), 0.99, policy, {}, [*OUT, "taunt"]) == {}
     assert gate_thresholds(entry(), 0.99, policy, {}, OUT) != {}, "what the network never says cannot be missed"
     assert acting_limits(policy, "", {}, OUT) == {"insult": 0.5}
+
+
+def test_a_limit_on_any_of_them_needs_a_point_that_has_one() -> None:
+    policy = Policy(name="test", thresholds={"insult": Limits(flag=0.5), ANY: Limits(flag=0.7)})
+    assert acting_limits(policy, "", {}, OUT) == {"insult": 0.5, ANY: 0.7}
+    assert gate_thresholds(entry(), 0.99, policy, {}, OUT) == {}
+    (point, *_) = entry().points
+    with_any = point.model_copy(update={"limits": {**point.limits, ANY: 0.7}})
+    assert gate_thresholds(GateEntry(scale=1.0, points=(with_any,)), 0.99, policy, {}, OUT) != {}
+    assert gate_thresholds(GateEntry(scale=1.0, points=(with_any,)), 0.99, a_policy(0.5), {}, OUT) != {}
 
 
 def test_the_digest_follows_the_thresholds() -> None:

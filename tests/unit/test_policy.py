@@ -6,7 +6,7 @@ import pytest
 
 from model.policy import Circumstances, Decider, Limits, Override, Policy, PolicyError
 from model.resolver import Answer, Floor
-from schemas.taxonomy import Category, Taxonomy
+from schemas.taxonomy import ANY, Category, Taxonomy
 
 TAXONOMY = Taxonomy(
     name="test",
@@ -45,6 +45,49 @@ def test_thresholds_are_inclusive_and_the_severest_wins(
     scores: tuple[float, ...], expected: tuple[str, str, int]
 ) -> None:
     assert a_decider()(answer(*scores), ANYWHERE) == expected
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        ((0.4, 0.4, 0.2, 0.0), ("flag", "insult", 2)),  # the likeliest of them decides
+        ((0.4, 0.3, 0.3, 0.0), ("flag", "threat", 4)),  # a limit of its own, and the severer
+        ((0.5, 0.35, 0.15, 0.0), ("allow", "non_toxic", 0)),
+        ((0.0, 0.49, 0.29, 0.22), ("flag", "insult", 2)),
+        ((0.1, 0.45, 0.0, 0.45), ("allow", "non_toxic", 0)),  # what has no limits is no part of the sum
+        ((0.3, 0.1, 0.2, 0.4), ("allow", "non_toxic", 0)),
+        ((0.05, 0.65, 0.3, 0.0), ("block", "insult", 2)),
+        ((0.25, 0.349, 0.2, 0.2), ("allow", "non_toxic", 0)),
+    ],
+)
+def test_any_limits_what_the_acting_categories_come_to_together(
+    scores: tuple[float, ...], expected: tuple[str, str, int]
+) -> None:
+    thresholds = {
+        "insult": Limits(flag=0.5, block=0.9),
+        "threat": Limits(flag=0.3),
+        "taunt": Limits(),
+        ANY: Limits(flag=0.6, block=0.95),
+    }
+    assert Decider(Policy(name="test", thresholds=thresholds), TAXONOMY)(answer(*scores), ANYWHERE) == expected
+
+
+def test_any_counts_on_the_published_grid() -> None:
+    policy = Policy(
+        name="test", thresholds={"insult": Limits(flag=1.0), "threat": Limits(flag=1.0), ANY: Limits(flag=0.3)}
+    )
+    assert 0.1 + 0.2 != 0.3
+    assert Decider(policy, TAXONOMY)(answer(0.7, 0.1, 0.2, 0.0), ANYWHERE).action == "flag"
+
+
+def test_any_follows_overrides_and_counts_nothing_where_no_category_acts() -> None:
+    thresholds = {"insult": Limits(flag=0.9), "threat": Limits(flag=0.9), ANY: Limits(flag=0.5)}
+    lenient = Override(game="arena", thresholds={ANY: Limits()})
+    blind = Override(game="sandbox", thresholds={"insult": Limits(), "threat": Limits()})
+    decider = Decider(Policy(name="test", thresholds=thresholds, overrides=(lenient, blind)), TAXONOMY)
+    given = answer(0.3, 0.35, 0.35, 0.0)
+    games = ("default", "arena", "sandbox")
+    assert [decider(given, Circumstances(game, None, "")).action for game in games] == ["flag", "allow", "allow"]
 
 
 def test_a_rules_floor_cannot_be_undercut_but_can_be_exceeded() -> None:

@@ -15,12 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 
+from model.policy import Circumstances
 from model.policy_columns import GRID
 from stream.errors import ConfigError
-from stream.replay.answer.counts import Cell, Counts, Labelled, read_counts, write_counts
+from stream.replay.answer.counts import Cell, Counts, Labelled, Truth, count, read_counts, write_counts
 from stream.replay.answer.document import REST, build_document
 from stream.replay.answer.players import count_players
 from stream.replay.answer.quality import area_under_curve, confusion, confusion_of, sweep
+from stream.replay.history.events import Events
+from stream.replay.judging.opinions import Opinions
 from stream.replay.limits import Flips, Limits, missed
 from stream.replay.parts import PLAYERS_PART, write_table
 from stream.replay.report.page import render
@@ -75,6 +78,26 @@ def test_counts_survive_their_file_and_add_up_in_any_order(one: Counts, other: C
     there.add(other)
     back.add(one)
     assert write_counts(there) == write_counts(back)
+
+
+def test_any_sweeps_over_what_the_categories_come_to_together() -> None:
+    scores = np.array([[700, 200, 100], [100, 450, 450], [0, 900, 800]], np.uint16)
+    place = np.arange(3)
+    opinions = Opinions(
+        actions=np.array([0, 1, 1]),
+        categories=np.array([0, 1, 1]),
+        names=("non_toxic", "insult", "threat"),
+        resolved_by=np.zeros(3, np.int64),
+        rows=place,
+        scores=scores,
+        score_names=("non_toxic", "insult", "threat"),
+        digests=frozenset(),
+    )
+    nowhere = [Circumstances("g", None, "")]
+    events = Events(None, place * 0, place, place * 0, nowhere, lambda _: [], [], [], Counter())
+    histograms = count(events, opinions, opinions, Truth.by_labels(["insult", "non_toxic", None])).scores
+    truth, score = np.nonzero(histograms["candidate", ""])
+    assert list(zip(truth.tolist(), score.tolist(), strict=True)) == [(0, 900), (1, 300), (2, GRID)]
 
 
 @settings(max_examples=30)

@@ -30,6 +30,7 @@ def test_categories_keep_their_order(tmp_path: Path) -> None:
         (INSULT + CLEAN.replace("0", "1"), "must have severity 0"),
         (INSULT.replace('"insult"', '"In sult"') + CLEAN, "should match pattern"),
         (INSULT.replace("2", "9") + CLEAN, "less than or equal to 4"),
+        (INSULT.replace('"insult"', '"any"') + CLEAN, "'any' is no name for a category"),
         ("x = ", "Invalid value"),
     ],
 )

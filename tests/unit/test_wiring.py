@@ -94,6 +94,20 @@ def test_without_a_policy_the_bundles_thresholds_hold(bundle: Bundle) -> None:
     assert action(threat=0.95) == "block"
 
 
+def test_without_a_policy_what_categories_come_to_together_flags_and_never_blocks(tmp_path: Path) -> None:
+    bundle = tiny_bundle(tmp_path / "any", describe(thresholds={"insult": 0.8, "threat": 0.8, "any": 0.9}))
+    taxonomy = wiring.load_parts(settings_for(bundle)).taxonomy
+    decide = wiring.decider(settings_for(bundle), taxonomy)
+
+    def decided(insult: float, threat: float) -> tuple[str, str]:
+        vector = tuple({"insult": insult, "threat": threat}.get(name, 0.0) for name in taxonomy.names)
+        return decide(Answer(vector, "classifier"), Circumstances("default", None, ""))[:2]
+
+    assert decided(0.5, 0.399) == ("allow", "non_toxic")
+    assert decided(0.5, 0.4) == ("flag", "insult")
+    assert decided(0.3, 0.7) == ("flag", "threat")
+
+
 @pytest.mark.parametrize(
     ("sections", "message"),
     [

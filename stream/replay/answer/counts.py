@@ -21,7 +21,7 @@ from stream.replay.judging.opinions import RESOLVERS, Opinions
 SideName = Literal["baseline", "candidate"]
 SIDES: Final[tuple[SideName, SideName]] = ("baseline", "candidate")
 ANY: Final = ""
-"""The pseudo-category of a message's worst score."""
+"""The pseudo-category of a message's scores added up, ``non_toxic`` apart."""
 NOBODY: Final = ""
 """The action of a side that has no opinion."""
 TRUTHS: Final = 3
@@ -158,7 +158,7 @@ def _count_labels(counts: Counts, labels: list[str | None], both: _Pairs) -> Non
 
 
 def _histograms(name: SideName, side: Opinions, truth: Truth) -> dict[tuple[str, str], Histogram]:
-    """Count events by truth and score, for each category that the side scores and for the worst of them."""
+    """Count events by truth and score, for each category that the side scores and for all of them together."""
     found: dict[tuple[str, str], Histogram] = {}
     given = side.rows >= 0
     if not side.score_names or not given.any():
@@ -170,7 +170,8 @@ def _histograms(name: SideName, side: Opinions, truth: Truth) -> dict[tuple[str,
     rows, true = np.divmod(keys, radix)
     toxic = [place for place, category in enumerate(side.score_names) if category != NON_TOXIC]
     scores = side.scores[rows]
-    columns = [(ANY, scores[:, toxic].max(axis=1, initial=0)), *((side.score_names[n], scores[:, n]) for n in toxic)]
+    together = scores[:, toxic].sum(axis=1, dtype=np.int64).clip(max=GRID)
+    columns = [(ANY, together), *((side.score_names[n], scores[:, n].astype(np.int64)) for n in toxic)]
     for category, column in columns:
         cells = truth.rows(category)[true - 1] * (GRID + 1) + column
         flat = np.bincount(cells, alike, TRUTHS * (GRID + 1))

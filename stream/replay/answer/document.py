@@ -179,7 +179,7 @@ def _auc(counts: Counts, side: str, category: str) -> float | None:
 
 
 def _sweeps(counts: Counts, side: str) -> Document:
-    """Return what each threshold would do, by category; ``any`` is the worst score of a message."""
+    """Return what each threshold would do, by category; ``any`` is the sum of all scores, ``non_toxic`` apart."""
     return {
         category or "any": sweep(histogram)
         for (name, category), histogram in sorted(counts.scores.items())

@@ -75,7 +75,7 @@ def sweep(category: str, sides: dict[str, Sequence[Document]]) -> str | None:
 
 
 def frontier(sides: dict[str, Sequence[Document]], points: dict[str, tuple[float, float] | None]) -> str | None:
-    """Draw what is caught against what is acted upon, for every threshold on the worst score, and both policies.
+    """Draw what is caught against what is acted upon, for every threshold on the sum of scores, and both policies.
 
     ``points`` are the policies as they are: (share acted upon, share caught).
     """
