@@ -50,4 +50,10 @@ def write(figures: Figures, others: Mapping[str, Figures], facts: Mapping[str, o
         strict_ap=figures["gametox.strict_ap"],
         hatecheck=figures["hatecheck.right"],
         counter_speech=figures["hatecheck.counter_speech"],
+        policy_gametox=_policy(figures, "gametox"),
+        policy_conda=_policy(figures, "conda"),
     )
+
+
+def _policy(figures: Figures, game: str) -> tuple[float, float]:
+    return figures[f"{game}.policy_precision"], figures[f"{game}.policy_recall"]

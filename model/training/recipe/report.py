@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.normalise import canonical
+from model.training.acting import acted_on
 from model.training.augment import DISGUISES
+from model.training.metrics import precision_recall_f1
 from model.training.recipe.measure import (
     FOUR,
     INTENTS,
@@ -106,6 +108,14 @@ def hatecheck_figures(examples: Sequence[Example], scores: Scores, threshold: fl
         "right": float(right.mean()),
         "counter_speech": float(right[counter].mean()) if counter.any() else float("nan"),
     }
+
+
+def policy_figures(truth: NDArray[np.bool_], scores: Scores, thresholds: Mapping[str, float]) -> Figures:
+    """Return precision and recall of what the thresholds act on, and the share of lines that it is."""
+    names = list(scores)
+    acted = acted_on(np.stack([scores[name] for name in names], axis=1).astype(np.float64), thresholds, names)
+    precision, recall, _ = precision_recall_f1(truth, acted)
+    return {"policy_precision": precision, "policy_recall": recall, "policy_share": float(acted.mean())}
 
 
 def disguised_copies(texts: Sequence[str], seed: int) -> dict[str, list[str]]:

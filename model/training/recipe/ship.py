@@ -21,7 +21,7 @@ from model.training.recipe import card
 from model.training.recipe.choose import settle, threshold_for
 from model.training.recipe.corpus import Corpus
 from model.training.recipe.distil import ask_student, games_logits
-from model.training.recipe.measure import Figures
+from model.training.recipe.measure import INTENTS, Figures, conda_truth, gametox_truth
 from model.training.recipe.plan import Run, fingerprint
 from model.training.recipe.report import (
     ALLOWED,
@@ -30,6 +30,7 @@ from model.training.recipe.report import (
     gametox_figures,
     hatecheck_figures,
     madlibs_figures,
+    policy_figures,
     table,
     toxicity,
 )
@@ -90,7 +91,7 @@ def ship(run: Run, student: Path, data: Path, others: Mapping[str, Figures]) -> 
     corpus = run.corpus
     answering = Answering(student, corpus, run.maps, run.names)
     thresholds, acting = suggested(answering, corpus)
-    figures = figures_of(answering, corpus.test, threshold=acting, resamples=run.plan.resamples)
+    figures = figures_of(answering, corpus.test, thresholds, threshold=acting, resamples=run.plan.resamples)
     print(table({**others, "student": figures}), file=sys.stderr, flush=True)
     directory = run.out / "bundle"
     shutil.rmtree(directory, ignore_errors=True)
@@ -165,12 +166,28 @@ def suggested(ask: Ask, corpus: Corpus) -> tuple[dict[str, float], float]:
     return acting if together is None else {**acting, ANY: together}, alone
 
 
-def figures_of(ask: Ask, side: Mapping[str, Sequence[Example]], *, threshold: float, resamples: int) -> Figures:
-    """Return every figure of ``side`` by dotted name: ``gametox.auc`` and so on."""
+def figures_of(
+    ask: Ask,
+    side: Mapping[str, Sequence[Example]],
+    thresholds: Mapping[str, float],
+    *,
+    threshold: float,
+    resamples: int,
+) -> Figures:
+    """Return every figure of ``side`` by dotted name: ``gametox.auc`` and so on.
+
+    ``thresholds`` are those that the bundle suggests, ``threshold`` is that of one sum of all scores.
+    """
     scores = {name: ask([example.text for example in examples]) for name, examples in side.items()}
+    # Implicit abuse and calls to act are a studio's to decide.
+    toxic = {
+        "gametox": gametox_truth([example.labels[0] for example in side["gametox"]]) > 0,
+        "conda": conda_truth([example.labels[0] for example in side["conda"]]) == INTENTS.index("E"),
+    }
+    acted = {game: policy_figures(truth, scores[game], thresholds) for game, truth in toxic.items()}
     parts = {
-        "gametox": gametox_figures(side["gametox"], scores["gametox"], resamples=resamples),
-        "conda": conda_figures(side["conda"], scores["conda"], resamples=resamples),
+        "gametox": gametox_figures(side["gametox"], scores["gametox"], resamples=resamples) | acted["gametox"],
+        "conda": conda_figures(side["conda"], scores["conda"], resamples=resamples) | acted["conda"],
         "madlibs": madlibs_figures(side["madlibs"], scores["madlibs"]),
         "hatecheck": hatecheck_figures(side["hatecheck"], scores["hatecheck"], threshold),
         "evasion": evasion_figures(ask, side["gametox"], scores["gametox"], threshold),
