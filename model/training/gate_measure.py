@@ -20,6 +20,9 @@ Floats = NDArray[np.float64]
 Ask = Callable[[Sequence[str]], Floats]
 """Canonical texts to the classifier's scores, (texts, categories), each text as it stands."""
 
+TAIL: Final = 0.05
+"""The share of the positives that counts as their lowest."""
+
 CAUTION: Final = 0.7
 """How much of the misses that a share allows is used on the texts that thresholds are chosen on."""
 
@@ -41,10 +44,23 @@ def distances(scores: Floats, limits: Mapping[str, float], names: Sequence[str])
 
 
 def threshold(scores: Floats, positive: NDArray[np.bool_], kept: float, caution: float = CAUTION) -> float:
-    """Return the score from which on texts are let past so that ``kept`` of the positives are, with some caution."""
+    """Return the score from which on texts are let past so that ``kept`` of the positives are, with some caution.
+
+    Where so few positives cannot tell that share from all of them, it lies below all of theirs, as far as their lowest
+    scores' spread suggests.  Source: the mean excess over a high threshold, Embrechts et al. 1997, section 6.5.
+    """
     ranked = np.sort(scores[positive])
+    if not len(ranked):
+        return float("-inf")
     missed = int((1 - kept) * len(ranked) * caution)
-    return float(ranked[missed]) if len(ranked) else float("-inf")
+    return float(ranked[missed]) if missed or caution == 1 else min(float(ranked[0]), _beyond(ranked, kept))
+
+
+def _beyond(ranked: Floats, kept: float) -> float:
+    """Return where the share not kept would lie if scores thinned out exponentially below the lowest of them."""
+    lowest = ranked[: int(TAIL * len(ranked)) + 1]
+    spread = float((lowest[-1] - lowest).mean())
+    return float(lowest[-1]) - spread * float(np.log(TAIL / (1 - kept)))
 
 
 def share_passed(scores: Floats, positive: NDArray[np.bool_], at: float) -> dict[str, JsonValue]:
