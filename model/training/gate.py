@@ -31,7 +31,7 @@ from schemas.taxonomy import ANY
 KEPT: Final = (0.99, 0.995, 0.999)
 STRICTER: Final = (1.0, 0.6, 0.3, 0.1)
 """Operating points, as shares of the suggested thresholds."""
-MADE: Final = 350_000
+MADE: Final = 600_000
 EPOCHS: Final = 12
 MIXED: Final = 48
 """Characters of the longest line that is mixed: games' lines are short, and so much quicker to ask about."""
