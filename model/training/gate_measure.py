@@ -52,15 +52,17 @@ def threshold(scores: Floats, positive: NDArray[np.bool_], kept: float, caution:
     ranked = np.sort(scores[positive])
     if not len(ranked):
         return float("-inf")
-    missed = int((1 - kept) * len(ranked) * caution)
-    return float(ranked[missed]) if missed or caution == 1 else min(float(ranked[0]), _beyond(ranked, kept))
+    missed = (1 - kept) * caution
+    if caution == 1 or missed * len(ranked) >= 1:
+        return float(ranked[int(missed * len(ranked))])
+    return min(float(ranked[0]), _beyond(ranked, missed))
 
 
-def _beyond(ranked: Floats, kept: float) -> float:
-    """Return where the share not kept would lie if scores thinned out exponentially below the lowest of them."""
+def _beyond(ranked: Floats, missed: float) -> float:
+    """Return below which score that share would lie if scores thinned out exponentially from their lowest part on."""
     lowest = ranked[: int(TAIL * len(ranked)) + 1]
     spread = float((lowest[-1] - lowest).mean())
-    return float(lowest[-1]) - spread * float(np.log(TAIL / (1 - kept)))
+    return float(lowest[-1]) - spread * float(np.log(TAIL / missed))
 
 
 def share_passed(scores: Floats, positive: NDArray[np.bool_], at: float) -> dict[str, JsonValue]:

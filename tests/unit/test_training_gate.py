@@ -73,6 +73,23 @@ def test_a_threshold_keeps_the_share_it_is_asked_for() -> None:
     )
 
 
+def test_few_texts_are_no_proof_that_lower_scores_do_not_come() -> None:
+    """Of scores that thin out exponentially, a threshold chosen on few keeps the share of many more."""
+    everything, rng = np.ones(400, dtype=bool), np.random.default_rng(3)
+    lowest, chosen = [], []
+    for _ in range(200):
+        some = -rng.exponential(size=400)
+        points = [threshold(some, everything, kept) for kept in (0.999, 0.995, 0.99)]
+        assert points == sorted(points)
+        assert points[0] <= some.min(), "one of 400 is more than may be missed"
+        assert threshold(some, everything, 0.999, caution=1.0) == some.min(), "hindsight needs no caution"
+        lowest.append(1 - np.exp(some.min()))
+        chosen.append(1 - np.exp(points[0]))
+    assert np.mean(lowest) < 0.998, "what the lowest of them all keeps of many more"
+    assert 0.9985 < np.mean(chosen) < 0.9995
+    assert np.median(chosen) > 0.999
+
+
 def test_distances_are_log_odds_above_each_limit() -> None:
     found = distances(np.array([[0.0, 0.5, 0.8], [1.0, 0.0, 1.0]]), LIMITS, NAMES)
     assert found[0] == pytest.approx([0.0, 0.0])
