@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 Document = Mapping[str, Any]
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
+_ENDINGS: Final = (".json", ".html")
 _INK: Final = ["#1b6ca8", "#c4473a", "#3a7d44", "#8a5fa8", "#b07d2b", "#555555"]
 
 
@@ -28,8 +29,9 @@ def page(title: str, evaluations: Mapping[str, Document]) -> str:
 
 
 def report_paths(path: Path) -> list[Path]:
-    """Return where a report goes: as JSON, and as a page beside it."""
-    return [path.with_suffix(".json"), path.with_suffix(".html")]
+    """Return where a report goes: as JSON, and as a page beside it, whichever of the two ``path`` names or neither."""
+    bare = path.with_suffix("") if path.suffix in _ENDINGS else path
+    return [bare.with_name(bare.name + ending) for ending in _ENDINGS]
 
 
 def write_report(path: Path, title: str, evaluations: Mapping[str, Document]) -> list[Path]:
