@@ -44,8 +44,12 @@ class Point(BaseModel):
     """By share kept ("0.99"): what scores below this logit is cleared."""
 
     def covers(self, acting: Mapping[str, float]) -> bool:
-        """Tell whether whatever reaches these limits reaches the point's own."""
-        return all(self.limits.get(category, 2.0) <= limit for category, limit in acting.items())
+        """Tell whether whatever reaches these limits reaches the point's own.
+
+        What the policy adds up must be added up by the point, too: it has no category with a higher limit than ``any``.
+        """
+        most = self.limits.get(ANY, 2.0) if ANY in acting else 2.0
+        return all(self.limits.get(category, 2.0) <= min(limit, most) for category, limit in acting.items())
 
 
 class GateEntry(BaseModel):

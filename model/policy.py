@@ -54,7 +54,7 @@ class _File(NamedTuple):
 class Limits(BaseModel):
     """From which probability on a category is flagged and blocked; absent means never.
 
-    Those of ``any`` are for the sum over all categories that have limits of their own.
+    Those of ``any`` are for a sum of categories (see ``Table``).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -109,8 +109,8 @@ class Table(NamedTuple):
 
     each: tuple[tuple[int, float, float], ...]
     """Acting categories (positions), with the scores from which they are flagged and blocked."""
-    together: tuple[float, float] | None
-    """The same for the sum of their scores."""
+    together: tuple[tuple[int, ...], float, float] | None
+    """The same for the sum of some of them: those whose own limit is no higher, so that none is acted on below it."""
 
 
 class Policy(BaseModel):
@@ -190,8 +190,9 @@ def _applies(override: Override, circumstances: Circumstances) -> bool:
 
 
 def _unknown(name: str, taxonomy: Taxonomy) -> str:
-    near = get_close_matches(name, taxonomy.names, 1)
-    return f"unknown category; {f'did you mean {near[0]}?  ' if near else ''}known: {', '.join(taxonomy.names)}"
+    known = (*taxonomy.names, ANY)
+    near = get_close_matches(name, known, 1)
+    return f"unknown category; {f'did you mean {near[0]}?  ' if near else ''}known: {', '.join(known)}"
 
 
 def _faults(file: _File, exc: ValidationError) -> str:
@@ -225,8 +226,8 @@ class Decider:
         """Decide.  Pure.
 
         The severest action reached wins; among categories that reach it, the highest severity, then the highest
-        score, then taxonomy order.  What the acting categories reach together counts as the likeliest of them reaching
-        it, a rule's floor as its category doing so.
+        score, then taxonomy order.  What categories reach together counts as the likeliest of them reaching it, and a
+        rule's floor as its category doing so.
         """
         best = self._reached(answer.scores, self.table(circumstances)) if answer.scores else _NONE
         if answer.floor is not None and answer.floor.action != "allow":
@@ -242,11 +243,11 @@ class Decider:
             score = scores[category]
             if score >= flag:
                 best = max(best, (2 if score >= block else 1, self._severities[category], score, -category))
-        if table.together is None or not table.each:
+        if table.together is None:
             return best
-        score, place = max((scores[category], -category) for category, _, _ in table.each)
-        together = round(sum([scores[category] for category, _, _ in table.each]), SCORE_DECIMALS)
-        flag, block = table.together
+        members, flag, block = table.together
+        score, place = max((scores[category], -category) for category in members)
+        together = round(sum([scores[category] for category in members]), SCORE_DECIMALS)
         return max(best, ((together >= flag) + (together >= block), self._severities[-place], score, place))
 
     @property
@@ -255,7 +256,7 @@ class Decider:
         return self._policy.unscored
 
     def table(self, circumstances: Circumstances) -> Table:
-        """Return what holds in these circumstances.  A category without limits of its own is no part of ``any``."""
+        """Return what holds in these circumstances."""
         table = self._tables.get(circumstances)
         if table is None:
             table = self._table(self._policy.limits(circumstances))
@@ -267,7 +268,9 @@ class Decider:
     def _table(self, limits: Mapping[str, Limits]) -> Table:
         bounds = {name: _bounds(limit) for name, limit in limits.items() if limit != Limits() and name != NON_TOXIC}
         together = bounds.pop(ANY, None)
-        return Table(tuple((self._names.index(name), *both) for name, both in bounds.items()), together)
+        each = tuple((self._names.index(name), *both) for name, both in bounds.items())
+        members = tuple(sorted(category for category, flag, _ in each if together is not None and flag <= together[0]))
+        return Table(each, (members, *together) if together is not None and members else None)
 
 
 _MAX_TABLES: Final = 10_000

@@ -92,20 +92,19 @@ class ColumnDecider:
         return packed | (_LAST - categories)
 
     def _raise_together(self, ranks: Codes, asked: Asked, circumstances: Sequence[Circumstances]) -> None:
-        """Raise the rank of each answer's likeliest acting category to what those categories reach together."""
+        """Raise the rank of the likeliest of those categories that are added up to what they reach together."""
         tables: dict[Table, int] = {}
         of_circumstance = [tables.setdefault(self._decider.table(each), len(tables)) for each in circumstances]
         of_answer = np.array(of_circumstance, np.int64)[asked.circumstances]
         for table, place in tables.items():
-            if table.together is None or not table.each:
+            if table.together is None:
                 continue
+            members, flag, block = table.together
             rows = np.flatnonzero(of_answer == place)
-            acting = np.sort([category for category, _, _ in table.each])
-            scores = asked.scores[rows][:, acting].astype(np.int64)
-            flag, block = table.together
+            scores = asked.scores[rows][:, members].astype(np.int64)
             together = scores.sum(axis=1) / GRID
             reached = (together >= flag).astype(np.int64) + (together >= block)
-            likeliest = acting[scores.argmax(axis=1)]
+            likeliest = np.array(members)[scores.argmax(axis=1)]
             ranks[rows, likeliest] = np.maximum(ranks[rows, likeliest], reached)
 
     def _thresholds(self, circumstances: Sequence[Circumstances]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

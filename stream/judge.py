@@ -57,6 +57,10 @@ class Audit(Protocol):
         """Take note of one event."""
         ...
 
+    def close(self) -> None:
+        """End what it began; returns soon."""
+        ...
+
 
 class Judge:
     """Judges chunks with one scorer and one policy.
@@ -94,6 +98,11 @@ class Judge:
                 if outcome.resolved_by == "gate" and self._audit is not None:
                     self._audit(event, text, circumstances_of(event))
         return judged
+
+    def close(self) -> None:
+        """End the audit; to be called before the process ends."""
+        if self._audit is not None:
+            self._audit.close()
 
     def decide(self, event: Event, text: Text, answer: Answer) -> Decision:
         """Apply the policy to an answer in the event's circumstances."""

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from types import FrameType
 from typing import Final
 
@@ -69,7 +70,7 @@ def serve(
         )
         identity = {"transactional_id": transactional_id(settings.kafka, slot), "scorer": scorer, "policy": policy}
         log.info("the worker starts", extra=identity)
-        with ThreadPoolExecutor(1, "judge") as judging:
+        with closing(judge), ThreadPoolExecutor(1, "judge") as judging:
             limits, around = DeadLetterLimits(settings.dead_letters), Surroundings(health, metrics)
             worker = Worker(source, sink, lambda chunk: judging.submit(judge, chunk), limits, size, around)
             _heed_signals(worker)

@@ -38,16 +38,16 @@ _BLOCK_SEVERITY: Final = 2
 
 
 def judge(settings: Settings, now: Now, metrics: Metrics | None = None) -> Judge:
-    """Build the judge of one process; loads the model.
+    """Build the judge of one process, to be closed at its end; loads the model.  Without metrics no gate is audited.
 
     Raises:
         ConfigError: the bundle, a rule pack or the policy cannot be used.
     """
-    parts, metrics = load_parts(settings), metrics or NoMetrics()
+    parts = load_parts(settings)
     key = settings.pipeline.fingerprint_key.get_secret_value().encode()
     decides = _decider(settings, parts, parts.taxonomy)  # first: its faults need not wait for the model
-    built = _scorer(settings, parts, metrics)
-    return Judge(built, decides, key, now, _audit(settings, built, decides, metrics))
+    built = _scorer(settings, parts, metrics or NoMetrics())
+    return Judge(built, decides, key, now, None if metrics is None else _audit(settings, built, decides, metrics))
 
 
 def _audit(settings: Settings, built: Scorer, decides: Decider, metrics: Metrics) -> GateAudit | None:

@@ -5,15 +5,34 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from model.training.metrics import Flags, Floats
-from schemas.taxonomy import ANY
+from schemas.taxonomy import ANY, NON_TOXIC
 from schemas.verdict import SCORE_DECIMALS
 
 
 def together(scores: Floats, limits: Mapping[str, float], names: Sequence[str]) -> Floats:
-    """Return the sum of the scores of the categories that have limits, (texts,), on the published grid."""
-    places = [names.index(name) for name in limits if name != ANY]
+    """Return the sum that ``any`` limits, (texts,), on the published grid: of categories with no higher limit."""
+    most = limits.get(ANY, 1.0)
+    places = [names.index(name) for name, limit in limits.items() if name != ANY and limit <= most]
     summed: Floats = scores[:, places].sum(axis=1).round(SCORE_DECIMALS)
     return summed
+
+
+def with_together(limits: Mapping[str, float], limit: float | None) -> dict[str, float]:
+    """Return limits by category with one for the sum of them all; those above it mean nothing and come down to it."""
+    return dict(limits) if limit is None else {**{name: min(each, limit) for name, each in limits.items()}, ANY: limit}
+
+
+def due(allowed: Flags, limits: Mapping[str, float], names: Sequence[str]) -> Flags:
+    """Tell which rows are rightly acted on: whose label may mean a category with a limit, and not ``non_toxic``.
+
+    Args:
+        allowed: True for each category that a row's label may stand for, (rows, categories).
+        limits: by category.
+        names: of the categories.
+    """
+    places = [names.index(name) for name in limits if name != ANY]
+    found: Flags = allowed[:, places].any(axis=1) & ~allowed[:, names.index(NON_TOXIC)]
+    return found
 
 
 def acted_on(scores: Floats, limits: Mapping[str, float], names: Sequence[str]) -> Flags:

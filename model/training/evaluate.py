@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from model.classifier import Classifier, PoisonedText
-from model.training.acting import acted_on
+from model.training.acting import acted_on, due
 from model.training.data import Labelled, fingerprint, summary
 from model.training.metrics import (
     Bootstrap,
@@ -36,7 +36,7 @@ from model.training.probe import (
     power_mean,
     robustness,
 )
-from schemas.taxonomy import ANY, NON_TOXIC, Taxonomy
+from schemas.taxonomy import NON_TOXIC, Taxonomy
 
 Document = dict[str, Any]
 
@@ -139,17 +139,19 @@ def evaluation(
 def by_default(
     score: Score, data: Labelled, taxonomy: Taxonomy, acting: Mapping[str, float], bootstrap: Bootstrap
 ) -> Document:
-    """Measure what a bundle's suggested thresholds act on: precision, recall, F1, and the share of all lines.
+    """Measure what the default policy acts on (``Description.acting``): precision, recall, F1, the share of all lines.
 
-    Right is to act on a line whose label means categories with a threshold and no other.
+    Right is to act on a line whose label may mean a category with a limit, and not ``non_toxic``.
     """
-    named = {taxonomy.names.index(name) for name in acting if name != ANY}
-    due = np.array([named.issuperset(target.categories) for target in data.targets])
+    allowed = np.zeros((len(data), len(taxonomy.names)), dtype=np.bool_)
+    for row, target in enumerate(data.targets):
+        allowed[row, list(target.categories)] = True
+    right = due(allowed, acting, taxonomy.names)
     acted = acted_on(score(data.texts), acting, taxonomy.names)
     measures: dict[str, Callable[[Places], float]] = {
-        "precision": lambda rows: precision_recall_f1(due[rows], acted[rows])[0],
-        "recall": lambda rows: precision_recall_f1(due[rows], acted[rows])[1],
-        "f1": lambda rows: precision_recall_f1(due[rows], acted[rows])[2],
+        "precision": lambda rows: precision_recall_f1(right[rows], acted[rows])[0],
+        "recall": lambda rows: precision_recall_f1(right[rows], acted[rows])[1],
+        "f1": lambda rows: precision_recall_f1(right[rows], acted[rows])[2],
         "share_of_lines": lambda rows: float(acted[rows].mean()),
     }
     return _plain({name: bootstrap(measure, len(data)) for name, measure in measures.items()})

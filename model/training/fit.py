@@ -11,6 +11,7 @@ import transformers
 from model.bundle import Bundle, Description, write_bundle
 from model.checkpoint import save_bundle
 from model.torch_classifier import TorchClassifier
+from model.training.acting import due, with_together
 from model.training.calibrate import fit_temperature, softmax, thresholds_for, together_for
 from model.training.data import Labelled, Sides, fingerprint, join
 from model.training.evaluate import Document, Given, Progress, by_default, evaluation, quality, scoring
@@ -19,7 +20,7 @@ from model.training.metrics import Bootstrap, Flags, Floats
 from model.training.report import card
 from model.training.settings import TrainingSettings
 from model.training.train import Trained, train
-from schemas.taxonomy import ANY, Taxonomy
+from schemas.taxonomy import Taxonomy
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +104,7 @@ def _describe(order: Order, trained: Trained, dev: Labelled, learn: Labelled) ->
 def _suggested(precision: float, shares: Floats, allowed: Flags, names: tuple[str, ...]) -> dict[str, float]:
     """Return thresholds by category and for all of them together; ``names`` begins with ``non_toxic``."""
     found = dict(thresholds_for(precision, shares[:, 1:], allowed[:, 1:], names[1:]))
-    acting = allowed[:, [names.index(name) for name in found]].any(axis=1) & ~allowed[:, 0]
-    together = together_for(precision, shares, acting, found, names)
-    return found if together is None else {**found, ANY: together}
+    return with_together(found, together_for(precision, shares, due(allowed, found, names), found, names))
 
 
 def _finish(

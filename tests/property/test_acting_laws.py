@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from model.policy import Circumstances, Decider, Limits, Policy
 from model.resolver import Answer
-from model.training.acting import acted_on
+from model.training.acting import acted_on, with_together
 from model.training.calibrate import thresholds_for, together_for
 from model.training.gate_measure import distances
 from schemas.taxonomy import ANY, Category, Taxonomy
@@ -64,6 +64,6 @@ def test_all_that_suggested_thresholds_act_on_has_the_precision(
     own = thresholds_for(wanted, scores[:, 1:], truth[:, 1:], names[1:], least=1)
     together = together_for(wanted, scores, label > 0, own, names, least=1)
     if together is not None:
-        acted = acted_on(scores, {**own, ANY: together}, names)
+        acted = acted_on(scores, with_together(own, together), names)
         assert (label > 0)[acted].mean() >= wanted
         assert acted.sum() > acted_on(scores, own, names).sum()

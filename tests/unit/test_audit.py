@@ -1,6 +1,7 @@
 """The gate's audit: the same events everywhere, counted by what the classifier says, never in the way."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -103,3 +104,18 @@ def test_a_classifier_that_is_down_is_no_miss() -> None:
     audit(an_event(1), Text("bad"), ANYWHERE)
     audit.close()
     assert metrics.results == {"unscored": 1}
+
+
+def test_it_ends_soon_however_much_waits() -> None:
+    def slow(texts: Sequence[Text]) -> list[Reply]:
+        time.sleep(0.1)
+        return classify(texts)
+
+    metrics = Counted()
+    audit = GateAudit(slow, DECIDER, 1.0, metrics)
+    for number in range(2 * WAITING):
+        audit(an_event(number), Text("fine"), ANYWHERE)
+    before = threading.active_count()
+    audit.close()
+    assert threading.active_count() == before - 1
+    assert 0 < metrics.results["right"] < WAITING

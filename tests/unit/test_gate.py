@@ -109,6 +109,9 @@ def test_a_limit_on_any_of_them_needs_a_point_that_has_one() -> None:
     with_any = point.model_copy(update={"limits": {**point.limits, ANY: 0.7}})
     assert gate_thresholds(GateEntry(scale=1.0, points=(with_any,)), 0.99, policy, {}, OUT) != {}
     assert gate_thresholds(GateEntry(scale=1.0, points=(with_any,)), 0.99, a_policy(0.5), {}, OUT) != {}
+    adding_less = point.model_copy(update={"limits": {"insult": 0.5, ANY: 0.4}})
+    assert gate_thresholds(GateEntry(scale=1.0, points=(adding_less,)), 0.99, policy, {}, OUT) == {}
+    assert gate_thresholds(GateEntry(scale=1.0, points=(adding_less,)), 0.99, a_policy(0.5), {}, OUT) != {}
 
 
 def test_the_digest_follows_the_thresholds() -> None:

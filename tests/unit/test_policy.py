@@ -73,15 +73,28 @@ def test_any_limits_what_the_acting_categories_come_to_together(
 
 
 def test_any_counts_on_the_published_grid() -> None:
-    policy = Policy(
-        name="test", thresholds={"insult": Limits(flag=1.0), "threat": Limits(flag=1.0), ANY: Limits(flag=0.3)}
-    )
-    assert 0.1 + 0.2 != 0.3
-    assert Decider(policy, TAXONOMY)(answer(0.7, 0.1, 0.2, 0.0), ANYWHERE).action == "flag"
+    thresholds = {"insult": Limits(flag=0.8), "threat": Limits(flag=0.8), ANY: Limits(flag=0.8)}
+    assert 0.1 + 0.7 < 0.8
+    decider = Decider(Policy(name="test", thresholds=thresholds), TAXONOMY)
+    assert decider(answer(0.2, 0.1, 0.7, 0.0), ANYWHERE).action == "flag"
+
+
+def test_any_acts_on_no_category_below_its_own_limit() -> None:
+    thresholds = {
+        "insult": Limits(flag=0.4),
+        "threat": Limits(block=0.5),
+        "taunt": Limits(flag=0.8),
+        ANY: Limits(flag=0.5),
+    }
+    decider = Decider(Policy(name="test", thresholds=thresholds), TAXONOMY)
+    assert decider(answer(0.2, 0.0, 0.05, 0.75), ANYWHERE).action == "allow"
+    assert decider(answer(0.2, 0.35, 0.1, 0.35), ANYWHERE).action == "allow"
+    assert decider(answer(0.2, 0.35, 0.15, 0.3), ANYWHERE) == ("flag", "insult", 2)
+    assert decider(answer(0.1, 0.05, 0.05, 0.8), ANYWHERE) == ("flag", "taunt", 1)
 
 
 def test_any_follows_overrides_and_counts_nothing_where_no_category_acts() -> None:
-    thresholds = {"insult": Limits(flag=0.9), "threat": Limits(flag=0.9), ANY: Limits(flag=0.5)}
+    thresholds = {"insult": Limits(flag=0.5), "threat": Limits(flag=0.5), ANY: Limits(flag=0.5)}
     lenient = Override(game="arena", thresholds={ANY: Limits()})
     blind = Override(game="sandbox", thresholds={"insult": Limits(), "threat": Limits()})
     decider = Decider(Policy(name="test", thresholds=thresholds, overrides=(lenient, blind)), TAXONOMY)
@@ -128,7 +141,7 @@ def test_the_digest_follows_what_decides_and_nothing_else() -> None:
 
 def test_unknown_categories_are_named_with_the_known_ones() -> None:
     policy = Policy(name="p", thresholds={"rudeness": Limits(flag=0.5)})
-    with pytest.raises(PolicyError, match=r"^thresholds\.rudeness: unknown category; known: non_toxic, insult"):
+    with pytest.raises(PolicyError, match=r"^thresholds\.rudeness: unknown category; known: non_toxic, .*, any$"):
         Decider(policy, TAXONOMY)
 
 

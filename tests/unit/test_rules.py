@@ -213,6 +213,12 @@ def test_a_broken_pack_is_refused_with_place_and_reason(tmp_path: Path, old: str
         assert words in str(refusal.value)
 
 
+def test_no_category_of_a_pack_is_called_as_what_stands_for_several(tmp_path: Path) -> None:
+    folder = a_folder(tmp_path, RULES.replace('"rude"', '"any"'), HEAD.replace('"rude"', '"any"'))
+    with pytest.raises(PackError, match="'any' is no name for a category"):
+        load_pack(folder)
+
+
 def test_a_pack_builds_on_another(tmp_path: Path) -> None:
     (tmp_path / "base").mkdir()
     (tmp_path / "own").mkdir()

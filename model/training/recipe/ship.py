@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from transformers import BertForSequenceClassification
 
 from model.bundle import Description, write_bundle
+from model.training.acting import with_together
 from model.training.calibrate import together_for
 from model.training.labels import LabelMaps
 from model.training.recipe import card
@@ -37,7 +38,6 @@ from model.training.recipe.report import (
 from model.training.recipe.student import half, load_student
 from model.training.sources import Example
 from model.vetting import MODEL_CARD
-from schemas.taxonomy import ANY
 
 Floats = NDArray[np.float32]
 Ask = Callable[[Sequence[str]], dict[str, Floats]]
@@ -163,7 +163,7 @@ def suggested(ask: Ask, corpus: Corpus) -> tuple[dict[str, float], float]:
     acting = {name: round(min(0.99, found.get(name) or alone), 3) for name in scores if name not in ALLOWED}
     columns = np.stack([scores[name] for name in acting], axis=1).astype(np.float64)
     together = together_for(PRECISION, columns, toxic, acting, list(acting))
-    return acting if together is None else {**acting, ANY: together}, alone
+    return with_together(acting, together), alone
 
 
 def figures_of(

@@ -179,9 +179,9 @@ def _auc(counts: Counts, side: str, category: str) -> float | None:
 
 
 def _sweeps(counts: Counts, side: str) -> Document:
-    """Return what each threshold would do, by category; ``any`` is the sum of all scores, ``non_toxic`` apart."""
+    """Return what each threshold would do, by category; ``all`` is the sum of them, ``non_toxic`` apart."""
     return {
-        category or "any": sweep(histogram)
+        category or "all": sweep(histogram)
         for (name, category), histogram in sorted(counts.scores.items())
         if name == side
     }

@@ -56,7 +56,7 @@ def _sweeps(document: Document) -> list[Document]:
     for curves in sides.values():
         for category, points in curves.items():
             weights[category] = max(weights.get(category, 0), sum(point["events"] for point in points))
-    weights.pop("any", None)
+    weights.pop("all", None)
     chosen = sorted(weights, key=lambda category: (-weights[category], category))[:MOST_SWEEPS]
     drawn = [
         (
@@ -69,7 +69,7 @@ def _sweeps(document: Document) -> list[Document]:
 
 
 def _frontier(document: Document) -> str | None:
-    curves = {side: sweeps["any"] for side, sweeps in document["sweeps"].items() if "any" in sweeps}
+    curves = {side: sweeps["all"] for side, sweeps in document["sweeps"].items() if "all" in sweeps}
     points: dict[str, tuple[float, float] | None] = {}
     if document["quality"]:
         for side in ("baseline", "candidate"):
