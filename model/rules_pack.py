@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from model.policy import Limits
-from schemas.taxonomy import ANY, Category, CategoryName
+from schemas.taxonomy import Category, CategoryName
 from schemas.verdict import Action
 
 SHIPPED: Final = Path(__file__).parent / "packs"
@@ -172,8 +172,6 @@ def read_pack(folder: Path) -> PackSource:
             thresholds |= _validated(place / "thresholds.toml", _Thresholds)[0].thresholds
     _check_size(folder, rules.values(), allowed)
     _check_categories(rules.values(), categories)
-    if ANY in categories:
-        raise PackError(f"{folder}: {ANY!r} is no name for a category: in a policy it stands for several together")
     return PackSource(head, tuple(categories.values()), tuple(rules.values()), tuple(allowed), thresholds)
 
 

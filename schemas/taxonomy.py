@@ -4,13 +4,13 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 NON_TOXIC: Final = "non_toxic"
 """The category of a message that nothing is wrong with; every taxonomy has it."""
 
 ANY: Final = "any"
-"""No category: where limits are set by category, it stands for all that have some, their scores added up."""
+"""No category: where limits are set by category, it stands for several of them, their scores added up."""
 
 CategoryName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Severity = Annotated[int, Field(strict=True, ge=0, le=4)]
@@ -29,6 +29,13 @@ class Category(BaseModel):
     severity: Severity
     description: Annotated[str, Field(min_length=1)]
 
+    @field_validator("name")
+    @classmethod
+    def _of_one(cls, name: str) -> str:
+        if name == ANY:
+            raise ValueError(f"{ANY!r} is no name for a category: in a policy it stands for several together")
+        return name
+
 
 class Taxonomy(BaseModel):
     """Categories in a fixed order: position ``i`` of every score vector belongs to category ``i``."""
@@ -46,8 +53,6 @@ class Taxonomy(BaseModel):
             raise ValueError(f"categories named twice: {', '.join(twice)}")
         if NON_TOXIC not in names:
             raise ValueError(f"no category is named {NON_TOXIC!r}; add it with severity 0")
-        if ANY in names:
-            raise ValueError(f"{ANY!r} is no name for a category: in a policy it stands for all of them together")
         if self.categories[names.index(NON_TOXIC)].severity:
             raise ValueError(f"{NON_TOXIC!r} must have severity 0")
         return self
