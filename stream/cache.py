@@ -7,6 +7,7 @@ calls that the cache would have saved, and a bounded wait: slower, never wrong, 
 
 import hashlib
 import hmac
+import logging
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol, TypeVar
@@ -18,6 +19,8 @@ from stream.errors import TransportError
 from stream.metrics import Metrics
 
 T = TypeVar("T")
+
+log: Final = logging.getLogger("stream.cache")
 
 KEY_PREFIX: Final = b"cw:"
 """Before every key, so that an access rule can name ours: ``~cw:*``."""
@@ -141,15 +144,19 @@ class CacheResolver:
 
     def _attempt(self, operation: str, call: Callable[[], T]) -> T | None:
         """Make one round trip and tell the breaker how it went; None is a failure."""
-        started = self._clock()
+        started, was_closed = self._clock(), self._breaker.closed
         result: T | None = None
         try:
             result = call()
-        except TransportError:
+        except TransportError as exc:
             self._breaker.failed()
             self._metrics.count("redis_errors_total", kind=operation)
+            if was_closed and not self._breaker.closed:
+                log.warning("going on without the shared cache: %s", exc, extra={"component": "redis"})
         else:
             self._breaker.succeeded()
+            if not was_closed:
+                log.info("the shared cache is back", extra={"component": "redis"})
         self._metrics.observe("redis_seconds", self._clock() - started, operation=operation)
         self._metrics.gauge("degraded", 0 if self._breaker.closed else 1, component="redis")
         return result

@@ -32,9 +32,8 @@ class RedisCache:
             ConfigError: the address is none; the message does not repeat it, as it may hold a password.
         """
         try:
-            pool = ConnectionPool.from_url(
-                url, protocol=2, retry=Retry(NoBackoff(), 0), retry_on_error=[], client_name="chatwarden"
-            )
+            # No name is given to the connection: CLIENT SETNAME is a right that a narrow ACL does not grant.
+            pool = ConnectionPool.from_url(url, protocol=2, retry=Retry(NoBackoff(), 0), retry_on_error=[])
         except ValueError as exc:
             raise ConfigError("redis.url: must begin with redis://, rediss:// or unix://") from exc
         # redis-py leaves this one method untyped.

@@ -27,6 +27,7 @@ from tests.support.servers import unavailable
 pytestmark = pytest.mark.redis
 
 TIMEOUT_S = 0.5
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -70,6 +71,21 @@ def test_another_worker_finds_what_this_one_scored(server: RedisProcess, cache: 
         ("allow", "cache"),
     ]
     other.close()
+
+
+def test_the_rights_that_are_documented_are_enough(server: RedisProcess) -> None:
+    commands, keys = "+mget +set +ping", "~cw:*"
+    for page in ("SECURITY.md", "docs/configuration.md"):
+        assert f"`{commands}` on `{keys}`" in (ROOT / page).read_text()
+    with redis.Redis.from_url(server.url) as client:
+        client.execute_command("ACL", "SETUSER", "worker", "on", ">hush", keys, *commands.split())
+    cache = RedisCache(server.url.replace("://", "://worker:hush@"), TIMEOUT_S, 1)
+    cache.ping()
+    assert verdicts(a_cached_judge(cache), ["rotten"]) == [("block", "classifier")]
+    assert verdicts(a_cached_judge(cache), ["rotten"]) == [("block", "cache")]
+    with pytest.raises(TransportError, match="NoPermissionError"):
+        cache.read([b"another's"])
+    cache.close()
 
 
 def test_values_live_for_the_time_given_less_some_jitter(server: RedisProcess, cache: RedisCache) -> None:

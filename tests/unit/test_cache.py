@@ -1,5 +1,7 @@
 """The cache resolver: one round trip each way, nothing trusted, failures are misses."""
 
+import logging
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -93,7 +95,8 @@ def test_an_invalid_value_is_a_miss_that_is_counted(forged: bytes) -> None:
     assert bench.measured('redis_errors_total{kind="invalid"} 1.0')
 
 
-def test_an_outage_is_misses_then_silence_then_one_probe() -> None:
+def test_an_outage_is_misses_then_silence_then_one_probe(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "stream.cache")
     bench = Bench()
     bench.resolver.remember({Text("a"): SCORED})
     bench.cache.away = True
@@ -107,3 +110,6 @@ def test_an_outage_is_misses_then_silence_then_one_probe() -> None:
     bench.now += 1
     assert bench.resolver([Text("a")]) == [Answer((0.25, 0.75), "cache")]
     assert bench.measured('degraded{component="redis"} 0.0')
+    away, back = caplog.messages
+    assert away == "going on without the shared cache: the dict is away"
+    assert back == "the shared cache is back"
