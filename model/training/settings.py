@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from model.errors import WorkshopError
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Mixed = Literal["auto", "off", "bf16", "fp16"]
 Metric = Literal["average_precision", "auc", "macro_f1", "loss"]
 
 
@@ -47,8 +48,8 @@ class TrainingSettings(BaseModel):
     patience: Annotated[int, Field(ge=1)] = 2
     precision: Share = 0.9
     """Wanted of the suggested thresholds."""
-    mixed: Literal["auto", "off", "bf16", "fp16"] = "auto"
-    """Mixed precision; auto is bf16 on a GPU that has it, fp16 on another, off on a CPU."""
+    mixed: Mixed = "auto"
+    """Mixed precision; auto is bf16 on a GPU or CPU that computes in it, fp16 on another GPU, off on another CPU."""
     lora: Lora | None = None
     """None trains the whole network; decoders always get adapters."""
     own_repeats: Annotated[int, Field(ge=1, le=100)] = 1

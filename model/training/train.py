@@ -32,8 +32,9 @@ from model.training.calibrate import softmax
 from model.training.data import Labelled
 from model.training.metrics import Flags, Floats, auc, average_precision, classes_of, macro_f1
 from model.training.outputs import Outputs, outputs_for, row_weights
+from model.training.precision import cpu_computes_bf16
 from model.training.progress import ShowProgress
-from model.training.settings import Lora, TrainingSettings
+from model.training.settings import Lora, Mixed, TrainingSettings
 from schemas.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -232,11 +233,18 @@ def _rows(data: Labelled, outputs: Outputs, settings: TrainingSettings, *, disgu
     return Rows(data.texts, outputs.allowed(data.targets), weights, disguised)
 
 
+def _precision(mixed: Mixed) -> Mixed:
+    """Return what ``auto`` comes to on this machine; what is asked for is as it is."""
+    if mixed != "auto":
+        return mixed
+    if torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+    return "bf16" if cpu_computes_bf16() else "off"
+
+
 def _arguments(settings: TrainingSettings, work: Path, steps: int) -> TrainingArguments:
     cuda = torch.cuda.is_available()
-    mixed = settings.mixed
-    if mixed == "auto":
-        mixed = "off" if not cuda else "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+    mixed = _precision(settings.mixed)
     return TrainingArguments(
         output_dir=str(work),
         per_device_train_batch_size=settings.batch_size,

@@ -13,6 +13,7 @@ from transformers import BertForSequenceClassification
 
 from model.normalise import canonical
 from model.training.augment import disguise
+from model.training.precision import half_where_quick
 from model.training.recipe.batches import Progress, batches, encode, optimiser, pad, running_average, warm_then_fall
 from model.training.sources import Example
 
@@ -55,7 +56,7 @@ def distil(
         ids = encode(tokenizer, _disguised(pool.texts, rng))
         model.train()
         for batch in batches(ids, size, rng):
-            with torch.autocast("cpu", dtype=torch.bfloat16):
+            with half_where_quick():
                 logits = model(batch.ids, attention_mask=batch.mask).logits.float()
             each = nn.functional.cross_entropy(logits, wanted[batch.rows], reduction="none")
             loss = (each * weights[batch.rows]).sum() / weights[batch.rows].sum()

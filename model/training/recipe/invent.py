@@ -14,6 +14,7 @@ from transformers import BertForMaskedLM
 
 from model.normalise import canonical
 from model.training.labels import LabelMaps
+from model.training.precision import half_where_quick
 from model.training.recipe.batches import Progress, encode, pad, piece
 from model.training.recipe.lessons import Lesson, heads_of
 from model.training.recipe.pretrain import SPECIAL
@@ -55,7 +56,7 @@ def invent(adapted: Path, texts: Sequence[str], seed: int, size: int = 192) -> l
 def _sample(
     model: BertForMaskedLM, ids: torch.Tensor, mask: torch.Tensor, chosen: torch.Tensor, rng: torch.Generator
 ) -> torch.Tensor:
-    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.inference_mode(), half_where_quick():
         hidden = model.bert(ids, attention_mask=mask).last_hidden_state
         best = model.cls(hidden[chosen]).float().topk(CANDIDATES)
     draw = torch.multinomial(best.values.softmax(-1), 1, generator=rng)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from transformers import BertForMaskedLM
 
 from model.training.folding import install
+from model.training.precision import half_where_quick
 from model.training.recipe.batches import Progress, batches, encode, optimiser, piece, warm_then_fall
 
 MASKED: Final = 0.15
@@ -34,7 +35,7 @@ def adapt(
     model.train()
     for batch in (batch for _ in range(epochs) for batch in batches(ids, size, rng)):
         corrupted, targets = _mask(batch.ids, tokenizer, rng)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with half_where_quick():
             hidden = model.bert(corrupted, attention_mask=batch.mask).last_hidden_state
             chosen = targets >= 0
             logits = model.cls(hidden[chosen])

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
 from model.training.folding import install
+from model.training.precision import half_where_quick
 from model.training.recipe.batches import (
     Batch,
     Progress,
@@ -105,7 +106,7 @@ def _save(tokenizer: Tokenizer, model: nn.Module, out: Path) -> None:
 
 
 def _loss(model: Teacher, batch: Batch, lessons: Sequence[Lesson]) -> Tensor:
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with half_where_quick():
         features = model(batch)
     total, weights = torch.zeros(()), 0.0
     for head in sorted({lesson.head for lesson in lessons}):
@@ -134,7 +135,7 @@ def ask_teacher(directory: Path, texts: Sequence[str], *, size: int = 256) -> Pr
     ids = encode(Tokenizer.from_file(str(directory / "tokenizer.json")), texts)
     answers = {head: np.zeros((len(texts), width), dtype=np.float32) for head, width in sizes.items()}
     order = np.argsort([len(row) for row in ids], kind="stable")
-    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.inference_mode(), half_where_quick():
         for start in range(0, len(order), size):
             rows = order[start : start + size]
             features = model(pad(ids, rows))
