@@ -1,12 +1,17 @@
 # The strikes worker: neither torch nor librdkafka. Build from the repository's root:
 #   docker build -f deploy/strikes.Dockerfile -t chatwarden-strikes .
-FROM python:3.12-slim AS build
+FROM python:3.12-slim AS tools
 WORKDIR /src
-COPY requirements/uv.txt requirements/build.txt requirements/strikes.txt requirements/
+COPY requirements/uv.txt requirements/build.txt requirements/
+RUN pip install --no-cache-dir --require-hashes -r requirements/uv.txt -r requirements/build.txt \
+ && python -m venv --without-pip /opt/chatwarden
+
 # The image's user may not write: byte code that is not compiled here is compiled again at every start.
-RUN python -m venv --without-pip /opt/chatwarden \
- && pip install --no-cache-dir --require-hashes -r requirements/uv.txt -r requirements/build.txt \
- && VIRTUAL_ENV=/opt/chatwarden uv pip install --no-cache --compile-bytecode --require-hashes -r requirements/strikes.txt
+FROM tools AS dependencies
+COPY requirements/strikes.txt requirements/
+RUN VIRTUAL_ENV=/opt/chatwarden uv pip install --no-cache --compile-bytecode --require-hashes -r requirements/strikes.txt
+
+FROM tools AS wheel
 COPY pyproject.toml README.md LICENSE ./
 COPY schemas schemas
 COPY model model
@@ -19,7 +24,10 @@ LABEL org.opencontainers.image.title="chatwarden-strikes" org.opencontainers.ima
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin chatwarden \
  && python -m compileall -q -x '/tests?/|/lib2to3/' /usr/local/lib/python3.* \
  && install -d -o chatwarden /var/lib/chatwarden
-COPY --from=build /opt/chatwarden /opt/chatwarden
+# Two layers: the large one changes with the lock file alone, ours with every release.
+COPY --from=dependencies /opt/chatwarden /opt/chatwarden
+COPY --from=wheel /opt/chatwarden/lib /opt/chatwarden/lib
+COPY --from=wheel /opt/chatwarden/bin/chatwarden /opt/chatwarden/bin/
 ENV PATH=/opt/chatwarden/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     CHATWARDEN__STRIKES__DATA_DIR=/var/lib/chatwarden/strikes

@@ -2,14 +2,19 @@
 #   docker build -f deploy/worker.Dockerfile -t chatwarden .
 # With what backtests, archives and the workshop need beside it:
 #   docker build -f deploy/worker.Dockerfile -t chatwarden-workshop --build-arg REQUIREMENTS=workshop .
-FROM python:3.12-slim AS build
-ARG REQUIREMENTS=worker
+FROM python:3.12-slim AS tools
 WORKDIR /src
-COPY requirements requirements
+COPY requirements/uv.txt requirements/build.txt requirements/
+RUN pip install --no-cache-dir --require-hashes -r requirements/uv.txt -r requirements/build.txt \
+ && python -m venv --without-pip /opt/chatwarden
+
 # The image's user may not write: byte code that is not compiled here is compiled again at every start.
-RUN python -m venv --without-pip /opt/chatwarden \
- && pip install --no-cache-dir --require-hashes -r requirements/uv.txt -r requirements/build.txt \
- && VIRTUAL_ENV=/opt/chatwarden uv pip install --no-cache --compile-bytecode --require-hashes -r requirements/${REQUIREMENTS}.txt
+FROM tools AS dependencies
+ARG REQUIREMENTS=worker
+COPY requirements/${REQUIREMENTS}.txt requirements/
+RUN VIRTUAL_ENV=/opt/chatwarden uv pip install --no-cache --compile-bytecode --require-hashes -r requirements/${REQUIREMENTS}.txt
+
+FROM tools AS wheel
 COPY pyproject.toml README.md LICENSE ./
 COPY schemas schemas
 COPY model model
@@ -21,7 +26,10 @@ FROM python:3.12-slim
 LABEL org.opencontainers.image.title="chatwarden" org.opencontainers.image.licenses="Apache-2.0"
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin chatwarden \
  && python -m compileall -q -x '/tests?/|/lib2to3/' /usr/local/lib/python3.*
-COPY --from=build /opt/chatwarden /opt/chatwarden
+# Two layers: the large one changes with the lock file alone, ours with every release.
+COPY --from=dependencies /opt/chatwarden /opt/chatwarden
+COPY --from=wheel /opt/chatwarden/lib /opt/chatwarden/lib
+COPY --from=wheel /opt/chatwarden/bin/chatwarden /opt/chatwarden/bin/
 # Serving loads files that a digest vouches for and nothing else.
 ENV PATH=/opt/chatwarden/bin:$PATH \
     PYTHONUNBUFFERED=1 \
