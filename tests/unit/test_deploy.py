@@ -124,8 +124,9 @@ def test_images_are_pinned_need_no_root_and_copy_what_exists(path: Path) -> None
     assert "--require-hashes" in text
     assert not re.search(r"^FROM \S+(:latest| )$", text, re.M)
     allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    chosen = dict(re.findall(r"^ARG (\w+)=(\S+)$", text, re.M))
     for copied in re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.M):
-        for source in copied.split():
+        for source in re.sub(r"\$\{(\w+)\}", lambda name: chosen[name[1]], copied).split():
             assert (ROOT / source).exists()
             assert source.split("/")[0] in allowed
 
@@ -179,10 +180,15 @@ def documents() -> Iterator[tuple[Path, dict[str, Any]]]:
             yield path, document
 
 
+def kustomization(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((DEPLOY / "kubernetes" / name / "kustomization.yaml").read_text())
+    return found
+
+
 def containers() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Yield each pod with each of its containers, overlays apart."""
     for path, document in documents():
-        spec = document.get("spec", {}) if path.parent.name == "base" else {}
+        spec = document.get("spec", {}) if path.parent.name in ("base", "kubernetes") else {}
         pod: dict[str, Any] = spec.get("template", {}).get("spec", {})
         for container in pod.get("containers", []):
             yield pod, container
@@ -209,18 +215,73 @@ def test_kubernetes_configures_what_exists() -> None:
         for name in names:
             section, key = name.removeprefix(ENV_PREFIX).removesuffix("_FILE").lower().split("__")
             assert key in type(getattr(Settings(), section)).model_fields
-        if container["image"] == "chatwarden":
-            check_command([argument.replace("$(POD_NAME)", "worker-0") for argument in container["args"]])
+        if not container["image"].startswith("chatwarden-strikes"):
+            check_command([re.sub(r"\$\(\w+\)", "0", argument) for argument in container["args"]])
+
+
+def test_kubernetes_floats_no_image() -> None:
+    tags = {image["name"]: image["newTag"] for image in kustomization("base")["images"]}
+    for _, container in containers():
+        name, _, tag = container["image"].partition(":")
+        assert re.fullmatch(r"\d+\.\d+\.\d+", tag or tags[name])
+
+
+def test_kubernetes_gives_both_workers_the_same_secret_key() -> None:
+    variable = f"{ENV_PREFIX}PIPELINE__FINGERPRINT_KEY_FILE"
+    for name in ("worker", "strikes"):
+        ((pod, container),) = ((pod, each) for pod, each in containers() if each["name"] == name)
+        (path,) = (each["value"] for each in container["env"] if each["name"] == variable)
+        folder, _, key = path.rpartition("/")
+        assert key == "fingerprint-key"
+        (mount,) = (mount["name"] for mount in container["volumeMounts"] if mount["mountPath"] == folder)
+        assert {"name": mount, "secret": {"secretName": "chatwarden"}} in pod["volumes"]
+
+
+def test_kubernetes_holds_the_classifier_to_the_processors_that_it_requests() -> None:
+    (worker,) = (container for _, container in containers() if container["name"] == "worker")
+    (threads,) = (each for each in worker["env"] if each["name"] == f"{ENV_PREFIX}MODEL__THREADS")
+    assert threads["valueFrom"] == {"resourceFieldRef": {"resource": "requests.cpu"}}
+    assert worker["resources"]["requests"]["cpu"] == "2"
+
+
+def test_what_kubernetes_says_of_a_secured_kafka_holds() -> None:
+    base = DEPLOY / "kubernetes" / "base"
+    commented = re.findall(r"^# (.*[\]\"])$", (base / "chatwarden.toml").read_text(), re.M)
+    table = tomllib.loads("\n".join(commented))["kafka"]["properties"]
+    assert set(security_names(table)) == {"sasl.mechanism", "sasl.username", "ssl.ca.location"}
+    for name in ("worker.yaml", "strikes.yaml", "topics.yaml"):
+        (variable,) = re.findall(r"# +- \{ name: (\w+), value: \S+/kafka-password \}", (base / name).read_text())
+        assert variable == f"{ENV_PREFIX}KAFKA__PROPERTIES__SASL_PASSWORD_FILE"
+
+
+def security_names(properties: dict[str, str]) -> list[str]:
+    """Return the names under the protocol; a value that the settings do not take fails."""
+    settings = Settings.model_validate({"kafka": {"properties": properties}})
+    return [name for name in settings.kafka.properties if name != "security.protocol"]
+
+
+def test_keda_scales_the_worker_by_the_lag_of_what_it_reads() -> None:
+    (scaler,) = (document for _, document in documents() if document["kind"] == "ScaledObject")
+    sets = {document["metadata"]["name"]: document for _, document in documents() if document["kind"] == "StatefulSet"}
+    assert scaler["spec"]["scaleTargetRef"]["name"] in sets
+    (trigger,) = (each["metadata"] for each in scaler["spec"]["triggers"])
+    settings = load_settings(DEPLOY / "kubernetes" / "base" / "chatwarden.toml")
+    assert trigger["bootstrapServers"] == settings.kafka.bootstrap_servers
+    assert (trigger["consumerGroup"], trigger["topic"]) == (settings.kafka.group_id, settings.topics.events)
+    (topics,) = (container["args"] for _, container in containers() if container["name"] == "topics")
+    assert scaler["spec"]["maxReplicaCount"] == int(topics[topics.index("--partitions") + 1])
+    assert scaler["spec"]["minReplicaCount"] >= 1
 
 
 def test_kubernetes_pods_have_no_rights_and_bounds() -> None:
     found = list(containers())
-    assert len(found) == 3
+    assert len(found) == 5
     for pod, container in found:
         assert pod["securityContext"]["runAsNonRoot"] is True
         assert pod["automountServiceAccountToken"] is False
         assert container["securityContext"]["readOnlyRootFilesystem"] is True
         assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        assert container["securityContext"]["allowPrivilegeEscalation"] is False
         assert container["resources"]["limits"]["memory"]
         mounted = {mount["name"] for mount in container["volumeMounts"]}
         assert {volume["name"] for volume in pod["volumes"]} <= mounted
@@ -287,6 +348,17 @@ def test_what_is_installed_into_an_image_is_locked_and_compiled_as_its_user_may_
         assert "--require-hashes" in line or ("--offline --no-deps dist/" in line)
     assert all("--compile-bytecode" in line for line in re.findall(r"\buv pip install .*", text))
     assert "python -m compileall" in text.rpartition("\nFROM ")[2]
+
+
+@pytest.mark.parametrize("path", IMAGES, ids=lambda path: path.name)
+def test_a_change_of_our_code_leaves_the_layer_of_the_dependencies_alone(path: Path) -> None:
+    *stages, final = re.split(r"^FROM ", path.read_text(), flags=re.M)[1:]
+    copied = {stage.split("\n")[0].split(" AS ")[1]: re.findall(r"^COPY (.+) \S+$", stage, re.M) for stage in stages}
+    locked = [source for name in ("tools", "dependencies") for each in copied[name] for source in each.split()]
+    assert all(re.fullmatch(r"requirements/[\w${}]+\.txt", source) for source in locked)
+    assert not any("dev.txt" in source for source in locked)
+    order = re.findall(r"^COPY --from=(\w+) ", final, re.M)
+    assert order == ["dependencies", "wheel", "wheel"]
 
 
 def test_images_build_the_wheel_by_what_the_project_asks_for() -> None:
