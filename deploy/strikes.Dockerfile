@@ -12,7 +12,7 @@ COPY requirements/strikes.txt requirements/
 RUN VIRTUAL_ENV=/opt/chatwarden uv pip install --no-cache --compile-bytecode --require-hashes -r requirements/strikes.txt
 
 FROM tools AS wheel
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY schemas schemas
 COPY model model
 COPY stream stream

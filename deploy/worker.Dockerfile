@@ -15,7 +15,7 @@ COPY requirements/${REQUIREMENTS}.txt requirements/
 RUN VIRTUAL_ENV=/opt/chatwarden uv pip install --no-cache --compile-bytecode --require-hashes -r requirements/${REQUIREMENTS}.txt
 
 FROM tools AS wheel
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY schemas schemas
 COPY model model
 COPY stream stream

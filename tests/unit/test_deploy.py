@@ -67,6 +67,11 @@ def test_compose_pins_every_image_and_builds_our_own() -> None:
             assert (ROOT / service["build"]["dockerfile"]).is_file()
 
 
+def test_images_carry_the_licence_and_its_notice() -> None:
+    for path in IMAGES:
+        assert {"LICENSE", "NOTICE"} <= set(re.findall(r"^COPY (.+) \./$", path.read_text(), re.M)[0].split())
+
+
 def test_compose_waits_for_what_exists() -> None:
     for service in SERVICES.values():
         for other, condition in service.get("depends_on", {}).items():
