@@ -13,40 +13,18 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from typer.main import get_command
 
 from stream import wiring
-from stream.cli import app
-from stream.environment import ENV_PREFIX, read_environment
+from stream.environment import ENV_PREFIX
 from stream.health import AdminServer, Health
 from stream.metrics import COUNTERS, GAUGES, HISTOGRAMS, PREFIX
-from stream.settings import AdminSettings, Settings, load_settings
+from stream.settings import AdminSettings, Settings
+from tests.support.manifests import DEPLOY, ROOT, check_command, check_settings, containers
 
-ROOT: Final = Path(__file__).parents[2]
-DEPLOY: Final = ROOT / "deploy"
 IMAGES: Final = sorted(DEPLOY.glob("*.Dockerfile"))
-KUBERNETES: Final = sorted((DEPLOY / "kubernetes").rglob("*.yaml"))
 COMPOSE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: Final[dict[str, dict[str, Any]]] = COMPOSE["services"]
 OURS: Final = {name: service for name, service in SERVICES.items() if service["image"].startswith("chatwarden")}
-
-
-def check_settings(variables: dict[str, str]) -> Settings:
-    """Read variables as the program would; an unknown one fails."""
-    document: dict[str, dict[str, object]] = {}
-    for path, value in read_environment(variables):
-        document.setdefault(path[0], {})[".".join(path[1:])] = value
-    return Settings.model_validate(document)
-
-
-def check_command(arguments: list[str]) -> None:
-    """Parse a command line without running it; an unknown command or option fails."""
-    command: Any = get_command(app)
-    for word in arguments:
-        if word not in getattr(command, "commands", {}):
-            break
-        command, arguments = command.commands[word], arguments[1:]
-    command.make_context(command.name, list(arguments))
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -177,119 +155,6 @@ def test_every_probe_asks_for_a_page_that_exists_on_the_port_that_serves_it() ->
 def test_compose_waits_for_a_shutdown_as_long_as_it_may_take() -> None:
     assert int(SERVICES["worker"]["stop_grace_period"].rstrip("s")) > 5
     assert int(SERVICES["strikes"]["stop_grace_period"].rstrip("s")) > Settings().strikes.shutdown_s
-
-
-def documents() -> Iterator[tuple[Path, dict[str, Any]]]:
-    for path in KUBERNETES:
-        for document in yaml.safe_load_all(path.read_text()):
-            yield path, document
-
-
-def kustomization(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((DEPLOY / "kubernetes" / name / "kustomization.yaml").read_text())
-    return found
-
-
-def containers() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Yield each pod with each of its containers, overlays apart."""
-    for path, document in documents():
-        spec = document.get("spec", {}) if path.parent.name in ("base", "kubernetes") else {}
-        pod: dict[str, Any] = spec.get("template", {}).get("spec", {})
-        for container in pod.get("containers", []):
-            yield pod, container
-
-
-def test_kubernetes_objects_are_named_and_every_file_is_in_its_kustomization() -> None:
-    for path, document in documents():
-        assert document["apiVersion"], path
-        assert document["kind"], path
-        assert document["kind"] == "Kustomization" or document["metadata"]["name"], path
-    for path in (DEPLOY / "kubernetes").rglob("kustomization.yaml"):
-        named = yaml.safe_load(path.read_text())
-        listed = [*named["resources"], *(patch["path"] for patch in named.get("patches", []))]
-        assert all((path.parent / name).exists() for name in listed)
-        present = {other.name for other in path.parent.glob("*.yaml")} - {path.name}
-        assert present <= set(listed)
-
-
-def test_kubernetes_configures_what_exists() -> None:
-    settings = load_settings(DEPLOY / "kubernetes" / "base" / "chatwarden.toml")
-    assert settings.admin.host == "0.0.0.0"  # noqa: S104 - inside the pod
-    for _, container in containers():
-        names = {entry["name"] for entry in container.get("env", []) if entry["name"].startswith(ENV_PREFIX)}
-        for name in names:
-            section, key = name.removeprefix(ENV_PREFIX).removesuffix("_FILE").lower().split("__")
-            assert key in type(getattr(Settings(), section)).model_fields
-        if not container["image"].startswith("chatwarden-strikes"):
-            check_command([re.sub(r"\$\(\w+\)", "0", argument) for argument in container["args"]])
-
-
-def test_kubernetes_floats_no_image() -> None:
-    tags = {image["name"]: image["newTag"] for image in kustomization("base")["images"]}
-    for _, container in containers():
-        name, _, tag = container["image"].partition(":")
-        assert re.fullmatch(r"\d+\.\d+\.\d+", tag or tags[name])
-
-
-def test_kubernetes_gives_both_workers_the_same_secret_key() -> None:
-    variable = f"{ENV_PREFIX}PIPELINE__FINGERPRINT_KEY_FILE"
-    for name in ("worker", "strikes"):
-        ((pod, container),) = ((pod, each) for pod, each in containers() if each["name"] == name)
-        (path,) = (each["value"] for each in container["env"] if each["name"] == variable)
-        folder, _, key = path.rpartition("/")
-        assert key == "fingerprint-key"
-        (mount,) = (mount["name"] for mount in container["volumeMounts"] if mount["mountPath"] == folder)
-        assert {"name": mount, "secret": {"secretName": "chatwarden"}} in pod["volumes"]
-
-
-def test_kubernetes_holds_the_classifier_to_the_processors_that_it_requests() -> None:
-    (worker,) = (container for _, container in containers() if container["name"] == "worker")
-    (threads,) = (each for each in worker["env"] if each["name"] == f"{ENV_PREFIX}MODEL__THREADS")
-    assert threads["valueFrom"] == {"resourceFieldRef": {"resource": "requests.cpu"}}
-    assert worker["resources"]["requests"]["cpu"] == "2"
-
-
-def test_what_kubernetes_says_of_a_secured_kafka_holds() -> None:
-    base = DEPLOY / "kubernetes" / "base"
-    commented = re.findall(r"^# (.*[\]\"])$", (base / "chatwarden.toml").read_text(), re.M)
-    table = tomllib.loads("\n".join(commented))["kafka"]["properties"]
-    assert set(security_names(table)) == {"sasl.mechanism", "sasl.username", "ssl.ca.location"}
-    for name in ("worker.yaml", "strikes.yaml", "topics.yaml"):
-        (variable,) = re.findall(r"# +- \{ name: (\w+), value: \S+/kafka-password \}", (base / name).read_text())
-        assert variable == f"{ENV_PREFIX}KAFKA__PROPERTIES__SASL_PASSWORD_FILE"
-
-
-def security_names(properties: dict[str, str]) -> list[str]:
-    """Return the names under the protocol; a value that the settings do not take fails."""
-    settings = Settings.model_validate({"kafka": {"properties": properties}})
-    return [name for name in settings.kafka.properties if name != "security.protocol"]
-
-
-def test_keda_scales_the_worker_by_the_lag_of_what_it_reads() -> None:
-    (scaler,) = (document for _, document in documents() if document["kind"] == "ScaledObject")
-    sets = {document["metadata"]["name"]: document for _, document in documents() if document["kind"] == "StatefulSet"}
-    assert scaler["spec"]["scaleTargetRef"]["name"] in sets
-    (trigger,) = (each["metadata"] for each in scaler["spec"]["triggers"])
-    settings = load_settings(DEPLOY / "kubernetes" / "base" / "chatwarden.toml")
-    assert trigger["bootstrapServers"] == settings.kafka.bootstrap_servers
-    assert (trigger["consumerGroup"], trigger["topic"]) == (settings.kafka.group_id, settings.topics.events)
-    (topics,) = (container["args"] for _, container in containers() if container["name"] == "topics")
-    assert scaler["spec"]["maxReplicaCount"] == int(topics[topics.index("--partitions") + 1])
-    assert scaler["spec"]["minReplicaCount"] >= 1
-
-
-def test_kubernetes_pods_have_no_rights_and_bounds() -> None:
-    found = list(containers())
-    assert len(found) == 5
-    for pod, container in found:
-        assert pod["securityContext"]["runAsNonRoot"] is True
-        assert pod["automountServiceAccountToken"] is False
-        assert container["securityContext"]["readOnlyRootFilesystem"] is True
-        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
-        assert container["securityContext"]["allowPrivilegeEscalation"] is False
-        assert container["resources"]["limits"]["memory"]
-        mounted = {mount["name"] for mount in container["volumeMounts"]}
-        assert {volume["name"] for volume in pod["volumes"]} <= mounted
 
 
 NAMES: Final = {
