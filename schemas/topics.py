@@ -1,4 +1,4 @@
-"""The catalogue of topics: a name, its key, its value, and how it should be created."""
+"""The catalogue of topics: what each is for, its key, its value, and how to create it.  Names are settings."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -22,7 +22,6 @@ class Topic:
     """
 
     role: TopicRole
-    default_name: str
     key: str
     value: type[BaseModel] | None
     retention_ms: int
@@ -30,9 +29,9 @@ class Topic:
 
 
 CATALOGUE: Final[tuple[Topic, ...]] = (
-    Topic("events", "chat.events", "any", ChatEvent, 7 * DAY_MS),
-    Topic("verdicts", "moderation.verdicts", "player_id", Verdict, 30 * DAY_MS),
-    Topic("flagged", "moderation.flagged", "player_id", Flagged, 30 * DAY_MS),
-    Topic("dead_letters", "chat.events.dlq", "as input", None, 30 * DAY_MS, 2_097_152),
-    Topic("strikes", "moderation.strikes", "player_id", Strike, 90 * DAY_MS),
+    Topic("events", "any", ChatEvent, 7 * DAY_MS),
+    Topic("verdicts", "player_id", Verdict, 30 * DAY_MS),
+    Topic("flagged", "player_id", Flagged, 30 * DAY_MS),
+    Topic("dead_letters", "as input", None, 30 * DAY_MS, 2_097_152),
+    Topic("strikes", "player_id", Strike, 90 * DAY_MS),
 )

@@ -1,10 +1,8 @@
 """A circuit breaker: what keeps failing is left alone for a while, then tried once."""
 
-from collections.abc import Callable
 from typing import Final
 
-Clock = Callable[[], float]
-"""Monotonic time in seconds."""
+from stream.deadline import Clock
 
 
 class Breaker:

@@ -14,7 +14,10 @@ ChatwardenError
 Foreign errors are translated where they arise, once, ``from`` the original.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Final
+
+BROKEN_PIPE: Final = 141
+"""Exit code when whoever reads standard output has left: 128 + SIGPIPE, as in shells."""
 
 
 class ChatwardenError(Exception):

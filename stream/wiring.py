@@ -7,10 +7,9 @@ import logging
 import os
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-from model.bundle import Bundle, bundle_digest, load_bundle
+from model.bundle import DEFAULT_BUNDLE, Bundle, bundle_digest, load_bundle
 from model.classifier import Classifier, ClassifierResolver, PassWhenDown, Widened
 from model.errors import ModelError
 from model.gate import GateResolver, categories_out, gate_thresholds, load_gate
@@ -29,9 +28,6 @@ from stream.metrics import Metrics, NoMetrics
 from stream.settings import Settings
 
 log = logging.getLogger(__name__)
-
-BUNDLED: Final = Path(__file__).parents[1] / "model" / "bundled"
-"""The bundle that ships with the product."""
 
 _BLOCK_FROM: Final = 0.9
 _BLOCK_SEVERITY: Final = 2
@@ -98,7 +94,7 @@ def load_parts(settings: Settings) -> Parts:
         ConfigError: one of them cannot be used.
     """
     try:
-        return Parts(load_bundle(settings.model.bundle or BUNDLED), load_packs(settings.policy.packs))
+        return Parts(load_bundle(settings.model.bundle or DEFAULT_BUNDLE), load_packs(settings.policy.packs))
     except ModelError as exc:
         raise ConfigError(f"model.bundle: {exc}") from exc
     except PackError as exc:

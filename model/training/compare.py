@@ -27,8 +27,8 @@ from model.training.metrics import (
 from model.training.probe import CAUGHT, Score
 from schemas.taxonomy import NON_TOXIC, Taxonomy
 
-Now = Callable[[], float]
-"""A clock in seconds."""
+Clock = Callable[[], float]
+"""A monotonic clock, in seconds."""
 
 _SAMPLE: Final = 2_000
 """Texts over which the cost of a message is taken."""
@@ -80,7 +80,7 @@ def compare(
     data: Labelled,
     taxonomy: Taxonomy,
     bootstrap: Bootstrap,
-    now: Now,
+    clock: Clock,
     progress: Progress,
 ) -> list[Row]:
     """Measure each contender on the same lines."""
@@ -90,9 +90,9 @@ def compare(
         progress(f"measuring {name}")
         score(data.texts[:64])  # warm up
         sample = data.texts[:_SAMPLE]
-        started = now()
+        started = clock()
         score(sample)
-        micros = (now() - started) / max(len(sample), 1) * 1e6
+        micros = (clock() - started) / max(len(sample), 1) * 1e6
         rows.append(_row(name, classes, score(data.texts), micros, bootstrap))
     return rows
 

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from model.bundle import Share
 from model.errors import WorkshopError
 
-Share = Annotated[float, Field(ge=0, le=1)]
 Mixed = Literal["auto", "off", "bf16", "fp16"]
 Metric = Literal["average_precision", "auc", "macro_f1", "loss"]
 

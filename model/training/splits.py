@@ -5,8 +5,8 @@ within a side.
 """
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
@@ -16,7 +16,7 @@ from model.normalise import canonical
 from model.training.sources import Example
 
 HEAD: Final = 10
-"""A normal form seen this often belongs to the head: it trains, and its share of traffic is reported apart."""
+"""A normal form seen this often belongs to the head, which is used for training only."""
 
 _RUN: Final = re.compile(r"(.)\1{2,}")
 _EDGES: Final = re.compile(r"^\W+|\W+$")
@@ -104,12 +104,6 @@ def refuse_leaks(train: Iterable[Example], held_back: Iterable[Example]) -> None
             f"{len(texts)} texts and {len(matches)} matches stand in training and in the held-back part; "
             "split with split_by_text or split_by_match, or drop them with without()"
         )
-
-
-def head_of(examples: Sequence[Example], head: int = HEAD) -> Counter[str]:
-    """Return the normal forms seen at least ``head`` times, with how often."""
-    counts = Counter(normal_form(example.text) for example in examples)
-    return Counter({form: count for form, count in counts.items() if count >= head})
 
 
 def _unseen(examples: Iterable[Example], seen: set[str]) -> list[Example]:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stream.commands.options import Config
+from stream.errors import BROKEN_PIPE
 
 if TYPE_CHECKING:
     from stream.chatter.generate import Chatter
     from stream.settings import Settings
 
 Send = Callable[[list[bytes]], None]
-_SIGPIPE = 141
 _SEEDS = 1 << 48
 
 
@@ -57,7 +57,7 @@ def chatter(
         raise typer.Exit(exc.exit_code) from exc
     except BrokenPipeError as exc:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        raise typer.Exit(_SIGPIPE) from exc
+        raise typer.Exit(BROKEN_PIPE) from exc
 
 
 def _talk(talk: "Chatter", send: Send, count: int | None, rate: float | None) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TextIO
 import typer
 
 from stream.commands.options import Config, Model, PolicyFile, Resolvers, resolver_names
-from stream.errors import ConfigError, FileError, TransportError
+from stream.errors import BROKEN_PIPE, ConfigError, FileError, TransportError
 
 if TYPE_CHECKING:
     from stream.interrupts import Interrupts
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from stream.summary import Summary
 
 STANDARD: Final = Path("-")
-_SIGPIPE: Final = 141
 
 
 def moderate(
@@ -82,7 +81,7 @@ def _moderate(settings: "Settings", source: Path, output: Path, dead_letters: Pa
             raise typer.Exit(exc.exit_code) from exc
         except BrokenPipeError as exc:
             _silence_standard_output()
-            raise typer.Exit(_SIGPIPE) from exc
+            raise typer.Exit(BROKEN_PIPE) from exc
         progress.finish("done")
 
 

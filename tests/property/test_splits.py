@@ -8,7 +8,6 @@ from model.errors import LeakError
 from model.training.sources import Example
 from model.training.splits import (
     HEAD,
-    head_of,
     normal_form,
     refuse_leaks,
     split_by_match,
@@ -57,7 +56,9 @@ def test_head_and_disputed_texts_always_train(examples: list[Example], seed: int
     labels: dict[str, set[tuple[str, ...]]] = {}
     for example in examples:
         labels.setdefault(normal_form(example.text), set()).add(example.labels)
-    bound = set(head_of(examples)) | {form for form, kinds in labels.items() if len(kinds) > 1}
+    counts = Counter(normal_form(example.text) for example in examples)
+    head = {form for form, count in counts.items() if count >= HEAD}
+    bound = head | {form for form, kinds in labels.items() if len(kinds) > 1}
     assert {normal_form(example.text) for example in split.train} == bound
 
 
@@ -88,9 +89,10 @@ def test_labels_keep_their_shares() -> None:
     assert Counter(e.labels[0] for e in split.dev) == {"0": 80, "1": 20}
 
 
-def test_a_common_text_is_head() -> None:
-    examples = [Example("gg", ("0",), "set")] * HEAD + [Example("hm", ("0",), "set")]
-    assert head_of(examples) == {"gg": HEAD}
+@pytest.mark.parametrize(("times", "trained"), [(HEAD, HEAD), (HEAD - 1, 0)])
+def test_a_text_is_bound_to_train_from_the_head_on(times: int, trained: int) -> None:
+    split = split_by_text([Example("gg", ("0",), "set")] * times, dev=0.5, test=0.5, seed=1)
+    assert len(split.train) == trained
 
 
 def test_leaks_are_counted_and_refused() -> None:
