@@ -1,4 +1,4 @@
-"""What ``chatwarden doctor`` looks at: each check says what it found and, where something is wrong, how to mend it."""
+"""What ``chatwarden doctor`` looks at: each check says what it found and, if something is wrong, how to fix it."""
 
 import time
 import uuid
@@ -21,11 +21,11 @@ BUILT: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Finding(NamedTuple):
-    """What a check found; ``mend`` is empty when nothing needs mending."""
+    """What a check found; ``fix`` is empty when nothing needs fixing."""
 
     status: Status
     found: str
-    mend: str = ""
+    fix: str = ""
 
 
 Check = Callable[[Settings], Finding]
@@ -41,22 +41,22 @@ def check_kafka(settings: Settings) -> Finding:
     try:
         cluster = connect(settings, KAFKA_S).list_topics(timeout=KAFKA_S)
     except (ConfigError, TransportError) as exc:
-        found, _, mend = str(exc).partition("; ")
-        return Finding("failed", found, mend)
+        found, _, fix = str(exc).partition("; ")
+        return Finding("failed", found, fix)
     except KafkaException as exc:
-        return Finding("failed", f"no answer from {address}: {exc.args[0].str()}", "try again; see to its brokers")
+        return Finding("failed", f"no answer from {address}: {exc.args[0].str()}", "try again; check its brokers")
     count = len(cluster.brokers)
     return Finding("ok", f"{count} broker{'s' if count != 1 else ''} behind {address}")
 
 
 def check_topics(settings: Settings) -> Finding:
-    """Are all topics there, and do verdicts and strikes have equally many partitions?"""
+    """Are all topics there, and do verdicts and strikes have the same number of partitions?"""
     from stream.topics import connect, find_topics, wanted_topics
 
     try:
         found = find_topics(connect(settings), wanted_topics(settings, 1, {}))
     except (ConfigError, TransportError) as exc:
-        return Finding("failed", str(exc), "first see to kafka")
+        return Finding("failed", str(exc), "fix kafka first")
     names = {topic.role: getattr(settings.topics, topic.role) for topic in CATALOGUE}
     missing = [name for name in names.values() if name not in found]
     if missing:
@@ -65,7 +65,7 @@ def check_topics(settings: Settings) -> Finding:
     said = ", ".join(f"{names[role]} {count}" for role, count in counts.items())
     if counts["verdicts"] != counts["strikes"]:
         return Finding(
-            "warning", f"partitions: {said}", "give verdicts and strikes equally many: the strikes worker needs it"
+            "warning", f"partitions: {said}", "give verdicts and strikes the same number; the strikes worker needs it"
         )
     return Finding("ok", f"partitions: {said}")
 
@@ -98,7 +98,7 @@ def check_redis(settings: Settings) -> Finding:
 
     url = settings.redis.url.get_secret_value()
     if not url:
-        return Finding("ok", "none is set (redis.url); every worker has only its own memory")
+        return Finding("ok", "not used (redis.url is empty); each worker has only its own memory")
     try:
         cache = RedisCache(url, settings.redis.timeout_ms / 1_000, settings.redis.connect_timeout_ms / 1_000)
         with closing(cache):
@@ -111,15 +111,15 @@ def check_redis(settings: Settings) -> Finding:
         return Finding(
             "failed",
             f"{exc} ({at})",
-            "start it, mend redis.url, or unset it: the stream works without, slower",
+            "start it, correct redis.url, or unset it: the stream works without Redis, only slower",
         )
     if spent_ms > settings.redis.timeout_ms / 2:
-        return Finding("warning", f"one round trip took {spent_ms:.1f} ms", "move it nearer or raise redis.timeout_ms")
+        return Finding("warning", f"one round trip took {spent_ms:.1f} ms", "move it closer or raise redis.timeout_ms")
     return Finding("ok", f"one round trip took {spent_ms:.1f} ms")
 
 
 def check_model(settings: Settings) -> Finding:
-    """Are the bundle, the rule packs and the policy what they should be?"""
+    """Can the bundle, the rule packs and the policy be used?"""
     from model.bundle import bundle_digest
     from stream import wiring
 
@@ -128,7 +128,7 @@ def check_model(settings: Settings) -> Finding:
         decider = wiring.decider(settings, parts.taxonomy)
     except ConfigError as exc:
         return Finding(
-            "failed", str(exc), "mend the file named, or unset the setting to use what ships with chatwarden"
+            "failed", str(exc), "fix the file named, or unset the setting to use what ships with chatwarden"
         )
     manifest = parts.bundle.manifest
     gate = "with a gate" if manifest.gate else "without a gate"
@@ -137,9 +137,9 @@ def check_model(settings: Settings) -> Finding:
 
 
 def check_device(settings: Settings) -> Finding:
-    """Is the device there that is asked for?"""
+    """Is the requested device there?"""
     if "classifier" not in settings.pipeline.resolvers:
-        return Finding("ok", "no classifier takes part (pipeline.resolvers)")
+        return Finding("ok", "not needed: no classifier in pipeline.resolvers")
     try:
         import torch
     except ImportError:
@@ -154,17 +154,17 @@ def check_device(settings: Settings) -> Finding:
     try:
         device = choose_device(settings.model.device)
     except DeviceError as exc:
-        return Finding("failed", str(exc), "set model.device to auto or cpu, or mend the driver")
+        return Finding("failed", str(exc), "set model.device to auto or cpu, or fix the driver")
     if device.type == "cuda":
         return Finding("ok", f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}")
     return Finding("ok", f"CPU, torch {torch.__version__}")
 
 
 def check_clock(settings: Settings) -> Finding:
-    """Is our clock right, as far as others can tell?  The newest event must not lie in the future."""
+    """Is our clock right, compared with the producers'?  The newest event must not lie in the future."""
     now = datetime.now(UTC)
     if now < BUILT:
-        return Finding("failed", f"it is {now:%Y-%m-%d} here", "set the clock; run an NTP client")
+        return Finding("failed", f"this machine says it is {now:%Y-%m-%d}", "set the clock; run an NTP client")
     newest = _newest_event(settings)
     if newest is None:
         return Finding("ok", f"{now:%Y-%m-%dT%H:%M:%SZ}; no event to compare it with")
@@ -179,7 +179,7 @@ def check_clock(settings: Settings) -> Finding:
 
 
 def _newest_event(settings: Settings) -> datetime | None:
-    """Return the highest timestamp in the events topic; None where there is none to be had."""
+    """Return the highest timestamp in the events topic; None if there is none or it cannot be read."""
     from confluent_kafka import KafkaException, TopicPartition
     from confluent_kafka.admin._listoffsets import OffsetSpec
 
@@ -199,7 +199,7 @@ def _newest_event(settings: Settings) -> datetime | None:
 
 
 NEED_KAFKA: Final = ("topics", "transactions")
-"""Not worth trying when Kafka is not there."""
+"""Pointless while Kafka does not answer."""
 CHECKS: Final[dict[str, Check]] = {
     "kafka": check_kafka,
     "topics": check_topics,

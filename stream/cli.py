@@ -67,7 +67,9 @@ def _version(value: bool | None) -> None:  # noqa: FBT001 - typer's callback sig
 
 @app.callback()
 def _main(
-    _: Annotated[bool | None, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = None,
+    _: Annotated[
+        bool | None, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = None,
 ) -> None:
     pass
 

@@ -1,4 +1,4 @@
-"""Why a broker does not let us in or refuses a topic, and how to mend it, in one line.  Knows no client library."""
+"""Why a broker does not let us in or refuses a topic, and how to fix it, in one line.  Knows no client library."""
 
 import socket
 import ssl
@@ -9,56 +9,56 @@ from stream.errors import ConfigError, TransportError
 _HANDSHAKE_S: Final = 5.0
 
 
-_TOPIC_MENDS: Final = {
-    17: "mend its name: 1 to 249 of letters, digits, '.', '_' and '-', and '.' and '_' do not tell two topics apart",
+_TOPIC_FIXES: Final = {
+    17: "change its name: 1 to 249 of letters, digits, '.', '_' and '-'; '.' and '_' count as the same character",
     29: "allow Create and Describe on it, or create it beforehand",
     31: "allow Create on the cluster, or create it beforehand",
     37: "give it at least one partition",
     38: "set {replicas} to no more than the cluster has brokers",
-    40: "the cluster does not take one of its settings; create it beforehand",
-    44: "the cluster has a policy for topics; create it beforehand, by its rules",
+    40: "the cluster rejects one of its settings; create it beforehand",
+    44: "it violates the cluster's policy for topics; create it beforehand, by that policy",
 }
-"""How to mend what Kafka refuses, by Kafka's own number of the error."""
+"""How to fix what Kafka refuses, by Kafka's error number."""
 
 
 def refused_topic(name: str, code: int, said: str, replicas: str) -> ConfigError | None:
-    """Return the error of a topic that Kafka does not create; None where trying again may help.
+    """Return the error for a topic that Kafka does not create; None if trying again may help.
 
     ``said`` is the broker's reason, ``replicas`` the option that sets how many there are.
     """
-    mend = _TOPIC_MENDS.get(code)
-    return ConfigError(f"{name} cannot be created: {said}; {mend.format(replicas=replicas)}") if mend else None
+    fix = _TOPIC_FIXES.get(code)
+    return ConfigError(f"{name} cannot be created: {said}; {fix.format(replicas=replicas)}") if fix else None
 
 
 def away(servers: str, reason: str) -> TransportError:
-    """Return the error of a cluster that does not answer."""
+    """Return the error for a cluster that does not answer."""
     return TransportError(
         f"kafka.bootstrap_servers: no answer from {servers}: {reason}; "
-        "start it, mend the address, or set kafka.properties where it wants TLS or a login"
+        "is it running, is the address right, does it need TLS or a login (kafka.properties)?"
     )
 
 
 def refused_login(detail: str) -> ConfigError:
-    """Return the error of a login that the broker does not take."""
+    """Return the error for a login that the broker rejects."""
     return ConfigError(
         f"kafka.properties: the broker refuses the login: {detail}; "
-        "see to sasl.mechanism, sasl.username and sasl.password"
+        "check sasl.mechanism, sasl.username and sasl.password"
     )
 
 
 def untrusted(server: str, reason: str) -> ConfigError:
-    """Return the error of a certificate that cannot be trusted; ``reason`` is OpenSSL's."""
+    """Return the error for a certificate that is not trusted; ``reason`` is OpenSSL's."""
     if "mismatch" in reason:
-        mend = "put a name that the certificate has into kafka.bootstrap_servers"
+        fix = "use a name that the certificate has in kafka.bootstrap_servers"
     elif "expired" in reason or "not yet valid" in reason:
-        mend = "renew it, or set this machine's clock"
+        fix = "renew it, or set this machine's clock"
     else:
-        mend = "name the authority that signed it in ssl.ca.location"
-    return ConfigError(f"kafka.properties: the certificate of {server} is not trusted: {reason.rstrip('.')}; {mend}")
+        fix = "name the authority that signed it in ssl.ca.location"
+    return ConfigError(f"kafka.properties: the certificate of {server} is not trusted: {reason.rstrip('.')}; {fix}")
 
 
 def wrong_protocol(detail: str) -> ConfigError:
-    """Return the error of a listener that speaks TLS when we do not, or the other way round."""
+    """Return the error for a listener that speaks TLS when we do not, or the other way round."""
     return ConfigError(f"kafka.properties: security.protocol does not fit the broker's listener: {detail}")
 
 

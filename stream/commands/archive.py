@@ -31,7 +31,7 @@ def archive(
     What is archived already is not read again, so the same command, run daily or after an interruption, goes on where
     it was. Records that are no events are kept as they are, with the cause.
 
-    Exit codes: 0 done · 2 usage or configuration · 74 the archive cannot be written · 75 Kafka is away ·
+    Exit codes: 0 done · 2 usage or configuration · 74 the archive cannot be written · 75 Kafka is unavailable ·
     77 records were deleted before they were read · 130 interrupted.
     """
     if context.invoked_subcommand is not None:
@@ -80,7 +80,7 @@ def erase(
 ) -> None:
     """Erase players from an archive: events, verdicts, and broken records that hold their id.
 
-    Reports (flips.parquet …) are yours to delete.
+    Reports (flips.parquet …) are not touched; delete those yourself.
 
     Exit codes: 0 done, nothing of them is left · 2 usage, or no archive is there · 74 a file cannot be read or written
     (ask again).

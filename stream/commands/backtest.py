@@ -54,7 +54,7 @@ def backtest(
     """Replay history through a candidate bundle or policy, and say who would be flagged or blocked, and who no longer.
 
     Exit codes: 0 done, limits met · 1 limits missed · 2 usage or configuration · 74 a file cannot be read or written ·
-    75 Kafka is away · 77 records were deleted before they were read · 130 interrupted (--resume goes on).
+    75 Kafka is unavailable · 77 records were deleted before they were read · 130 interrupted (--resume goes on).
     """
     given = dict(locals())
     if context.invoked_subcommand is None:
@@ -74,7 +74,7 @@ def merge(
     min_f1: options.MinF1 = None,
     min_auc: options.MinAuc = None,
 ) -> None:
-    """Make one report of what shards did; the same, to the byte, as one run's.
+    """Merge the work of all shards into one report, byte for byte what a single run writes.
 
     Exit codes: 0 done, limits met · 1 limits missed · 2 a shard is missing or unfinished, or they do not belong
     together · 74 a file cannot be read or written.

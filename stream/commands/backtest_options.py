@@ -78,29 +78,31 @@ Reviews = Annotated[
 ]
 MaxFlips = Annotated[
     str | None,
-    typer.Option("--max-flips", metavar="N", rich_help_panel=_LIMITS, help="Most flips: a number, or a share as 0.5%."),
+    typer.Option(
+        "--max-flips", metavar="N", rich_help_panel=_LIMITS, help="Maximum flips: a number, or a share like 0.5%."
+    ),
 ]
 MaxFlaggedPlayers = Annotated[
     int | None,
     typer.Option(
-        "--max-newly-flagged-players", metavar="N", rich_help_panel=_LIMITS, help="Most players newly flagged."
+        "--max-newly-flagged-players", metavar="N", rich_help_panel=_LIMITS, help="Maximum players newly flagged."
     ),
 ]
 MaxBlockedPlayers = Annotated[
     int | None,
     typer.Option(
-        "--max-newly-blocked-players", metavar="N", rich_help_panel=_LIMITS, help="Most players newly blocked."
+        "--max-newly-blocked-players", metavar="N", rich_help_panel=_LIMITS, help="Maximum players newly blocked."
     ),
 ]
 MinPrecision = Annotated[
-    float | None, typer.Option("--min-precision", min=0, max=1, rich_help_panel=_LIMITS, help="Least precision.")
+    float | None, typer.Option("--min-precision", min=0, max=1, rich_help_panel=_LIMITS, help="Minimum precision.")
 ]
 MinRecall = Annotated[
-    float | None, typer.Option("--min-recall", min=0, max=1, rich_help_panel=_LIMITS, help="Least recall.")
+    float | None, typer.Option("--min-recall", min=0, max=1, rich_help_panel=_LIMITS, help="Minimum recall.")
 ]
-MinF1 = Annotated[float | None, typer.Option("--min-f1", min=0, max=1, rich_help_panel=_LIMITS, help="Least F1.")]
+MinF1 = Annotated[float | None, typer.Option("--min-f1", min=0, max=1, rich_help_panel=_LIMITS, help="Minimum F1.")]
 MinAuc = Annotated[
-    float | None, typer.Option("--min-auc", min=0, max=1, rich_help_panel=_LIMITS, help="Least area under the curve.")
+    float | None, typer.Option("--min-auc", min=0, max=1, rich_help_panel=_LIMITS, help="Minimum area under the curve.")
 ]
 Report = Annotated[
     Path,
@@ -118,7 +120,7 @@ Text = Annotated[
 ]
 Rows = Annotated[bool, typer.Option("--rows", rich_help_panel=_RUN, help="Keep a row for every event, in DIR/rows.")]
 Resume = Annotated[
-    bool, typer.Option("--resume", rich_help_panel=_RUN, help="Go on with what an earlier run left in DIR.")
+    bool, typer.Option("--resume", rich_help_panel=_RUN, help="Continue what an earlier run left in DIR.")
 ]
 Workers = Annotated[
     int | None, typer.Option("--workers", min=1, rich_help_panel=_RUN, help="Processes; default: one per CPU core.")

@@ -21,11 +21,11 @@ def make(
         Path, typer.Option("--labels", metavar="FILE", help='TOML: [labels] LABEL = "category", unused = ["LABEL"].')
     ],
     name: Annotated[str | None, typer.Option(help="The bundle's name; the folder's name by default.")] = None,
-    max_tokens: Annotated[int, typer.Option(help="Longer texts are read in windows of so many tokens.")] = 64,
+    max_tokens: Annotated[int, typer.Option(help="Longer texts are read in windows of this many tokens.")] = 64,
     temperature: Annotated[float, typer.Option(help="Divides the logits; above 1 the scores are less sure.")] = 1.0,
-    precision: Annotated[Precision, typer.Option(help="Of the stored weights.")] = "float16",
+    precision: Annotated[Precision, typer.Option(help="Precision of the stored weights.")] = "float16",
 ) -> None:
-    """Make a bundle out of a Hugging Face checkpoint.  Reads safetensors only and runs no code of the checkpoint's.
+    """Make a bundle out of a Hugging Face checkpoint.  Reads safetensors only and runs no code from it.
 
     Exit codes: 0 done · 2 the checkpoint, taxonomy or label map cannot be used · 74 a file cannot be read or written.
     """
@@ -61,7 +61,7 @@ def verify(
 ) -> None:
     """Check every file of a bundle against its digest and refuse what is unsafe or unknown.  Loads no network.
 
-    Exit codes: 0 sound · 2 refused, with the file and the mend.
+    Exit codes: 0 sound · 2 refused, with the file and how to fix it.
     """
     from model.bundle import bundle_digest, load_bundle
     from stream.commands.workshop import translated

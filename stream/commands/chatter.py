@@ -25,12 +25,13 @@ class Destination(enum.StrEnum):
 
 
 def chatter(
-    count: Annotated[int | None, typer.Option(min=1, help="Stop after so many events; else go on.")] = None,
+    count: Annotated[int | None, typer.Option(min=1, help="Stop after this many events; by default never.")] = None,
     rate: Annotated[
-        float | None, typer.Option(min=0.1, max=1e6, help="Events a second; else as fast as they are taken.")
+        float | None, typer.Option(min=0.1, max=1e6, help="Events per second; by default as fast as they are taken.")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="The same seed gives the same chat, event ids included; else new ones.")
+        int | None,
+        typer.Option(min=0, help="The same seed gives the same chat and event ids; by default they are new."),
     ] = None,
     to: Annotated[
         Destination, typer.Option(help="JSON Lines, or the events topic of the settings.")
@@ -39,7 +40,7 @@ def chatter(
 ) -> None:
     """Write generated chat events: callouts, small talk, rudeness, floods, and 1 in 500 broken.
 
-    Exit codes: 0 done · 2 usage or configuration · 75 Kafka is away · 130 interrupted · 141 the reader is gone.
+    Exit codes: 0 done · 2 usage or configuration · 75 Kafka is unavailable · 130 interrupted · 141 the reader is gone.
     """
     import os
     import secrets

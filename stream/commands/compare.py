@@ -25,7 +25,7 @@ TwoStage = Annotated[
     typer.Option(metavar="BINARY:FINE", help="Also the two-stage form of two bundles; may be given several times."),
 ]
 Train = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Training lines: adds the linear floor, refused if they leak.")
+    Path | None, typer.Option(metavar="FILE", help="Training lines: adds the linear baseline; refused if they leak.")
 ]
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="The table as JSON.")]
 Device = Literal["auto", "cpu", "cuda"]
@@ -44,7 +44,7 @@ def compare(
     label: LabelColumn = "label",
     device: DeviceOption = "auto",
 ) -> None:
-    """Put models side by side on the same held-back lines: quality with intervals, and what a message costs.
+    """Compare models on the same held-back lines: quality with intervals, and the cost of a message.
 
     Exit codes: 0 compared · 2 a bundle or the data cannot be used · 74 a file cannot be read or written.
     """

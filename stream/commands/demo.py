@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def demo(
     duration: Annotated[float, typer.Option(min=0.1, max=86_400, help="Seconds of chat.")] = 20.0,
-    rate: Annotated[float, typer.Option(min=0.1, max=1e6, help="Messages a second.")] = 300.0,
+    rate: Annotated[float, typer.Option(min=0.1, max=1e6, help="Messages per second.")] = 300.0,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same chat.")] = 1,
     model: Model = None,
     policy: PolicyFile = None,
@@ -24,8 +24,8 @@ def demo(
 ) -> None:
     """Judge a generated chat stream and watch the verdicts; no servers, no set-up.
 
-    Every message goes the way that it goes in production: decoded, normalised, put to rules, gate and classifier,
-    decided by the policy.  In the end: counts by action and by who answered, throughput, latency.
+    Every message takes the same path as in production: decoded, normalised, put to rules, gate and classifier,
+    decided by the policy.  Prints counts by action and by who answered, throughput and latency at the end.
 
     Exit codes: 0 done · 2 usage or configuration · 75 the classifier is down · 130 interrupted.
     """

@@ -22,12 +22,12 @@ Model = Annotated[
 ]
 Train = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Training lines: prints the linear floor beside, refused if they leak."),
+    typer.Option(metavar="FILE", help="Training lines: adds the linear baseline; refused if they leak."),
 ]
-LangColumn = Annotated[str | None, typer.Option(help="Column with the language; measures each by itself.")]
+LangColumn = Annotated[str | None, typer.Option(help="Column with the language; measures each separately.")]
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where the network runs.")]
-LeastAuc = Annotated[float | None, typer.Option(min=0, max=1, help="Exit with 1 below this AUC.")]
-LeastMacroF1 = Annotated[float | None, typer.Option(min=0, max=1, help="Exit with 1 below this macro F1.")]
+LeastAuc = Annotated[float | None, typer.Option(min=0, max=1, help="Minimum AUC; exit with 1 below it.")]
+LeastMacroF1 = Annotated[float | None, typer.Option(min=0, max=1, help="Minimum macro F1; exit with 1 below it.")]
 
 
 def evaluate(

@@ -35,7 +35,9 @@ def moderate(
     dead_letters: Annotated[
         Path | None,
         typer.Option(
-            "--dead-letters", metavar="FILE", help="Malformed lines, each with cause and bytes; else counted only."
+            "--dead-letters",
+            metavar="FILE",
+            help="Malformed lines, each with cause and bytes; by default only counted.",
         ),
     ] = None,
     model: Model = None,
@@ -48,7 +50,7 @@ def moderate(
     A malformed line becomes a dead letter and never stops the run; blank lines are skipped.  Progress and a summary go
     to standard error.
 
-    Exit codes: 0 done · 2 usage or configuration · 74 a file fails on the way · 75 the classifier is down ·
+    Exit codes: 0 done · 2 usage or configuration · 74 a file cannot be read or written · 75 the classifier is down ·
     130 interrupted (what is written is whole lines) · 141 the reader of the output is gone.
     """
     from stream.settings import load_settings

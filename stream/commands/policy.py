@@ -20,9 +20,9 @@ def test(
         typer.Argument(metavar="PACK...", help="Folders, or names of shipped packs (default, moba …)."),
     ],
 ) -> None:
-    """Run the examples that packs carry: those of every rule, and whole messages in examples.jsonl.
+    """Run the examples that come with packs: those of every rule, and whole messages in examples.jsonl.
 
-    Exit codes: 0 all come out as they say · 1 a miss · 2 a pack cannot be used (file, line, rule and reason are named).
+    Exit codes: 0 all as expected · 1 a miss · 2 a pack cannot be used (file, line, rule and reason are named).
     """
     from model.rules import pack_folder
     from model.rules_check import check_pack
@@ -39,13 +39,13 @@ def test(
         typer.echo(f"{report.pack}: {report.checked} examples, {len(report.misses)} missed", err=True)
         missed += len(report.misses)
     if missed:
-        raise LimitsExceeded(f"{missed} examples missed; mend the rules above, or the examples if they are wrong")
+        raise LimitsExceeded(f"{missed} examples missed; fix the rules above, or the examples if they are wrong")
 
 
 @app.command()
 def diff(
     old: Annotated[str, typer.Argument(metavar="OLD", help="Policy file, or folder or name of a rule pack.")],
-    new: Annotated[str, typer.Argument(metavar="NEW", help="The same kind, as it would be.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The changed one, of the same kind.")],
     events: Annotated[Path, typer.Argument(metavar="EVENTS", help="JSON Lines of chat events.")],
     model: Model = None,
     resolvers: Annotated[
@@ -53,7 +53,8 @@ def diff(
         typer.Option("--resolvers", metavar="LIST", help="Who takes part; never the gate, which follows the policy."),
     ] = "rules,classifier",
     max_changed: Annotated[
-        float, typer.Option("--max-changed", min=0, max=1, metavar="SHARE", help="Fail when more verdicts change.")
+        float,
+        typer.Option("--max-changed", min=0, max=1, metavar="SHARE", help="Maximum share of verdicts that may change."),
     ] = 1.0,
     config: Config = None,
 ) -> None:

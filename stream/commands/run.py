@@ -19,15 +19,17 @@ def run(
     slot: Annotated[
         str | None,
         typer.Option(
-            help="Names this worker in its transactional id; the same at every restart, no two at a time. "
-            "Default: the host's name and the lowest number that no worker of this host has."
+            help="Name of this worker in its transactional id: the same at every restart, never two at a time. "
+            "Default: the host's name and the lowest number that is free on it."
         ),
     ] = None,
     start: Annotated[
         str, typer.Option(help="Where a new group starts: earliest, latest or a time. A group with offsets keeps them.")
     ] = "earliest",
-    bootstrap_servers: Annotated[str | None, typer.Option(help="Kafka's address, instead of the settings'.")] = None,
-    group_id: Annotated[str | None, typer.Option(help="The consumer group, instead of the settings'.")] = None,
+    bootstrap_servers: Annotated[
+        str | None, typer.Option(help="Kafka's address, instead of the configured one.")
+    ] = None,
+    group_id: Annotated[str | None, typer.Option(help="Consumer group, instead of the configured one.")] = None,
     model: Model = None,
     policy: PolicyFile = None,
     resolvers: Resolvers = None,
@@ -36,10 +38,10 @@ def run(
     """Read chat events from Kafka and write exactly one verdict or dead letter for each, until SIGTERM.
 
     Verdicts, flagged messages, dead letters and input offsets go into one transaction per chunk. SIGTERM finishes the
-    chunk in hand and leaves within 5 seconds. Logs are JSON lines on standard error, the last message too unless a
-    terminal reads it.
+    chunk in hand and exits within 5 seconds. Logs are JSON lines on standard error; only on a terminal is the last
+    message plain text.
 
-    Exit codes: 0 stopped by a signal · 2 usage or configuration · 70 a defect · 75 Kafka failed for good, or no
+    Exit codes: 0 stopped by a signal · 2 usage or configuration · 70 a bug · 75 Kafka failed for good, or no
     time was left · 76 another worker uses this slot · 77 records were lost before they were read · 78 too many dead
     letters.
     """
@@ -54,7 +56,7 @@ def run(
 
 
 def _until_the_end(work: Callable[[], None]) -> None:
-    """Do the work with logs and signals as a service has them; what ends it is told in the log."""
+    """Do the work with the logs and signals of a service; what ends it is logged."""
     from stream.interrupts import end_on_signals
     from stream.logs import configure_logs, last_words
 
@@ -70,14 +72,14 @@ def _until_the_end(work: Callable[[], None]) -> None:
 
 
 def _check_entry(settings: "Settings") -> None:
-    """Refuse to start where the broker does not let us in, which no waiting mends; one that is away is waited for."""
+    """Refuse to start if the broker rejects us, which waiting cannot fix; one that is unavailable is waited for."""
     from stream.errors import TransportError
     from stream.topics import connect
 
     try:
         connect(settings, within_s=3.0)
     except TransportError as exc:
-        log.warning("Kafka is away: %s", exc)
+        log.warning("Kafka is unavailable: %s", exc)
 
 
 def _run(config: Path | None, overrides: "Overrides", start: str, slot: str | None) -> None:

@@ -22,10 +22,10 @@ def strikes(
     """Read verdicts, keep each player's standing, and publish strikes and escalations.
 
     Runs until SIGTERM or SIGINT.  Several workers share the partitions.  Strikes are published at least once, under
-    ids that stay the same; see docs/strikes.md for what is guaranteed.
+    stable ids; docs/strikes.md says what is guaranteed.
 
-    Exit codes: 0 asked to stop, all committed · 2 usage or configuration · 70 a defect, or no end within
-    strikes.shutdown_s · 75 Kafka went away · 77 a changelog or a record cannot be read.
+    Exit codes: 0 asked to stop, all committed · 2 usage or configuration · 70 a bug, or no end within
+    strikes.shutdown_s · 75 Kafka became unavailable · 77 a changelog or a record cannot be read.
     """
     from stream.logs import last_words
     from stream.settings import load_settings

@@ -13,19 +13,24 @@ _MOST_DAYS: Final = 36_500
 
 
 def topics(
-    partitions: Annotated[int, typer.Option(min=1, help="Of each topic; verdicts and strikes need equally many.")] = 6,
-    replication_factor: Annotated[int, typer.Option(min=-1, help="-1 is the broker's default.")] = -1,
+    partitions: Annotated[
+        int, typer.Option(min=1, help="Partitions of each topic; verdicts and strikes need the same.")
+    ] = 6,
+    replication_factor: Annotated[
+        int, typer.Option(min=-1, help="Replicas of each topic; -1: as the broker has it.")
+    ] = -1,
     retention: Annotated[
         list[str] | None,
-        typer.Option(metavar="ROLE=DAYS", help="As in events=3; roles: events verdicts flagged dead_letters strikes."),
+        typer.Option(metavar="ROLE=DAYS", help="As in events=3. Roles: events verdicts flagged dead_letters strikes."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,  # noqa: FBT002 - a flag
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,  # noqa: FBT002 - a flag
     config: Config = None,
 ) -> None:
-    """Create the topics that do not exist yet.  Run it as often as you like: what exists is compared, never changed.
+    """Create the topics that do not exist yet.  Existing ones are compared, never changed, so it is safe to run again.
 
-    Exit codes: 0 all are there (or would be) · 2 usage or configuration, or the broker refuses · 75 Kafka is away.
+    Exit codes: 0 all there (or would be) · 2 usage or configuration, or the broker refuses · 75 Kafka is unavailable.
     """
+    from schemas.topics import DAY_MS
     from stream.settings import load_settings
     from stream.topics import connect, create_topics, differences, find_topics, wanted_topics
 
@@ -39,7 +44,7 @@ def topics(
     verb = "would create" if dry_run else "created"
     for topic in wanted:
         if topic.name not in found:
-            days = int(topic.config["retention.ms"]) / 86_400_000
+            days = int(topic.config["retention.ms"]) / DAY_MS
             typer.echo(f"{verb:<13} {topic.name}: {topic.partitions} partitions, kept {days:g} days")
         elif differing := differences(topic, found[topic.name]):
             typer.echo(f"{'differs':<13} {topic.name}: {'; '.join(differing)} (left as it is)")

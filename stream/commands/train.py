@@ -22,25 +22,27 @@ Data = Annotated[Path, typer.Argument(metavar="DATA", help="Your labelled lines:
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The bundle; must not exist.")]
 Base = Annotated[str | None, typer.Option(help="Hub name or folder of a checkpoint; the bundle that ships by default.")]
 HeldBack = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Held-back lines of your own; refused if training knows them.")
+    Path | None, typer.Option(metavar="FILE", help="Your own held-back lines; refused if they are in training.")
 ]
 Sources = Annotated[str, typer.Option(metavar="LIST", help="Public sets to add, comma separated (with --public).")]
 SettingsFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="TOML of training settings; options win over it.")
 ]
 Work = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Keep checkpoints here; a run that stopped goes on from the last.")
+    Path | None, typer.Option(metavar="DIR", help="Keep checkpoints here; a run that stopped continues from the last.")
 ]
-Epochs = Annotated[float | None, typer.Option(help="Most passes over the lines.")]
+Epochs = Annotated[float | None, typer.Option(help="Maximum passes over the lines.")]
 LearningRate = Annotated[float | None, typer.Option(help="Highest learning rate.")]
 BatchSize = Annotated[int | None, typer.Option(help="Lines per step and device.")]
 MaxTokens = Annotated[int | None, typer.Option(help="Tokens read at once.")]
-Metric = Annotated[str | None, typer.Option(help="Chooses the best epoch: average_precision, auc, macro_f1 or loss.")]
-Precision = Annotated[float | None, typer.Option(help="Wanted of the suggested thresholds.")]
+Metric = Annotated[
+    str | None, typer.Option(help="What decides the best epoch: average_precision, auc, macro_f1 or loss.")
+]
+Precision = Annotated[float | None, typer.Option(help="Target precision for the suggested thresholds.")]
 Seed = Annotated[int | None, typer.Option(help="Fixes split, order, disguises and new weights.")]
 Curve = Annotated[
     str | None,
-    typer.Option("--learning-curve", metavar="LIST", help="Also train on so many own lines: 100,300,1000,3000."),
+    typer.Option("--learning-curve", metavar="LIST", help="Also train on this many of your lines: 100,300,1000,3000."),
 ]
 
 

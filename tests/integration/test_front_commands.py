@@ -72,7 +72,7 @@ def test_the_doctor_finds_what_is_missing_then_nothing(config: Path) -> None:
     assert check_kafka(settings).found.startswith("1 broker behind ")
     missing = check_topics(settings)
     assert missing.status == "failed"
-    assert "chatwarden topics" in missing.mend
+    assert "chatwarden topics" in missing.fix
     assert invoke("topics", "--config", config).exit_code == 0
     assert check_topics(settings).status == "ok"
     assert check_transactions(settings).status == "ok"
@@ -93,7 +93,7 @@ def test_the_doctor_names_a_broker_that_is_not_there() -> None:
     finding = check_kafka(settings)
     assert finding.status == "failed"
     assert "kafka.bootstrap_servers" in finding.found
-    assert "start it" in finding.mend
+    assert "is it running" in finding.fix
 
 
 def test_where_kafka_is_away_what_needs_it_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +117,7 @@ def test_the_doctor_asks_redis(redis_url: str) -> None:
     assert check_redis(Settings.model_validate({"redis": {"url": redis_url, "timeout_ms": 2_000}})).status == "ok"
     away = Settings.model_validate({"redis": {"url": f"redis://127.0.0.1:{free_port()}"}})
     found = check_redis(away)
-    assert (found.status, "redis.url" in found.mend) == ("failed", True)
+    assert (found.status, "redis.url" in found.fix) == ("failed", True)
     assert f"({away.redis.url.get_secret_value().removeprefix('redis://')})" in found.found
     secret = Settings.model_validate({"redis": {"url": f"redis://me:hush@127.0.0.1:{free_port()}/3"}})
     assert "hush" not in check_redis(secret).found

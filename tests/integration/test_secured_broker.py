@@ -22,9 +22,9 @@ pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 WRONG = "not-the-password-83b2"
 FAULTS = {
-    "password": "kafka.properties: the broker refuses the login: .*invalid credentials.*; see to sasl.mechanism, ",
+    "password": "kafka.properties: the broker refuses the login: .*invalid credentials.*; check sasl.mechanism, ",
     "authority": "kafka.properties: the certificate of 127.0.0.1:.* unable to get local issuer certificate; name the ",
-    "name": "kafka.properties: the certificate of localhost:.*Hostname mismatch, .* 'localhost'; put a name that the ",
+    "name": "kafka.properties: the certificate of localhost:.*Hostname mismatch, .* 'localhost'; use a name that the ",
 }
 
 

@@ -1,4 +1,4 @@
-"""What Kafka refuses, and whether a person can mend it."""
+"""What Kafka refuses, and whether a person can fix it."""
 
 import pytest
 from aiokafka.errors import for_code
@@ -8,10 +8,10 @@ from stream.refusals import refused_topic
 
 
 @pytest.mark.parametrize(
-    ("name", "mend"),
+    ("name", "fix"),
     [
         ("INVALID_REPLICATION_FACTOR", "set --replicas to no more than the cluster has brokers"),
-        ("TOPIC_EXCEPTION", "mend its name"),
+        ("TOPIC_EXCEPTION", "change its name"),
         ("INVALID_PARTITIONS", "at least one partition"),
         ("INVALID_CONFIG", "its settings"),
         ("POLICY_VIOLATION", "policy"),
@@ -19,10 +19,10 @@ from stream.refusals import refused_topic
         ("CLUSTER_AUTHORIZATION_FAILED", "allow Create"),
     ],
 )
-def test_what_waiting_does_not_mend_is_a_matter_of_configuration(name: str, mend: str) -> None:
+def test_what_waiting_does_not_fix_is_a_matter_of_configuration(name: str, fix: str) -> None:
     refusal = refused_topic("chat.events", getattr(KafkaError, name), "because", "--replicas")
     assert str(refusal).startswith("chat.events cannot be created: because; ")
-    assert mend in str(refusal)
+    assert fix in str(refusal)
     assert refusal.exit_code == 2 if refusal else False
 
 
