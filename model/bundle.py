@@ -1,4 +1,4 @@
-"""Bundle: a model with everything needed to decide with it, in one folder, every file vouched for by a digest.
+"""Bundle: a model with everything needed to decide with it, in one folder, every file checked by a digest.
 
 An ordinary Hugging Face checkpoint (``config.json``, ``model.safetensors``, ``tokenizer.json``) plus ``bundle.json``.
 No torch in here: what is read is bytes, and the bytes that are parsed are those that were digested.
@@ -39,11 +39,11 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 UNSUGGESTED: Final = 0.5
-"""Where to act on categories when a bundle suggests no thresholds."""
+"""Threshold of every category when a bundle suggests none."""
 
 
 class FileEntry(BaseModel):
-    """What a file must be."""
+    """Size and digest that a file must have."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -52,7 +52,7 @@ class FileEntry(BaseModel):
 
 
 class Description(BaseModel):
-    """What is to be said of a checkpoint so that one can decide with it."""
+    """What must be known of a checkpoint to decide with it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -67,7 +67,7 @@ class Description(BaseModel):
     ``any`` is from which sum of their scores on to act.
     """
     max_tokens: Annotated[int, Field(ge=4, le=8_192)] = 64
-    """Most tokens the network reads at once, special ones included; longer texts are read in overlapping windows."""
+    """Maximum tokens that the network reads at once, with special ones; longer texts are read in overlapping parts."""
     gate: dict[str, JsonValue] | None = None
     """The learned gate's entry, which ``model.gate`` reads; its files are named ``gate.json``, ``gate.safetensors``."""
     metrics: dict[str, JsonValue] = Field(default_factory=dict)
@@ -76,7 +76,7 @@ class Description(BaseModel):
 
     @property
     def acting(self) -> dict[str, float]:
-        """From which score on to act, by category, for want of a policy.
+        """Return the score from which to act, by category, when there is no policy.
 
         As suggested; where nothing is suggested at all, from 0.5 on every category of a severity above 0.
         """
@@ -139,10 +139,10 @@ class Bundle:
 
 
 def load_bundle(path: Path) -> Bundle:
-    """Load a bundle and vouch for every file in it.  Blocks on the disk (about 1 s per GB).
+    """Load a bundle and check every file in it.  Blocks on the disk (about 1 s per GB).
 
     Raises:
-        BundleError: something is missing, altered, unsafe or unknown; names the file and the mend.
+        BundleError: something is missing, altered, unsafe or unknown; names the file and how to fix it.
     """
     present = vet_folder(path)
     manifest = _manifest(path / MANIFEST)
@@ -254,12 +254,12 @@ def _output_labels(config: dict[str, Any]) -> list[str]:
 
 
 def _agree(bundle: Bundle) -> None:
-    """Check what the manifest and the configuration both speak of."""
+    """Check that the manifest and the configuration agree."""
     place = bundle.path / MANIFEST
     try:
         outputs = _output_labels(bundle.config)
     except (TypeError, ValueError, AttributeError) as exc:
-        raise BundleError(f"{bundle.path / CONFIG}: id2label is no list of outputs ({exc}); mend it") from exc
+        raise BundleError(f"{bundle.path / CONFIG}: id2label is not a list of outputs ({exc}); correct it") from exc
     differing = sorted(set(map(str, outputs)) ^ set(bundle.manifest.labels))
     if differing or len(set(outputs)) != len(outputs):
         raise BundleError(f"{place}: labels and {CONFIG} id2label differ in: {', '.join(differing)}; map each output")
@@ -269,7 +269,7 @@ def _agree(bundle: Bundle) -> None:
         raise BundleError(f"{bundle.path / CONFIG}: a regression gives no probabilities; train a classifier")
     positions = bundle.config.get("max_position_embeddings", 512)
     if not isinstance(positions, int):
-        raise BundleError(f"{bundle.path / CONFIG}: max_position_embeddings is {positions!r}; mend it")
+        raise BundleError(f"{bundle.path / CONFIG}: max_position_embeddings is {positions!r}; correct it")
     usable = positions - POSITION_OFFSET.get(bundle.config["model_type"], 0)
     if bundle.manifest.max_tokens > usable:
         raise BundleError(f"{place}: max_tokens is {bundle.manifest.max_tokens}, the network has {usable} positions")

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 Precision = Literal["float32", "float16", "bfloat16"]
 
 _HUB_FILES: Final = ["*.json", "*.safetensors", "*.txt", "*.model", "bpe.codes"]
-"""What is fetched of a hub repository: never pickles, never code."""
+"""What is downloaded from a hub repository: never pickles, never code."""
 
 
 def locate(source: str) -> Path:
-    """Return the folder of a checkpoint; a name that is no folder is fetched from the hub, without code or pickles.
+    """Return a checkpoint's folder; a name that is not a folder is downloaded from the hub, without code or pickles.
 
     Raises:
         BundleError: there is no such folder and no such checkpoint.
@@ -81,7 +81,7 @@ def make_bundle(source: str, output: Path, description: Description, precision: 
 
 
 def make_way(output: Path) -> None:
-    """See that a bundle can be written to ``output``, before work that may take hours; makes the folder around it.
+    """Check that a bundle can be written to ``output``, before work that may take hours; creates its parent folder.
 
     Raises:
         BundleError: ``output`` is in use.

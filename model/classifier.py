@@ -1,4 +1,4 @@
-"""The classifier's seam: texts in, probabilities out.  No torch in here, so that nothing above needs it."""
+"""The classifier's interface: texts in, probabilities out.  Without torch, so that its callers need none."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -11,17 +11,17 @@ class ClassifierError(Exception):
     """The classifier could not answer.
 
     ClassifierError
-     ├── ClassifierDown   it is broken or away: hold the stream or pass unscored, as the settings say
-     └── PoisonedText     it fails on one text alone: that event is a dead letter
+     ├── ClassifierDown   it is broken or unavailable: hold the stream or pass unscored, as the settings say
+     └── PoisonedText     it fails on one text even by itself: that event is a dead letter
     """
 
 
 class ClassifierDown(ClassifierError):
-    """The classifier is broken or away."""
+    """The classifier is broken or unavailable."""
 
 
 class PoisonedText(ClassifierError):
-    """The classifier fails on this text even alone.  ``index`` is its place among the texts given."""
+    """The classifier fails on this text even by itself.  ``index`` is its place among the texts given."""
 
     def __init__(self, index: int, reason: str) -> None:
         super().__init__(f"text {index}: {reason}")
@@ -50,7 +50,7 @@ def on_grid(probabilities: Sequence[float]) -> Scores:
 class ClassifierResolver:
     """The classifier as the last resolver: it answers everything.
 
-    Texts that differ only in language or pack are put to the network once.
+    Texts that differ only in language or pack are scored once.
     """
 
     kind: ResolvedBy = "classifier"
@@ -59,7 +59,7 @@ class ClassifierResolver:
         self._classifier = classifier
 
     def __call__(self, texts: Sequence[Text], /) -> Sequence[Answer | Poison]:
-        """Answer every text; what poisons the classifier is set aside and the rest asked again.
+        """Answer every text; a text that breaks the classifier is set aside and the rest is scored again.
 
         Raises:
             ClassifierDown: it cannot answer now.
@@ -89,7 +89,7 @@ class Widened:
 
 
 class PassWhenDown:
-    """Lets messages pass unscored while the classifier is down; the policy says what becomes of them."""
+    """Lets messages pass unscored while the classifier is down; the policy decides their action."""
 
     kind: ResolvedBy = "classifier"
 

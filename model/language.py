@@ -1,4 +1,4 @@
-"""Language: which one a text is in, asked only where something depends on it.
+"""Language: which one a text is in, detected only where something depends on it.
 
 Chat lines are short, and a guess from two words is worth little: below ``LEAST_LETTERS`` letters or ``LEAST_SURE`` the
 answer is "" for unknown, and what is meant for one language does not apply.
@@ -11,26 +11,26 @@ if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
 
 LANGUAGE_VERSION: Final = "1"
-"""Part of the scorer digest where languages are told apart."""
+"""Part of the scorer digest where languages are detected."""
 LEAST_LETTERS: Final = 16
 LEAST_SURE: Final = 0.9
 _REMEMBERED: Final = 16_384
 
 
 class Languages:
-    """Tells languages apart, among those given and English, or all that are known when none is given."""
+    """Detects the language, among those given and English, or among all known ones if none is given."""
 
     def __init__(self, among: frozenset[str] = frozenset()) -> None:
         """Load the identifier; blocks for about a second.
 
         Raises:
-            ValueError: a language is none that can be told.
+            ValueError: a language cannot be detected.
         """
         self._identifier = _identifier(among)
         self._identify = lru_cache(maxsize=_REMEMBERED)(self._ask)
 
     def __call__(self, canonical: str) -> str:
-        """Return the language as ISO 639-1, "" where it cannot be told.  About 100 µs for a text seen first."""
+        """Return the language as ISO 639-1, "" if it is not clear.  About 100 µs for a new text."""
         if sum(map(str.isalpha, canonical)) < LEAST_LETTERS:
             return ""
         return self._identify(canonical)
@@ -46,7 +46,7 @@ def _identifier(among: frozenset[str]) -> "LanguageIdentifier":
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     unknown = sorted(among - set(identifier.nb_classes))
     if unknown:
-        raise ValueError(f"languages that cannot be told: {', '.join(unknown)}")
+        raise ValueError(f"languages that cannot be detected: {', '.join(unknown)}")
     if among:
         identifier.set_languages(sorted(among | {"en"}))
     return identifier

@@ -1,4 +1,4 @@
-"""The L0 cache: answers that this process gave before, kept by SIEVE.
+"""The L0 cache: earlier answers of this process, kept by SIEVE.
 
 It stands before all other resolvers, so it keeps whole answers, a rule's floor and spans included.
 """
@@ -61,7 +61,7 @@ class MemoryResolver:
         return replies
 
     def remember(self, answers: dict[Text, Answer], /) -> None:
-        """Keep answers; the least useful ones make room."""
+        """Keep answers; the least useful ones are evicted."""
         for text, answer in answers.items():
             kept = Answer(answer.scores, "cache", answer.floor, answer.spans)
             entry = self._entries.get(text)

@@ -19,14 +19,14 @@ Network = Callable[[Tensor, Tensor | None], Tensor]
 
 
 def choose_device(device: Device) -> torch.device:
-    """Return the device asked for; ``auto`` is CUDA where there is one.
+    """Return the requested device; ``auto`` is CUDA if there is one.
 
     Raises:
         DeviceError: CUDA is asked for and absent.
     """
     present = device != "cpu" and torch.cuda.is_available()
     if device == "cuda" and not present:
-        raise DeviceError("no CUDA device is visible; set model.device to auto or cpu, or mend the driver")
+        raise DeviceError("no CUDA device is visible; set model.device to auto or cpu, or fix the driver")
     return torch.device("cuda" if present else "cpu")
 
 

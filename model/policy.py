@@ -1,4 +1,4 @@
-"""Policy: scores and circumstances to an action.  Thresholds are data; a change of them invalidates no score."""
+"""Policy: from scores and circumstances to an action.  Thresholds are data; changing them invalidates no score."""
 
 import hashlib
 import json
@@ -52,7 +52,7 @@ class _File(NamedTuple):
 
 
 class Limits(BaseModel):
-    """From which probability on a category is flagged and blocked; absent means never.
+    """The probabilities from which a category is flagged and blocked; absent means never.
 
     Those of ``any`` are for a sum of categories (see ``Table``).
     """
@@ -72,7 +72,7 @@ class Limits(BaseModel):
 
 
 class Override(BaseModel):
-    """Other limits for some circumstances; every condition given must hold.  Later overrides win."""
+    """Limits for some circumstances; every condition given must hold.  Later overrides win."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -89,7 +89,7 @@ class Override(BaseModel):
 
 
 class Circumstances(NamedTuple):
-    """What of an event, other than its text, a policy may look at."""
+    """What a policy may look at of an event, apart from its text."""
 
     game: str
     channel_kind: ChannelKind | None
@@ -97,7 +97,7 @@ class Circumstances(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """So what?  The action, the deciding category and its severity."""
+    """The outcome: action, deciding category, severity."""
 
     action: Action
     category: str
@@ -105,12 +105,12 @@ class Decision(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A policy's limits in some circumstances; a bound that is absent can never be reached."""
+    """A policy's limits in some circumstances; an absent bound is never reached."""
 
     each: tuple[tuple[int, float, float], ...]
     """Acting categories (positions), with the scores from which they are flagged and blocked."""
     together: tuple[tuple[int, ...], float, float] | None
-    """The same for the sum of some of them: those whose own limit is no higher, so that none is acted on below it."""
+    """The same for the sum of those categories whose own limit is no higher, so that none is acted on below its own."""
 
 
 class Policy(BaseModel):
@@ -132,7 +132,7 @@ class Policy(BaseModel):
         return hashlib.blake2b(packed, digest_size=16).hexdigest()
 
     def limits(self, circumstances: Circumstances) -> dict[str, Limits]:
-        """Return the limits that hold in these circumstances, by category."""
+        """Return the limits in these circumstances, by category."""
         limits: dict[str, Limits] = dict(self.thresholds)
         for override in self.overrides:
             if _applies(override, circumstances):
@@ -163,7 +163,7 @@ class Policy(BaseModel):
         return policy
 
     def check(self, taxonomy: Taxonomy) -> None:
-        """See that all categories are known.
+        """Check that all categories are known.
 
         Raises:
             PolicyError: some are not.
@@ -252,11 +252,11 @@ class Decider:
 
     @property
     def unscored(self) -> Action:
-        """The action where nobody could say."""
+        """The action for texts without scores."""
         return self._policy.unscored
 
     def table(self, circumstances: Circumstances) -> Table:
-        """Return what holds in these circumstances."""
+        """Return the table for these circumstances."""
         table = self._tables.get(circumstances)
         if table is None:
             table = self._table(self._policy.limits(circumstances))
@@ -274,7 +274,7 @@ class Decider:
 
 
 _MAX_TABLES: Final = 10_000
-"""Games and languages come from the input; this bounds what an odd one can make us keep."""
+"""Games and languages come from the input; this bounds how many tables an odd input can create."""
 
 
 def _bounds(limits: Limits) -> tuple[float, float]:

@@ -1,7 +1,7 @@
 """The fold: rules, gate, caches and classifier answer one question at different prices.
 
-A resolver takes texts and says, for each, an ``Answer``, a ``Hint`` or None for *I don't know*.  ``resolve``
-asks them cheapest first, each only about what is still open, and asks about equal texts once.
+A resolver takes texts and returns for each an ``Answer``, a ``Hint``, or None for *I don't know*.  ``resolve`` asks the
+cheapest first, each only about what is still open, and asks about equal texts once.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ class Span(NamedTuple):
 
 
 class Floor(NamedTuple):
-    """The mildest action that a rule leaves open, and the category (its position) it hit."""
+    """The mildest action that a rule still permits, and the position of its category."""
 
     action: Action
     category: int
@@ -39,7 +39,7 @@ class Floor(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """A rule's remark that settles nothing: the text stays open, the action cannot get milder."""
+    """A rule's mark: the text stays open, but its action will be at least the floor's."""
 
     floor: Floor
     spans: tuple[Span, ...]
@@ -47,7 +47,7 @@ class Hint:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the scorer thinks of a text.  ``scores`` is empty where nobody could say."""
+    """The scorer's answer about a text.  ``scores`` is empty if no resolver could tell."""
 
     scores: Scores
     resolved_by: ResolvedBy
@@ -57,7 +57,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Poison:
-    """The text breaks the classifier, even alone; its event is a dead letter."""
+    """The text breaks the classifier even by itself; its event becomes a dead letter."""
 
     reason: str
 
@@ -69,26 +69,26 @@ Outcome = Answer | Poison
 class Resolver(Protocol):
     """Texts in, replies out: same length, same order.
 
-    A resolver that keeps what others found takes part twice: it is asked in its turn, and ``remember`` gives it
-    the new answers after the fold.
+    A resolver that remembers what others found takes part twice: it is asked in its turn, and gets the new answers by
+    ``remember`` after the fold.
     """
 
     @property
     def kind(self) -> ResolvedBy:
-        """Who answers, as verdicts name it."""
+        """The name of the resolver in verdicts."""
         ...
 
     def __call__(self, texts: Sequence[Text], /) -> Sequence[Reply]:
-        """Reply to each text; may block on what lies behind (network, device)."""
+        """Reply to each text; may block on a network or device."""
         ...
 
 
 @runtime_checkable
 class Remembering(Protocol):
-    """A resolver with a memory.  It must never make an answer differ, only cheaper."""
+    """A resolver with a memory.  It must never change an answer, only make it cheaper."""
 
     def remember(self, answers: dict[Text, Answer], /) -> None:
-        """Keep answers that were found without it.  Best effort; never raises on a lost connection."""
+        """Keep answers that others found.  Best effort; never raises on a lost connection."""
         ...
 
 
@@ -116,7 +116,7 @@ def resolve(texts: Sequence[Text], resolvers: Sequence[Resolver]) -> list[Outcom
 
 
 def _found(missed: list[Text], answers: dict[Text, Outcome]) -> dict[Text, Answer]:
-    """Pick what a memory missed and somebody else could score."""
+    """Return what a memory missed and another resolver scored."""
     found: dict[Text, Answer] = {}
     for text in missed:
         answer = answers[text]
@@ -126,7 +126,7 @@ def _found(missed: list[Text], answers: dict[Text, Outcome]) -> dict[Text, Answe
 
 
 def _ask(resolver: Resolver, texts: list[Text], answers: dict[Text, Outcome], hints: dict[Text, Hint]) -> list[Text]:
-    """Put the open texts to one resolver; return those that stay open."""
+    """Ask one resolver about the open texts; return those that stay open."""
     still_open: list[Text] = []
     for text, reply in zip(texts, resolver(texts), strict=True):
         match reply:

@@ -1,7 +1,7 @@
 """Scorer: everything that turns a text into scores, under one digest.
 
 Normaliser, rules, gate, weights and taxonomy are versioned together; a verdict names them by the scorer digest.
-Policy is not among them, so a threshold can change while every cached score stays good.
+The policy is not part of it, so a threshold can change while every cached score stays valid.
 """
 
 import hashlib
@@ -17,8 +17,8 @@ from schemas.taxonomy import Taxonomy
 class Scorer:
     """Resolvers, cheapest first, with the taxonomy their scores follow.
 
-    ``packs`` names the rule pack of a game; games without one share the default pack ``""``.  ``identify`` tells the
-    language of a canonical text where an event names none; None where no rule depends on it.
+    ``packs`` names the rule pack of a game; games without one share the default pack ``""``.  ``identify`` detects
+    the language of a canonical text if the event names none; None if no rule depends on it.
     """
 
     taxonomy: Taxonomy
@@ -35,7 +35,7 @@ class Scorer:
 def scorer_digest(taxonomy: Taxonomy, parts: Mapping[str, str]) -> str:
     """Digest of all that scores depend on: normaliser, taxonomy and the named parts (rules, gate, weights …).
 
-    128 bits, in hex.  Caches are no part of it: they change no score.
+    128 bits, in hex.  Caches are not part of it: they change no score.
     """
     digest = hashlib.blake2b(digest_size=16)
     digest.update(NORMALISER_VERSION.encode())

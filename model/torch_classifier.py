@@ -26,7 +26,7 @@ from model.resolver import Scores
 from schemas.taxonomy import NON_TOXIC
 
 Readings = Callable[[str], tuple[str, ...]]
-"""The ways in which a canonical text can be read; the first is the text itself."""
+"""The readings of a canonical text; the first is the text itself."""
 
 Matrix = NDArray[np.float64]
 

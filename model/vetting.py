@@ -1,6 +1,6 @@
-"""What a file must satisfy before anything parses it: names, sizes, configuration keys, weight headers.
+"""Checks of a file before anything parses it: names, sizes, configuration keys, weight headers.
 
-Every check raises ``BundleError`` with the file and the mend, and runs no code that a file names.
+Every check raises ``BundleError`` with the file and how to fix it, and runs no code that a file names.
 """
 
 import json
@@ -51,7 +51,7 @@ _CLASSIFIER: Final = re.compile(r"^[A-Za-z0-9]{1,64}ForSequenceClassification$")
 
 
 def vet_name(path: Path, name: str) -> None:
-    """Refuse a name that leaves the bundle or that no bundle needs."""
+    """Refuse a name that points outside the bundle or that no bundle needs."""
     suffix = Path(name).suffix.lower()
     if suffix in _UNSAFE:
         raise BundleError(f"{path / name}: {suffix} files can run code when loaded; convert to {WEIGHTS}")
@@ -124,7 +124,7 @@ def _vet_values(path: Path, config: dict[str, Any]) -> None:
             case str() if "--" in value and key != "_name_or_path":
                 raise BundleError(f"{path}: {key} is {value!r}, which names remote code; remove it")
             case int() | float() if not abs(value) <= _MAX_INTEGER:
-                raise BundleError(f"{path}: {key} is {value}, which is beyond {_MAX_INTEGER:,}; mend it")
+                raise BundleError(f"{path}: {key} is {value}, which is beyond {_MAX_INTEGER:,}; correct it")
 
 
 def vet_weights(path: Path, raw: bytes) -> None:

@@ -102,7 +102,7 @@ encode: Final = _encoder.encode
 
 
 def decode_event(raw: bytes | None) -> Event | Rejection:
-    """Read one event; what is no event comes back as a ``Rejection``.  Never raises."""
+    """Read one event; anything else is returned as a ``Rejection``.  Never raises."""
     if raw is None:
         return Rejection("null_value", "the record has no value")
     if len(raw) > MAX_RECORD_BYTES:
@@ -131,7 +131,7 @@ def _perhaps_no_colon(event: Event, raw: bytes) -> bool:
 
 
 def decode_verdict(raw: bytes | None) -> Verdict | Rejection:
-    """Read one verdict; what is no verdict comes back as a ``Rejection``.  Never raises."""
+    """Read one verdict; anything else is returned as a ``Rejection``.  Never raises."""
     if raw is None:
         return Rejection("null_value", "the record has no value")
     if len(raw) > MAX_RECORD_BYTES:
@@ -153,7 +153,7 @@ def decode_verdict(raw: bytes | None) -> Verdict | Rejection:
 
 
 def _define(raw: bytes) -> Event | Rejection:
-    """Ask the definition; slow, exact, and able to say what is wrong."""
+    """Validate by the definition: slow and exact, and it says what is wrong."""
     document = _read_document(raw)
     if isinstance(document, Rejection):
         return document
@@ -213,7 +213,7 @@ def _depth_exceeds(document: dict[object, object], limit: int) -> bool:
 
 
 def _explain(exc: ValidationError, whole: str) -> Rejection:
-    """Name each field and its fault, without the input."""
+    """List each field with its error, without the input."""
     errors = exc.errors(include_url=False, include_context=False, include_input=False)
     missing = all(error["type"] == "missing" for error in errors)
     detail = "; ".join(

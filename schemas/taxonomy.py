@@ -7,17 +7,17 @@ from typing import Annotated, Final, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 NON_TOXIC: Final = "non_toxic"
-"""The category of a message that nothing is wrong with; every taxonomy has it."""
+"""The category of a harmless message; every taxonomy has it."""
 
 ANY: Final = "any"
-"""No category: where limits are set by category, it stands for several of them, their scores added up."""
+"""Not a category: where limits are set by category, it stands for the sum of several scores."""
 
 CategoryName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Severity = Annotated[int, Field(strict=True, ge=0, le=4)]
 
 
 class TaxonomyError(ValueError):
-    """A taxonomy that cannot be used; the message names the file, the place and the mend."""
+    """A taxonomy that cannot be used; the message names the file, the place and how to fix it."""
 
 
 class Category(BaseModel):

@@ -1,4 +1,4 @@
-"""The gate's audit: what it clears, the classifier looks at too, for a set share of events, off the critical path.
+"""The gate's audit: the classifier scores a share of what the gate cleared as well, off the critical path.
 
 The verdict stays the gate's.  Which events are looked at follows from a digest of the event id, so it is the same on
 every worker and after every replay, and nobody can choose it.  What the classifier would not have allowed is counted:
@@ -22,7 +22,7 @@ from stream.metrics import Metrics
 log = logging.getLogger(__name__)
 
 WAITING: Final = 1_024
-"""Cleared texts that may wait to be looked at; more are skipped, and counted as skipped."""
+"""Maximum number of texts that wait for the audit; further ones are counted as skipped."""
 BATCH: Final = 64
 _CLOSE_WITHIN_S: Final = 0.5
 
@@ -30,7 +30,7 @@ Classify = Callable[[Sequence[Text]], Sequence[Reply]]
 
 
 class Cleared(NamedTuple):
-    """What the gate let go, and in which circumstances."""
+    """What the gate cleared, and in which circumstances."""
 
     text: Text
     circumstances: Circumstances
@@ -53,7 +53,7 @@ class GateAudit:
         self._thread.start()
 
     def __call__(self, event: Event, text: Text, circumstances: Circumstances) -> None:
-        """Take note of an event whose text the gate cleared.  Never blocks."""
+        """Note an event whose text the gate cleared.  Never blocks."""
         drawn = hashlib.blake2b(event.event_id.encode(), digest_size=8, person=b"gate audit").digest()
         if int.from_bytes(drawn, "big") >= self._limit:
             return
@@ -83,7 +83,7 @@ class GateAudit:
                 self._look_at(cleared)
 
     def _batch(self) -> list[Cleared | None]:
-        """Wait for one, then take what else is there."""
+        """Wait for one, then take whatever else is there."""
         batch = [self._waiting.get()]
         while len(batch) < BATCH and batch[-1] is not None:
             try:

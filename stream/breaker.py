@@ -1,4 +1,4 @@
-"""A circuit breaker: what keeps failing is left alone for a while, then tried once."""
+"""A circuit breaker: what keeps failing is not tried for a while, then tried once."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""The shared score cache: what the classifier said of a text, for every worker and across restarts.
+"""The shared score cache: the classifier's scores of a text, for every worker and across restarts.
 
 The store is trusted with nothing.  Keys are keyed digests, so they say nothing about a text; values are authenticated
 together with their key, so what was not written by us, or not for this text, is a miss.  An outage costs the classifier
@@ -23,7 +23,7 @@ T = TypeVar("T")
 log: Final = logging.getLogger("stream.cache")
 
 KEY_PREFIX: Final = b"cw:"
-"""Before every key, so that an access rule can name ours: ``~cw:*``."""
+"""Prefix of every key, so that an access rule can name them: ``~cw:*``."""
 
 _MAC: Final = 16
 _GRID: Final = 1_000

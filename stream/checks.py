@@ -127,9 +127,7 @@ def check_model(settings: Settings) -> Finding:
         parts = wiring.load_parts(settings)
         decider = wiring.decider(settings, parts.taxonomy)
     except ConfigError as exc:
-        return Finding(
-            "failed", str(exc), "fix the file named, or unset the setting to use what ships with chatwarden"
-        )
+        return Finding("failed", str(exc), "fix the file named, or unset the setting to use what ships with chatwarden")
     manifest = parts.bundle.manifest
     gate = "with a gate" if manifest.gate else "without a gate"
     digest = bundle_digest(parts.bundle)

@@ -15,13 +15,13 @@ from stream.settings import DeadLetterSettings
 _Where = tuple[str | None, int]
 
 WINDOW: Final = 1_000
-"""Records that the ratio looks back on."""
+"""Number of last records that the ratio covers."""
 ENOUGH: Final = 100
-"""Records below which the ratio says nothing."""
+"""Number of records below which the ratio is not checked."""
 
 
 def dead_letter_headers(letter: DeadLetter, group: str) -> Headers:
-    """Return the record's own headers, and after them why and where from; of equal names the last one is ours."""
+    """Return the record's own headers, then ours with cause and origin; of equal names the last one is ours."""
     record, rejection = letter
     ours = {
         "cause": rejection.cause,
@@ -36,7 +36,7 @@ def dead_letter_headers(letter: DeadLetter, group: str) -> Headers:
 
 
 class DeadLetterLimits:
-    """How many dead letters are too many.  Immutable: ``after`` returns what holds once the results are committed.
+    """Decides when there are too many dead letters.  Immutable: ``after`` returns the state once results are committed.
 
     What it says depends on the records alone, not on how they were cut into chunks.
     """

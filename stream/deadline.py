@@ -1,4 +1,4 @@
-"""Time, spent on purpose: one budget shared by the steps of a job, and waits that grow."""
+"""Deadlines shared by several steps, and waits that grow."""
 
 import random
 from collections.abc import Callable
@@ -39,7 +39,7 @@ class Backoff:
 
     @property
     def tries(self) -> int:
-        """How often it waited since the last ``reset``."""
+        """Number of waits since the last ``reset``."""
         return self._tries
 
     def next(self) -> float:
@@ -49,5 +49,5 @@ class Backoff:
         return longest * (1 - self._draw() / 2)
 
     def reset(self) -> None:
-        """Start small again, after a success."""
+        """Start with the shortest wait again, after a success."""
         self._tries = 0

@@ -14,7 +14,7 @@ from stream.records import Chunk, DeadLetter, Judged, Outgoing, Record
 from stream.summary import Summary
 
 RECENT: Final = 2_000
-"""Latencies that the live view speaks of."""
+"""Number of recent latencies that the live view sums up."""
 
 REST_S: Final = 0.01
 
@@ -41,7 +41,7 @@ class View(Protocol):
 
 @dataclass(slots=True)
 class Progress:
-    """What the run has come to so far."""
+    """Counts and latencies of the run so far."""
 
     summary: Summary = field(default_factory=Summary)
     elapsed_s: float = 0.0
@@ -75,7 +75,7 @@ class Demo:
         self.progress: Final = Progress()
 
     def run(self, view: View, started_at: datetime, rest: Callable[[float], None]) -> None:
-        """Go on until the time is up.  ``rest`` waits for so many seconds; what it raises ends the run."""
+        """Run until the time is up.  ``rest`` waits for the given seconds; what it raises ends the run."""
         started = self._clock()
         sent = 0
         while not self._pace.over(elapsed := self._clock() - started):

@@ -1,4 +1,4 @@
-"""What the demo shows: a table that renews itself in a terminal, plain lines elsewhere."""
+"""What the demo shows: a live table in a terminal, plain lines elsewhere."""
 
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -15,11 +15,11 @@ ROWS: Final = 16
 TEXT_WIDTH: Final = 60
 _STYLES: Final = {"allow": "green", "flag": "yellow", "block": "bold red", "dead letter": "magenta"}
 _EVERY: Final = 8
-"""Of the allowed messages, one in so many is shown, or the others would drown."""
+"""One in this many allowed messages is shown, so that the others stand out."""
 
 
 def telling(lines: Iterable[Line], seen: int) -> list[Line]:
-    """Pick what is worth a look; ``seen`` is how many came before."""
+    """Choose what to show; ``seen`` is how many came before."""
     return [line for number, line in enumerate(lines, seen) if line.action != "allow" or number % _EVERY == 0]
 
 

@@ -1,9 +1,9 @@
 """Every way in which moving data can fail, and the exit code each leads to.
 
 ChatwardenError
- ├── ConfigError           2   a setting, policy or file is wrong; the message says which and how to mend it
+ ├── ConfigError           2   a setting, policy or file is wrong; the message says which and how to fix it
  ├── FileError            74   a file cannot be read or written
- ├── TransportError       75   Kafka, Redis or the network is away; trying again may help
+ ├── TransportError       75   Kafka, Redis or the network is unavailable; trying again may help
  │    ├── TransactionAborted   nothing of a transaction happened; the same results may be committed again
  │    └── OutcomeUnknown       a transaction may or may not have happened; start afresh from the committed offsets
  ├── Fenced               76   another worker uses our transactional id
@@ -11,7 +11,7 @@ ChatwardenError
  ├── TooManyDeadLetters   78   the input looks broken as a whole; nothing further is committed
  └── LimitsExceeded        1   a comparison, test or evaluation misses the limits it was given
 
-Foreign errors are translated where they arise, once, ``from`` the original.
+Errors of libraries are translated once, where they arise, ``from`` the original.
 """
 
 from typing import ClassVar, Final
@@ -39,7 +39,7 @@ class FileError(ChatwardenError):
 
 
 class TransportError(ChatwardenError):
-    """Kafka, Redis or the network is away."""
+    """Kafka, Redis or the network is unavailable."""
 
     exit_code = 75
 

@@ -1,8 +1,8 @@
 """Health: is the main loop turning, and is it ready for work?  Served with the metrics on the admin port.
 
-``/livez``    200 while the main loop's last tick is young enough, else 503 with the loop's stack.  Kafka or Redis being
-              away is no reason to restart a process, so neither counts.
-``/readyz``   200 once nothing is waited for (model, producer, partitions), else 503 with what is.
+``/livez``    200 while the main loop's last tick is recent enough, else 503 with the loop's stack.  Restarting does not
+              bring Kafka or Redis back, so neither counts.
+``/readyz``   200 when the process waits for nothing (model, producer, partitions), else 503 with what it waits for.
 ``/metrics``  Prometheus text.
 """
 
@@ -30,7 +30,7 @@ PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Reply(NamedTuple):
-    """What an admin path answers."""
+    """The response of an admin path."""
 
     status: HTTPStatus
     content_type: str
@@ -55,16 +55,16 @@ class Health:
         self._thread_id = threading.get_ident()
 
     def tick(self) -> None:
-        """Say that the main loop turns; called by its thread, every turn."""
+        """Record that the main loop turns; called by its thread, every turn."""
         self._ticked = self._clock()
         self.ticks += 1
 
     def ready(self, component: Component) -> None:
-        """Say that a component is there."""
+        """Record that a component is ready."""
         self._waiting = {name: why for name, why in self._waiting.items() if name != component}
 
     def unready(self, component: Component, why: str) -> None:
-        """Say that a component is waited for, and why."""
+        """Record that a component is not ready, and why."""
         self._waiting = {**self._waiting, component: why}
 
     def livez(self) -> Reply:
@@ -77,7 +77,7 @@ class Health:
         return _json(HTTPStatus.SERVICE_UNAVAILABLE, report)
 
     def stack(self) -> list[str]:
-        """Return where the main loop is now, innermost last."""
+        """Return the main loop's current stack, innermost frame last."""
         frame = sys._current_frames().get(self._thread_id)  # noqa: SLF001 - the documented way to another thread's stack
         return [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_stack(frame)]
 
@@ -93,10 +93,10 @@ def _json(status: HTTPStatus, report: object) -> Reply:
 
 
 class AdminServer:
-    """Serves the admin paths from a thread of its own, for as long as the ``with`` block runs."""
+    """Serves the admin paths from its own thread while the ``with`` block runs."""
 
     def __init__(self, host: str, port: int, health: Health, exposition: Exposition) -> None:
-        """Bind the port; 0 takes a free one, see ``port``.
+        """Bind the port; 0 picks a free one, see ``port``.
 
         Raises:
             ConfigError: the address cannot be bound.
@@ -129,10 +129,10 @@ class AdminServer:
 
 
 def open_admin(settings: AdminSettings, health: Health, exposition: Exposition) -> AdminServer:
-    """Open the admin port; where it is only the default and another worker of this machine has it, a free one.
+    """Open the admin port; if it is the default and another worker on this machine has it, open a free one.
 
     Raises:
-        ConfigError: the port was asked for and is taken, or the host is not ours.
+        ConfigError: the configured port is taken, or the host is not an address of this machine.
     """
     try:
         return AdminServer(settings.host, settings.port, health, exposition)
@@ -148,14 +148,14 @@ class _PagesServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Log what the base class prints as it comes; a client that left before its answer is no news."""
+        """Log unexpected errors as JSON; ignore clients that disconnect early."""
         if not isinstance(sys.exception(), OSError):
             log.exception("a page of the admin port failed")
 
 
 def _pages_of(pages: dict[str, Callable[[], Reply]]) -> type[BaseHTTPRequestHandler]:
     class Pages(BaseHTTPRequestHandler):
-        timeout = 5  # a client that says nothing holds its thread no longer
+        timeout = 5  # a silent client holds its thread no longer
 
         def do_GET(self) -> None:
             page = pages.get(self.path.split("?", 1)[0])

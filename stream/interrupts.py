@@ -10,9 +10,9 @@ T = TypeVar("T")
 
 
 class Interrupted(BaseException):
-    """Somebody asked us to stop.  ``exit_code`` is 128 + the signal, as shells have it.
+    """The process was asked to stop.  ``exit_code`` is 128 + the signal, as in shells.
 
-    No ``Exception``, as little as ``KeyboardInterrupt``: libraries that try imports would swallow it.
+    Like ``KeyboardInterrupt`` not an ``Exception``, which libraries that try imports would swallow.
     """
 
     def __init__(self, signal_number: int) -> None:
@@ -21,9 +21,9 @@ class Interrupted(BaseException):
 
 
 class Interrupts:
-    """Holds signals back while work is in hand; for the main thread, in a ``with`` block.
+    """Defers signals while work is in hand; for the main thread, in a ``with`` block.
 
-    The first signal is raised by ``wait`` or ``check``; a second one, for whoever cannot wait, at once.
+    ``wait`` or ``check`` raises the first signal; a second one is raised at once.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Interrupts:
             raise Interrupted(number)
 
     def check(self) -> None:
-        """Raise ``Interrupted`` if somebody asked."""
+        """Raise ``Interrupted`` if a signal came."""
         if self._asked is not None:
             raise Interrupted(self._asked)
 
@@ -70,8 +70,7 @@ class Interrupts:
 def end_on_signals(tell: Callable[[str], None], exit_code: int) -> None:
     """Let SIGINT and SIGTERM end the process at once, after ``tell`` was given the signal's name.
 
-    For the time in which nothing is in hand.  An exception would not do: it may come up inside foreign code that drops
-    it.
+    For the time before work begins.  An exception would not do, since it may arise in library code that drops it.
     """
 
     def end(number: int, _: FrameType | None) -> None:

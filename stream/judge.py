@@ -1,4 +1,4 @@
-"""A chunk of records to verdicts and dead letters: decode, normalise, score, decide.  Pure but for the clock.
+"""From a chunk of records to verdicts and dead letters: decode, normalise, score, decide.  Pure but for the clock.
 
 Read this file first: everything else either feeds it or carries away what it returns.
 """
@@ -32,12 +32,15 @@ Now = Callable[[], datetime]
 
 
 def primary_language(tag: str | None) -> str:
-    """Return the primary subtag of a BCP 47 tag in lower case; empty where the language is unknown."""
+    """Return the primary subtag of a BCP 47 tag in lower case; empty if the language is unknown."""
     return tag.split("-", 1)[0].lower() if tag else ""
 
 
 def text_of(event: Event, scorer: Scorer) -> Text:
-    """Reduce an event to what this scorer sees of it; it may want the language told from the text."""
+    """Return what the scorer sees of an event.
+
+    Detects the language if the scorer needs it and the event names none.
+    """
     text = canonical(event.text)
     lang = primary_language(event.lang)
     if not lang and scorer.identify is not None:
@@ -46,27 +49,27 @@ def text_of(event: Event, scorer: Scorer) -> Text:
 
 
 def circumstances_of(event: Event) -> Circumstances:
-    """Return what a policy may look at: of the language, what the event itself says."""
+    """Return what a policy may look at; the language is the one that the event itself names."""
     return Circumstances(event.game_id, event.channel_kind, primary_language(event.lang))
 
 
 class Audit(Protocol):
-    """Takes note of what the gate cleared.  Never blocks, never raises."""
+    """Is called with what the gate cleared.  Never blocks, never raises."""
 
     def __call__(self, event: Event, text: Text, circumstances: Circumstances, /) -> None:
-        """Take note of one event."""
+        """Note one event."""
         ...
 
     def close(self) -> None:
-        """End what it began; returns soon."""
+        """Stop its threads; returns soon."""
         ...
 
 
 class Judge:
     """Judges chunks with one scorer and one policy.
 
-    ``key`` keys the fingerprints, so that nobody without it can guess texts by their digest.  ``audit`` is told of what
-    the gate cleared, and changes nothing.
+    ``key`` keys the fingerprints, so that nobody without it can guess texts by their digest.  ``audit`` is
+    called with what the gate cleared, and changes nothing.
     """
 
     def __init__(self, scorer: Scorer, decider: Decider, key: bytes, now: Now, audit: Audit | None = None) -> None:
@@ -80,7 +83,7 @@ class Judge:
         self._verdict_id = hashlib.blake2b((scorer.digest + decider.digest).encode(), digest_size=16)
 
     def __call__(self, chunk: Chunk) -> Judged:
-        """Judge every record.  Blocks and raises as the scorer's resolvers do; never on account of a record."""
+        """Judge every record.  Blocks and raises as the scorer's resolvers do; never because of a record."""
         decoded = [decode_event(record.value) for record in chunk.records]
         texts = [text_of(event, self._scorer) for event in decoded if isinstance(event, Event)]
         outcomes = iter(zip(texts, self._scorer(texts), strict=True))
@@ -100,7 +103,7 @@ class Judge:
         return judged
 
     def close(self) -> None:
-        """End the audit; to be called before the process ends."""
+        """Stop the audit; call it before the process ends."""
         if self._audit is not None:
             self._audit.close()
 
@@ -140,7 +143,7 @@ class Judge:
 
 
 class _Writer:
-    """Writes one chunk's verdicts; what equal texts share is computed once."""
+    """Writes one chunk's verdicts; what equal texts have in common is computed once."""
 
     def __init__(self, judge: Judge, decided_at: datetime) -> None:
         self._judge = judge
@@ -197,6 +200,6 @@ class _Writer:
 
 
 def _matches(text: str, spans: tuple[Span, ...]) -> tuple[MatchSpan, ...]:
-    """Point at the words in the original text."""
+    """Translate spans of the canonical text to the original text."""
     view = align(text)
     return tuple(MatchSpan(*view.span(start, end), rule) for start, end, rule in spans)

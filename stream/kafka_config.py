@@ -1,4 +1,4 @@
-"""Settings to librdkafka properties: what the promises need, and what may be passed through beside it."""
+"""Translates settings to librdkafka properties: those that the promises need, and those passed through."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -113,7 +113,7 @@ def producer_properties(kafka: KafkaSettings, slot: str) -> Properties:
         "queue.buffering.max.kbytes": 65_536,
         # The topic's own limit decides; librdkafka's default of 1 MB is below the largest dead letter.
         "message.max.bytes": 16_777_216,
-        # A topic that is not there is told within the transaction's time, and not taken for a broker that is slow.
+        # A missing topic is reported within the transaction's time, and is not mistaken for a slow broker.
         "topic.metadata.propagation.max.ms": 5_000,
         # Java's partitioner, so that verdicts and what is derived from them share partitions whoever writes.
         "partitioner": "murmur2_random",
@@ -135,10 +135,10 @@ def _common(kafka: KafkaSettings) -> Properties:
 
 
 def check_promises(properties: Mapping[str, object]) -> None:
-    """See that ``kafka.properties`` names none that would break a promise.
+    """Refuse ``kafka.properties`` that would break a promise.
 
     Raises:
-        ConfigError: it does; the message says why.
+        ConfigError: one would; the message says why.
     """
     refused = [f"kafka.properties: {name} cannot be set: {_OURS[name]}" for name in properties if name in _OURS]
     if refused:

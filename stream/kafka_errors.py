@@ -66,7 +66,7 @@ _LATE: Final = frozenset(
 
 
 def is_time_out(error: KafkaError) -> bool:
-    """Whether a call of ours ran out of its time."""
+    """Whether one of our calls timed out."""
     return error.code() == KafkaError._TIMED_OUT
 
 
@@ -94,7 +94,7 @@ def fault_of(error: KafkaError, delivery: KafkaError | None = None) -> Fault:
 class Reading(Enum):
     """What an error that the consumer reports means."""
 
-    PASSING = "passing"  # librdkafka mends it by itself
+    PASSING = "passing"  # librdkafka recovers by itself
     REFUSED = "refused"  # we may not read; keep asking, not ready
     LOST = "lost"  # the next record was deleted before it was read, or the offset is unknown
     UNREADABLE = "unreadable"  # the bytes cannot be taken apart: a bad checksum or compression
@@ -117,7 +117,7 @@ def reading_of(error: KafkaError) -> Reading:
 
 
 def cause_of(error: KafkaError) -> str:
-    """Name an error for a metric label: librdkafka's own name of the code, a closed set."""
+    """Return a metric label for an error: librdkafka's name of its code, a closed set."""
     return str(error.name()).lstrip("_").lower()
 
 
@@ -132,7 +132,7 @@ def no_room() -> KafkaException:
 
 
 def transport_error(error: KafkaError, doing: str) -> ConfigError | TransportError:
-    """Translate an error outside of transactions: a property that librdkafka refuses, else a broker out of reach."""
+    """Translate an error outside of transactions: a property that librdkafka refuses, or an unreachable broker."""
     message = f"{doing}: {error.str()} ({error.name()})"
     if error.code() in (KafkaError._INVALID_ARG, KafkaError._CONFLICT):
         return ConfigError(f"kafka.properties: {message}")

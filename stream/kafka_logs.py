@@ -1,4 +1,4 @@
-"""What librdkafka says, as lines of our log: left alone it writes plain text to standard error, twenty lines a second.
+"""librdkafka's messages as lines of our log; by itself it writes plain text to standard error, twenty lines a second.
 
 Its lines wait in a client's queue until the client is polled.  They are read for the one thing that no call reports, a
 connection that was lost: librdkafka repeats a request whose connection went away, and says nothing more of it.  The
@@ -28,8 +28,8 @@ log.addFilter(Sparing(REPEAT_S))
 class ClientLog(logging.Logger):
     """The logger of one client.
 
-    ``lost_connections`` counts the connections that were lost after they had carried requests; what cannot be told
-    apart counts, too.
+    ``lost_connections`` counts the connections that were lost after they had carried requests; unclear
+    cases count, too.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class ClientLog(logging.Logger):
         self.lost_connections = 0
 
     def handle(self, record: logging.LogRecord) -> None:
-        """Take note of a lost connection, and pass the line on."""
+        """Count a lost connection, and pass the line on."""
         line = record.getMessage()
         if line.startswith("FAIL ") and not _NEVER_USED.search(line):
             self.lost_connections += 1
@@ -45,5 +45,5 @@ class ClientLog(logging.Logger):
 
 
 def consumer(properties: Properties) -> Consumer:
-    """Return a consumer whose words go to our log whenever it is polled."""
+    """Return a consumer whose messages go to our log whenever it is polled."""
     return Consumer({**properties, "logger": log})

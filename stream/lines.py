@@ -15,10 +15,10 @@ from stream.errors import FileError
 from stream.records import Chunk, DeadLetter, Judged, Outgoing, Record
 
 BLOCK: Final = 262_144
-"""Most bytes per read.  A read returns what a pipe has, so a slow writer's lines are judged as they come."""
+"""Maximum bytes per read.  A read returns what a pipe has, so a slow writer's lines are judged as they come."""
 
 MAX_KEPT: Final = 16 * MAX_RECORD_BYTES
-"""Of a line beyond this many bytes only the start is kept; it is far too long to be an event."""
+"""Only the start of a line longer than this many bytes is kept; it is far too long to be an event."""
 
 Read = Callable[[int], bytes]
 """Return up to this many bytes as soon as there are any; ``b""`` at the end.  May block."""
@@ -80,7 +80,7 @@ class LineSource:
 
 
 class Output(Protocol):
-    """A file descriptor's worth of output."""
+    """Where bytes are written to."""
 
     def write(self, data: bytes, /) -> None:
         """Write all of it.  May block."""
@@ -112,10 +112,10 @@ class Descriptor:
 
 
 class Discard:
-    """Keeps nothing."""
+    """Discards everything."""
 
     def write(self, data: bytes, /) -> None:
-        """Forget it."""
+        """Discard it."""
 
 
 def write_judged(judged: Judged, verdicts: Output, dead_letters: Output) -> None:

@@ -1,7 +1,7 @@
-"""Logs: one JSON object per line, in UTC, without chat text and player ids; the message that ends a process too.
+"""Logs: one JSON object per line, in UTC, without chat text and player ids, up to the message that ends a process.
 
-What may stand in a line is a list, not a habit: fields are named in ``Field``, and an exception shows its type and
-stack, with its message only where the message is ours (foreign ones may quote their input).
+Only the fields named in ``Field`` are written.  An exception shows its type and stack, and its message only if it is
+our own, since the messages of libraries may quote their input.
 """
 
 import json
@@ -70,9 +70,9 @@ def _describe(exc: BaseException) -> dict[str, object]:
 
 
 class Sparing(logging.Filter):
-    """Lets a line through again only after ``repeat_s`` seconds, and says then in ``left_out`` how many like it came.
+    """Lets a line through again only after ``repeat_s`` seconds; ``left_out`` then says how many like it were dropped.
 
-    Lines of a logger are alike that differ in numbers only and tell of the same kind of exception.
+    Two lines of a logger are alike if they differ only in numbers and have the same kind of exception.
     """
 
     def __init__(self, repeat_s: float) -> None:
@@ -81,7 +81,7 @@ class Sparing(logging.Filter):
         self._said: dict[tuple[str, str, object], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether no line like it was written lately."""
+        """Whether no similar line was written recently."""
         kind = record.exc_info[0] if record.exc_info else None
         key = record.name, _NUMBER.sub("", record.getMessage()), kind
         said, left_out = self._said.get(key, (float("-inf"), 0))
@@ -106,15 +106,15 @@ def configure_logs(level: int = logging.INFO, output: TextIO | None = None) -> N
 
 
 def _tell_of_thread(ended: threading.ExceptHookArgs) -> None:
-    """Say what ended a thread; Python itself writes plain text, with what the exception quotes."""
+    """Log what ended a thread; Python itself would write plain text, including what the exception quotes."""
     if ended.exc_value is not None and not isinstance(ended.exc_value, SystemExit):
         log.error("a thread ended by a failure", exc_info=ended.exc_value)
 
 
 def last_words(exc: Exception, output: TextIO | None = None) -> int:
-    """Say why the process ends, and return its exit code.  For the edge of long-running commands.
+    """Log why the process ends and return its exit code.  For the edge of long-running commands.
 
-    It is a line of the log, but for an error of ours that a terminal shows: who reads it there is no machine.
+    On a terminal one of our own errors is written as plain text instead, for people to read.
     """
     output = output or sys.stderr
     code = exc.exit_code if isinstance(exc, ChatwardenError) else ChatwardenError.exit_code

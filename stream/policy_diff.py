@@ -1,4 +1,4 @@
-"""What a change of policy or rule pack would change: the same events judged by both sides, and where they differ."""
+"""Compares two policies or rule packs: the same events judged by both, and where the verdicts differ."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -44,7 +44,7 @@ class Change(NamedTuple):
 
 @dataclass(slots=True)
 class Comparison:
-    """How many verdicts were compared and which kinds of change there are."""
+    """Counts of compared verdicts and of each kind of change."""
 
     events: int = 0
     malformed: int = 0
@@ -95,8 +95,8 @@ def _override(name: str) -> dict[str, object]:
     return {"policy.packs": {"default": name}} if _key(name) == "policy.packs" else {"policy.path": name}
 
 
-def compare(lines: Iterable[bytes], before: Side, after: Side, tell: Callable[[Change], None]) -> Comparison:
-    """Judge each event by both sides and tell of each difference, in order."""
+def compare(lines: Iterable[bytes], before: Side, after: Side, report: Callable[[Change], None]) -> Comparison:
+    """Judge each event by both sides and report each difference, in order."""
     comparison = Comparison()
     waiting = (line for line in lines if line.strip())
     while chunk := list(islice(waiting, CHUNK)):
@@ -110,7 +110,7 @@ def compare(lines: Iterable[bytes], before: Side, after: Side, tell: Callable[[C
             change = _change(event, _decided(event, was, before), _decided(event, is_now, after), is_now)
             if change is not None:
                 comparison.changes[_named(change.before), _named(change.after)] += 1
-                tell(change)
+                report(change)
     return comparison
 
 

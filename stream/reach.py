@@ -1,6 +1,6 @@
-"""Whether Kafka lets us in: a login or a certificate that is refused is told at once, with the reason.
+"""Whether Kafka accepts us: a refused login or certificate is reported at once, with the reason.
 
-librdkafka tries again for ever, and says why only to a callback.
+librdkafka itself retries for ever and gives the reason only to a callback.
 """
 
 import re
@@ -22,7 +22,7 @@ _STATE: Final = re.compile(r" \(after \d+ms in state \w+[^)]*\)$")
 
 
 class Client(Protocol):
-    """What a greeting needs of a client; its ``error_cb`` fills the list of errors."""
+    """The part of a client that ``greet`` needs; its ``error_cb`` fills the list of errors."""
 
     def list_topics(self, *, timeout: float) -> Any:
         """Ask the cluster for its topics."""
@@ -59,13 +59,13 @@ def greet(
             if refusal := refusal_of(error, properties):
                 raise refusal
         if clock() >= give_up:
-            said = _told(next((error for error in errors if _SERVER.match(error.str())), fault))
+            said = _message(next((error for error in errors if _SERVER.match(error.str())), fault))
             raise away(str(properties["bootstrap.servers"]), said)
 
 
 def refusal_of(error: KafkaError, properties: Mapping[str, object]) -> ConfigError | None:
-    """Return the refusal that an error means, if any.  May look at the broker's certificate, for the reason."""
-    said = _told(error)
+    """Return the refusal behind an error, if any.  May inspect the broker's certificate to find the reason."""
+    said = _message(error)
     if error.code() in _LOGIN:
         return refused_login(said)
     if error.code() == _TLS:
@@ -78,6 +78,6 @@ def refusal_of(error: KafkaError, properties: Mapping[str, object]) -> ConfigErr
     return wrong_protocol(said) if "security.protocol" in said else None
 
 
-def _told(error: KafkaError) -> str:
-    """Return what an error says, without the address and the state of the connection."""
+def _message(error: KafkaError) -> str:
+    """Return an error's message without the address and the state of the connection."""
     return _STATE.sub("", _SERVER.sub("", error.str().split("\n")[0]))

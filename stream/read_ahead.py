@@ -1,4 +1,4 @@
-"""Records that were read and not yet taken."""
+"""A buffer of records that were read ahead."""
 
 from collections import deque
 from collections.abc import Callable
@@ -7,11 +7,11 @@ from typing import Final
 from stream.records import Record
 
 MOST_BYTES: Final = 16_777_216
-"""Bytes of values from which on a buffer is full, however few they are."""
+"""From this many bytes of values on a buffer is full, however few records it has."""
 
 
 class ReadAhead:
-    """A buffer that is full from ``most`` records on, and stays so until half of them are gone.
+    """A buffer that is full at ``most`` records, and stays so until half of them are taken.
 
     Reading is paused while it is full, and after a pause librdkafka needs up to a second until records come again; the
     other half is there for the judge meanwhile.
@@ -28,7 +28,7 @@ class ReadAhead:
         return len(self._records)
 
     def append(self, record: Record) -> None:
-        """Add a record; past ``most`` too, since what was read must not be lost."""
+        """Add a record, even beyond ``most``, since what was read must not be lost."""
         self._records.append(record)
         self._bytes += _size(record)
 
@@ -51,7 +51,7 @@ class ReadAhead:
         self._bytes = 0
 
     def full(self) -> bool:
-        """Whether enough was read."""
+        """Whether reading should pause."""
         if self._full:
             self._full = len(self) > self.most // 2 or self._bytes > self._most_bytes // 2
         else:

@@ -1,6 +1,6 @@
 """The worker's two seams: where records come from and where results go.
 
-The Kafka ones are in ``stream.source`` and ``stream.sink``; the tests have others.
+``stream.source`` and ``stream.sink`` implement them for Kafka; tests use others.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,9 +10,9 @@ from stream.records import Chunk, DeadLetter, Outgoing, Partition
 
 
 class Taken(NamedTuple):
-    """What a call brought: records in input order, and the partitions that went away meanwhile.
+    """What a call returned: records in input order, and the partitions that were lost meanwhile.
 
-    A partition may be in both, when it went and came back: what is in flight of it is void, what is here is not.
+    A partition that was lost and came back is in both: its work in flight is void, its records here are valid.
     """
 
     chunk: Chunk
@@ -23,11 +23,11 @@ class Source(Protocol):
     """Where records come from.  One thread owns it; partitions come and go inside ``take``, ``stay`` and ``close``."""
 
     def join(self) -> None:
-        """Take part.  Must come first, and after ``Sink.renew``: offsets that a dead worker left open hold it up.
+        """Join the group.  Must come first, but after ``Sink.renew``: offsets that a dead worker left open block it.
 
         Raises:
             ConfigError: there is nothing to read.
-            TransportError: not now; try again.
+            TransportError: not possible now; try again.
         """
         ...
 
@@ -43,7 +43,7 @@ class Source(Protocol):
     def stay(self, wait_s: float) -> frozenset[Partition]:
         """Stay a member while there is other work, reading ahead up to a limit; block up to ``wait_s`` seconds.
 
-        Returns the partitions that went away.  Raises as ``take``.
+        Returns the partitions that were lost.  Raises as ``take``.
         """
         ...
 
@@ -51,16 +51,16 @@ class Source(Protocol):
         """Go back to the committed offset of every partition.
 
         Raises:
-            TransportError: the offsets cannot be had now; try again.
+            TransportError: the offsets are not available now; try again.
         """
         ...
 
     def group(self) -> object:
-        """Return the group membership as it is now, for one transaction."""
+        """Return the current group membership, for one transaction."""
         ...
 
     def report(self) -> None:
-        """Measure how far behind we are; blocks a second at most."""
+        """Report lag; also probes partitions that have been idle for long.  Blocks for a second at most."""
         ...
 
     def close(self) -> None:
@@ -72,7 +72,7 @@ class Sink(Protocol):
     """Where results go.  One thread owns it."""
 
     def renew(self) -> None:
-        """Start afresh under the same identity, fencing whatever is still under way.  Must come first.
+        """Start over under the same identity, fencing whatever is still under way.  Must come first.
 
         Raises:
             TransportError: not now; try again.
@@ -85,13 +85,13 @@ class Sink(Protocol):
         """Write results and input offsets together, or neither; block up to about ``within_s`` seconds.
 
         Raises:
-            TransactionAborted: nothing of it happened; the same may be committed again.
-            OutcomeUnknown: it may have happened; ``renew``, then go on from the committed offsets.
+            TransactionAborted: nothing was written; the same results may be committed again.
+            OutcomeUnknown: it may have been written; ``renew``, then continue from the committed offsets.
             Fenced: another worker uses our identity.
             ConfigError: an output cannot hold what must be written.
         """
         ...
 
     def close(self) -> None:
-        """Let go; what is not committed never happened."""
+        """Release everything; what is not committed is discarded."""
         ...

@@ -31,9 +31,9 @@ log: Final = logging.getLogger("stream.service")
 LEAVE_AT_ANY_PRICE_S: Final = 4.8
 FENCED_WAIT_S: Final = 5.0
 READ_AHEAD_CHUNKS: Final = 16
-"""Chunks read ahead: half of them last a judge of 4,000 messages a second while a paused consumer comes back."""
+"""Chunks read ahead: half of them keep a judge of 4,000 messages a second busy while a paused consumer resumes."""
 SWITCH_S: Final = 0.0005
-"""How soon the thread that commits gets its turn while the other one judges; Python's 5 ms is a whole commit."""
+"""How soon the committing thread gets its turn while the other one judges; Python's 5 ms is a whole commit."""
 
 
 def serve(
@@ -43,7 +43,7 @@ def serve(
     start: Start,
     announce: Callable[[int], None] = lambda _: None,
 ) -> None:
-    """Run the worker until SIGTERM or SIGINT; ``announce`` is told the admin port, as the log is.
+    """Run the worker until SIGTERM or SIGINT; ``announce`` is called with the admin port.
 
     Raises:
         ChatwardenError: it cannot start, or must stop; see ``stream.errors`` for what each means.
@@ -90,9 +90,9 @@ def _run(worker: Worker) -> None:
 
 
 def _heed_signals(worker: Worker) -> None:
-    """Let SIGTERM and SIGINT end the loop; what does not end in time is ended.
+    """Let SIGTERM and SIGINT end the loop, and the process if that takes too long.
 
-    A thread hears them: a handler would run in the loop's thread, which may wait in a client's call for seconds.
+    A thread waits for them: a handler would run in the loop's thread, which may be in a client's call for seconds.
     """
     heard, told = os.pipe()
     os.set_blocking(told, False)
@@ -103,17 +103,17 @@ def _heed_signals(worker: Worker) -> None:
 
 
 def _noted(number: int, _: FrameType | None) -> None:
-    """Do nothing: the thread has its number already.  Without a handler none would be sent."""
+    """Do nothing: the thread already has the number.  Without a handler it would not get it."""
 
 
 def _leave(heard: int, worker: Worker) -> None:
     """Wait for a signal, stop the worker, and end the process if that takes too long.
 
-    Nothing is lost thereby: what is not committed is repeated by the next owner.
+    Nothing is lost: the next owner repeats what is not committed.
     """
     (number,) = os.read(heard, 1)
     worker.stop()
     log.info("leaving on %s", signal.Signals(number).name)
     time.sleep(LEAVE_AT_ANY_PRICE_S)
-    log.error("not done in time; what is in hand is left to the next worker")
+    log.error("not done in time; the next worker repeats what is not committed")
     os._exit(TransportError.exit_code)

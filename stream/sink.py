@@ -1,4 +1,4 @@
-"""The output: one Kafka transaction per chunk.  Verdicts, flagged messages, dead letters and offsets, or nothing."""
+"""The output: one Kafka transaction per chunk with its verdicts, flagged messages, dead letters and offsets."""
 
 import logging
 import random
@@ -22,13 +22,13 @@ log: Final = logging.getLogger("stream.sink")
 _Headers = list[tuple[str, str | bytes | None]]
 
 CALL_S: Final = 5.0
-"""Longest single call; a call that times out is resumed while the transaction's time lasts."""
+"""Longest single call; one that times out is repeated while the transaction's time lasts."""
 
 
 class KafkaSink:
     """Writes chunks through one transactional producer, which only its owner's thread touches.
 
-    ``renew`` makes the producer; ``connect`` builds it, so that tests may give another one.
+    ``renew`` makes the producer by ``connect``, which tests replace.
     """
 
     def __init__(
@@ -56,14 +56,14 @@ class KafkaSink:
         self._undelivered: tuple[KafkaError, str] | None = None
 
     def renew(self) -> None:
-        """Drop the producer and take a new one under the same transactional id.
+        """Replace the producer by a new one with the same transactional id.
 
-        The broker finishes whatever the old one left open, and fences every request of it that is still under way.  May
-        block ``CALL_S`` seconds.
+        The broker ends whatever the old one left open, and fences its requests that are still under way.  May block
+        ``CALL_S`` seconds.
 
         Raises:
             ConfigError: librdkafka refuses a property.
-            TransportError: the broker is away or does not let us; try again.
+            TransportError: the broker is unavailable or rejects us; try again.
         """
         self._producer = None
         try:
@@ -84,8 +84,8 @@ class KafkaSink:
         """Write results and offsets in one transaction; blocks up to ``within_s`` seconds, and a little to abort.
 
         Raises:
-            TransactionAborted: nothing of it happened; the same may be committed again.
-            OutcomeUnknown: it may have happened; ``renew``, and start from the committed offsets.
+            TransactionAborted: nothing was written; the same results may be committed again.
+            OutcomeUnknown: it may have been written; ``renew``, and continue from the committed offsets.
             Fenced: another worker uses our transactional id.
             ConfigError: an output topic cannot hold what must be written.
         """
@@ -107,9 +107,9 @@ class KafkaSink:
             self._recover(producer, exc, expiry)
 
     def _refuse_late_requests(self, producer: Producer) -> None:
-        """Begin nothing on a producer that lost a connection: what librdkafka has repeated may come a second time.
+        """Begin nothing on a producer that lost a connection: a request that librdkafka repeated may arrive twice.
 
-        By a late order to end the last transaction the broker would end this one.  A new producer's epoch fences it.
+        A late request to end the last transaction would end this one.  A new producer's epoch fences it.
         """
         producer.poll(0)
         if self._log.lost_connections:
@@ -118,13 +118,13 @@ class KafkaSink:
             )
 
     def close(self) -> None:
-        """Let go of the producer; an open transaction is aborted by the broker or the next owner of the id."""
+        """Drop the producer; the broker or the next owner of the id aborts an open transaction."""
         self._producer = self._starting = None
 
     def _send_offsets(
         self, producer: Producer, offsets: list[TopicPartition], group: object, deadline: Deadline
     ) -> None:
-        """Send the offsets; the one call that is never made again: librdkafka was seen to wait without end then."""
+        """Send the offsets; the one call that is never repeated: librdkafka was seen to wait for ever then."""
         try:
             producer.send_offsets_to_transaction(offsets, group, max(deadline.remaining(), 0.001))
         except KafkaException as exc:
@@ -163,7 +163,7 @@ class KafkaSink:
             raise no_room()
 
     def _insist(self, call: Callable[[float], Any], deadline: Deadline) -> None:
-        """Make a call again while the error says that this helps and there is time."""
+        """Repeat a call while its error says that this helps and there is time."""
         backoff = Backoff(0.01, 0.5, self._draw)
         while True:
             try:

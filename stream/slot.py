@@ -1,7 +1,7 @@
 """A worker's slot: the part of its transactional id that is the same at every restart and never taken twice.
 
 Random names would leave a killed worker's transaction open until it times out; one name for two workers would have
-them fence each other.  So workers of one host take numbers, and the system takes a number back when its holder ends.
+them fence each other.  So the workers of one host take numbers, and the system frees a number when its holder ends.
 """
 
 import fcntl
@@ -19,11 +19,11 @@ from stream.errors import ConfigError
 def leased_slot(host: str, purpose: str, folder: Path) -> Iterator[str]:
     """Hold the lowest free slot of this host for one purpose: ``HOST-0``, ``HOST-1`` and so on.
 
-    ``purpose`` tells apart what may use the same number, such as two consumer groups.  The lease is a lock on a file in
+    Different purposes, such as two consumer groups, may use the same number.  The lease is a lock on a file in
     ``folder``, which every worker of the host must see; it ends with the process, however that ends.
 
     Raises:
-        ConfigError: the folder cannot be written, as when it is another user's.
+        ConfigError: the folder cannot be written, for example because another user owns it.
     """
     name = hashlib.blake2b(purpose.encode(), digest_size=8).hexdigest()
     for number in count():

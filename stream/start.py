@@ -1,7 +1,7 @@
 """Where a new group starts; a group that has offsets keeps them.
 
-Every partition of the topic gets its first offset here, before anybody joins.  So a partition without one is newer than
-the group and is read from its beginning, and an offset that is gone is a loss, never a reset.
+Every partition of the topic gets its first offset here, before any worker joins.  So a partition without one is newer
+than the group and is read from its beginning, and a missing offset is a loss, never a reset.
 """
 
 import logging
@@ -39,13 +39,13 @@ def parse_start(text: str) -> Start:
 
 
 def ensure_start(consumer: Consumer, topic: str, group: str, start: Start) -> None:
-    """Give a group that has no offsets its first ones, and say so loudly: it may be new, or have lost them.
+    """Give a group without offsets its first ones, with a warning: it may be new, or have lost them.
 
     ``consumer`` has not subscribed yet.  Blocks on the broker.
 
     Raises:
         ConfigError: the topic does not exist.
-        TransportError: the broker is away, or the group is busy; try again.
+        TransportError: the broker is unavailable, or the group is busy; try again.
     """
     try:
         partitions = _partitions(consumer, topic)

@@ -1,4 +1,4 @@
-"""What a run came to: counts by action, by who answered and by cause, with the rate."""
+"""The summary of a run: counts by action, by who answered and by cause, with the rate."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ class Summary:
     dead_letters: Counter[str] = field(default_factory=Counter)
     """By cause."""
     first_lines: dict[str, int] = field(default_factory=dict)
-    """The first line with each cause, for whoever looks for it."""
+    """The first line with each cause, to find it by."""
 
     def add(self, judged: Judged) -> None:
         """Count a chunk."""

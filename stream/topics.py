@@ -1,4 +1,4 @@
-"""Topics as they should be, as they are, and what it takes to get from one to the other."""
+"""Topics as they should be and as they are, and the creation of those that are missing."""
 
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class Found:
 
 
 def wanted_topics(settings: Settings, partitions: int, retention_days: dict[str, float]) -> list[Wanted]:
-    """Return the catalogue under the names of the settings; ``retention_days`` by role overrides its suggestion."""
+    """Return the catalogue under the configured names; ``retention_days`` by role overrides its retention."""
     found = []
     for topic in CATALOGUE:
         retention_ms = (
@@ -56,10 +56,10 @@ def wanted_topics(settings: Settings, partitions: int, retention_days: dict[str,
 
 
 def connect(settings: Settings, within_s: float = PATIENCE_S) -> AdminClient:
-    """Return a client that asks and creates, once the cluster has answered it.
+    """Return an admin client, once the cluster has answered it.
 
     Raises:
-        ConfigError: a librdkafka property is wrong, or the broker does not let us in.
+        ConfigError: a librdkafka property is wrong, or the broker rejects us.
         TransportError: no answer within ``within_s`` seconds.
     """
     errors: list[KafkaError] = []
@@ -78,7 +78,7 @@ def find_topics(admin: AdminClient, wanted: list[Wanted]) -> dict[str, Found]:
     """Return those of the wanted topics that exist, by name.  Blocks on the broker.
 
     Raises:
-        TransportError: the broker is away.
+        TransportError: the broker is unavailable.
     """
     try:
         existing = admin.list_topics(timeout=CALL_S).topics
@@ -95,7 +95,7 @@ def find_topics(admin: AdminClient, wanted: list[Wanted]) -> dict[str, Found]:
 
 
 def differences(wanted: Wanted, found: Found) -> list[str]:
-    """Say where a topic is not as it should be; changing it is left to whoever runs the cluster."""
+    """List how a topic differs from what it should be; changing it is left to whoever runs the cluster."""
     said = []
     if wanted.partitions != found.partitions:
         said.append(f"{found.partitions} partitions, not {wanted.partitions}")
@@ -106,11 +106,11 @@ def differences(wanted: Wanted, found: Found) -> list[str]:
 
 
 def create_topics(admin: AdminClient, topics: list[Wanted], replication: int) -> None:
-    """Create topics; one that came into being meanwhile is fine.  Blocks on the broker.
+    """Create topics; one that exists meanwhile is fine.  Blocks on the broker.
 
     Raises:
         ConfigError: the broker refuses: a name, the number of replicas, a lack of rights.
-        TransportError: the broker is away.
+        TransportError: the broker is unavailable.
     """
     new = [
         NewTopic(topic.name, num_partitions=topic.partitions, replication_factor=replication, config=topic.config)

@@ -1,7 +1,7 @@
-"""The last resort: a worker whose loop stands still is ended, so that whoever starts workers starts it again.
+"""The last resort: ends a worker whose loop hangs, so that its supervisor restarts it.
 
-librdkafka was seen to wait in a call for minutes past the time-out that it was given.  Such a call ends with its
-process and in no other way.  Nothing is lost thereby: what is not committed is repeated by the next owner.
+librdkafka was seen to stay in a call for minutes past the time-out that it was given.  Only the end of the process ends
+such a call.  Nothing is lost: the next owner repeats what is not committed.
 """
 
 import logging
@@ -21,10 +21,10 @@ NAP_S: Final = 1.0
 
 
 def longest_turn_s(consumer: Properties, producer: Properties) -> float:
-    """Return how long a turn of the loop may take, in seconds.
+    """Return the longest time that a turn of the loop may take, in seconds.
 
     A commit and an abort may each take the transaction's time; after ``max.poll.interval.ms`` Kafka has given our
-    partitions away.  Past both nothing is left to wait for.
+    partitions away.  After both there is nothing left to wait for.
     """
     transaction_ms, poll_ms = float(producer["transaction.timeout.ms"]), float(consumer["max.poll.interval.ms"])
     return (poll_ms + 2 * transaction_ms) / 1000
@@ -50,7 +50,7 @@ class Watchdog:
         threading.Thread(target=self.watch, name="watchdog", daemon=True).start()
 
     def watch(self) -> None:
-        """Wait until the loop stands still, say where, and end the process with the exit code of a broken client."""
+        """Wait until the loop hangs, log where, and end the process with the exit code of a broken client."""
         self._wait()
         code = TransportError.exit_code
         log.error(
