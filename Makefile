@@ -1,5 +1,5 @@
-# `make help` lists what there is.  Everything is put into .venv and .local of this folder; nothing else is touched,
-# save Debian's redis-server, which `make test` installs when it is missing and you are root.
+# `make help` lists the targets.  Everything goes into .venv and .local of this folder, apart from the caches of uv and
+# Maven, and Debian's redis-server, which `make test` installs if it is missing and you are root.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -12,14 +12,14 @@ ARGS ?=
 .DELETE_ON_ERROR:
 
 .PHONY: help
-help: ## Say what there is
+help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: install
 install: $(INSTALLED) ## Create .venv with everything in it (other targets do this by themselves)
 
 .PHONY: demo
-demo: $(INSTALLED) ## Watch the whole pipeline judge a generated chat stream; no servers.  ARGS="--duration 60"
+demo: $(INSTALLED) ## Watch the whole pipeline judge generated chat; no servers.  ARGS="--duration 60"
 	@$(BIN)/chatwarden demo $(ARGS)
 
 .PHONY: test
@@ -38,7 +38,7 @@ check: $(INSTALLED) ## Lint, types and import contracts; part of `make test`
 	@$(BIN)/lint-imports --no-logo
 
 .PHONY: format
-format: $(INSTALLED) ## Let ruff put the code in order
+format: $(INSTALLED) ## Format the code with ruff
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
@@ -46,11 +46,11 @@ format: $(INSTALLED) ## Let ruff put the code in order
 kafka: $(KAFKA_LIB)/.installed ## Fetch a real Apache Kafka (54 MB) for the tests; needs Java 17+ and Maven
 
 .PHONY: redis
-redis: ## Make sure that redis-server is there for the tests
+redis: ## Make sure that redis-server is installed for the tests
 	@command -v redis-server >/dev/null || deploy/redis/install.sh
 
 .PHONY: lock
-lock: $(UV) ## Write the lock files again, from pyproject.toml
+lock: $(UV) ## Update the lock files from pyproject.toml
 	$(UV) pip compile -q pyproject.toml --all-extras $(LOCK) -o requirements/dev.txt
 	$(UV) pip compile -q pyproject.toml --extra worker $(LOCK) -o requirements/worker.txt
 	$(UV) pip compile -q pyproject.toml --extra worker --extra workshop $(LOCK) -o requirements/workshop.txt
@@ -59,7 +59,7 @@ lock: $(UV) ## Write the lock files again, from pyproject.toml
 LOCK := --universal --generate-hashes --no-emit-index-url --no-header
 
 .PHONY: clean
-clean: ## Remove what the targets above made
+clean: ## Remove everything that these targets created
 	rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks dist $(KAFKA_LIB) deploy/kafka/target
 	find schemas model stream -name __pycache__ -exec rm -rf {} +
 
