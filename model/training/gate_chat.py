@@ -14,8 +14,9 @@ import numpy as np
 from model.normalise import canonical
 from model.training.augment import by_sound, disguise, dropped, repeated, swapped
 from model.training.recipe.own import own_lines
-from model.training.sources import PUBLIC, Example, Row, read_public, read_rows
+from model.training.sources import PUBLIC, Example, read_public
 from model.training.splits import Split, normal_form, split_by_match, split_by_text
+from model.training.tables import Row, read_rows
 
 SEED: Final = 7
 LONGEST: Final = 240

@@ -14,7 +14,8 @@ from model.training.floor import fit_floor
 from model.training.labels import LabelMaps
 from model.training.metrics import Bootstrap
 from model.training.report import write_report
-from model.training.sources import check_there, read_public
+from model.training.sources import read_public
+from model.training.tables import check_there
 from schemas.taxonomy import Taxonomy
 
 if TYPE_CHECKING:

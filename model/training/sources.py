@@ -4,23 +4,13 @@ A reader keeps the labels of its set; what they mean to us is the business of ``
 they are in service.
 """
 
-import csv
-import gzip
-import io
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from model.errors import DataError
 from model.normalise import canonical
-
-Row = Mapping[str, object]
-
-
-class SourceError(DataError):
-    """A file of examples cannot be read as asked; the message names file, row and mend."""
+from model.training.tables import Row, SourceError, listed, read_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,35 +26,8 @@ class Example:
     source: str
     match: str = ""
     subset: str = ""
-
-
-def read_rows(path: Path) -> Iterator[Row]:
-    """Yield the rows of a CSV, TSV, JSON Lines or Parquet file, the first three gzipped or not.
-
-    Raises:
-        SourceError: the ending is unknown, or a line is not what the ending says.
-    """
-    check_there(path)
-    kind = "".join(path.suffixes[-2:]).removesuffix(".gz").rpartition(".")[2].lower()
-    if kind in ("csv", "tsv"):
-        yield from _delimited(path, "," if kind == "csv" else "\t")
-    elif kind in ("jsonl", "ndjson"):
-        yield from _json_lines(path)
-    elif kind == "parquet":
-        yield from _parquet(path)
-    else:
-        raise SourceError(f"{path}: cannot read '.{kind}'; use csv, tsv, jsonl (also .gz) or parquet")
-
-
-def check_there(*paths: Path | None) -> None:
-    """Refuse files that are not there, before the others are read; None stands for one that nobody named.
-
-    Raises:
-        SourceError: names the first.
-    """
-    for path in paths:
-        if path is not None and not path.is_file():
-            raise SourceError(f"{path}: no such file")
+    row: int = field(default=0, compare=False)
+    """Its row in the table, from 1, for messages; 0 where that is not known."""
 
 
 def read_table(
@@ -85,11 +48,11 @@ def read_table(
     for number, row in enumerate(read_rows(path), 1):
         wanted = [name for name in (text, label, match, subset) if name is not None]
         if missing := [name for name in wanted if name not in row]:
-            raise SourceError(f"{path}, row {number}: no column {missing[0]!r}; it has {', '.join(map(str, row))}")
+            raise SourceError(f"{path}, row {number}: no column {missing[0]!r}; it has {listed(row)}")
         labels = () if label is None else (_cell(row, label),)
         group = "" if match is None else _cell(row, match)
         kind = "" if subset is None else _cell(row, subset)
-        examples.append(Example(canonical(_cell(row, text)), labels, source or path.stem, group, kind))
+        examples.append(Example(canonical(_cell(row, text)), labels, source or path.stem, group, kind, number))
     return [example for example in examples if example.text]
 
 
@@ -106,47 +69,9 @@ def read_public(directory: Path, source: str) -> list[Example]:
     return [example for example in examples if example.text]
 
 
-def _delimited(path: Path, delimiter: str) -> Iterator[Row]:
-    with _open(path) as lines:
-        reader = csv.DictReader(lines, delimiter=delimiter, strict=True)
-        try:
-            yield from reader
-        except csv.Error as exc:
-            raise SourceError(f"{path}, line {reader.line_num}: {exc}") from exc
-
-
-def _json_lines(path: Path) -> Iterator[Row]:
-    with _open(path) as lines:
-        for number, line in enumerate(lines, 1):
-            yield _json_row(path, number, line)
-
-
-def _json_row(path: Path, number: int, line: str) -> Row:
-    try:
-        row = json.loads(line)
-    except ValueError as exc:
-        raise SourceError(f"{path}, line {number}: not JSON: {exc}") from exc
-    if not isinstance(row, dict):
-        raise SourceError(f"{path}, line {number}: expected an object, found {type(row).__name__}")
-    return row
-
-
-def _parquet(path: Path) -> Iterator[Row]:
-    from pyarrow import parquet
-
-    for batch in parquet.ParquetFile(path).iter_batches():
-        yield from batch.to_pylist()
-
-
-def _open(path: Path) -> io.TextIOBase:
-    if path.suffix == ".gz":
-        return io.TextIOWrapper(gzip.open(path), encoding="utf-8", newline="")
-    return path.open(encoding="utf-8", newline="")
-
-
 def _cell(row: Row, name: str) -> str:
     value = row[name]
-    return "" if value is None else str(value)
+    return "" if value is None or value != value else str(value)  # NaN, for a missing cell, is not itself
 
 
 def _one_column(text: str, label: str) -> Callable[[Iterable[Row], str], Iterator[Example]]:

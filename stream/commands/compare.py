@@ -73,7 +73,7 @@ def compare(
 def _lines(data: Path, train: Path | None, inputs: Inputs) -> tuple["Labelled", "Labelled | None"]:
     """Read the held-back lines, and those that the floor learns from."""
     from model.training.data import hold_back, read_own
-    from model.training.sources import check_there
+    from model.training.tables import check_there
 
     check_there(data, train)
     columns, categories = inputs.columns(), inputs.categories()

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from confluent_kafka import Producer
 
-from model.training.sources import Row, read_rows
+from model.training.tables import Row, read_rows
 from tests.support.broker import Broker
 from tests.support.processes import Child, free_port
 from tests.support.stream_topics import Reader, StreamTopics

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from model.training.sources import Example, SourceError, read_public, read_rows, read_table
+from model.training.sources import Example, read_public, read_table
+from model.training.tables import SourceError
 
 HEADER = "message,label\n"
 
@@ -36,28 +37,6 @@ def test_every_format_gives_the_same_examples(tmp_path: Path) -> None:
 def test_rows_without_text_are_left_out_and_labels_are_optional(tmp_path: Path) -> None:
     file = write(tmp_path / "chat.csv", "text\n\u200b\nhello\n")
     assert read_table(file, text="text") == [Example("hello", (), "chat")]
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("a.xlsx", "", "use csv, tsv, jsonl"),
-        ("a.csv", "said,kind\nhello,ok\n", "row 1: no column 'text'; it has said, kind"),
-        ("a.jsonl", '{"text": "hi"}\nnot json\n', "line 2: not JSON"),
-        ("a.jsonl", "[1]\n", "line 1: expected an object, found list"),
-        ("a.csv", 'text\n"open\n', "line 1: unexpected end"),
-    ],
-)
-def test_a_bad_file_is_named_with_its_line(tmp_path: Path, name: str, content: str, message: str) -> None:
-    file = write(tmp_path / name, content)
-    with pytest.raises(SourceError, match="a\\.") as caught:
-        read_table(file, text="text")
-    assert message in str(caught.value)
-
-
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="no such file"):
-        list(read_rows(tmp_path / "gone.csv"))
 
 
 def test_an_unknown_source_lists_the_known_ones(tmp_path: Path) -> None:
