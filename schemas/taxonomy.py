@@ -6,6 +6,8 @@ from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from schemas.faults import faults
+
 NON_TOXIC: Final = "non_toxic"
 """The category of a harmless message; every taxonomy has it."""
 
@@ -76,5 +78,7 @@ class Taxonomy(BaseModel):
         """
         try:
             return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as exc:
+        except ValidationError as exc:
+            raise TaxonomyError(f"{path}: {faults(exc)}") from exc
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
             raise TaxonomyError(f"{path}: {exc}") from exc

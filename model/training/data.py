@@ -4,12 +4,17 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from model.errors import DataError
-from model.training.labels import LabelMap, LabelMaps, Target, counts
-from model.training.sources import Example, read_public, read_table
+from model.training.labels import LabelError, LabelMap, LabelMaps, Target, counts
+from model.training.sources import PUBLIC, Example, read_public, read_table
 from model.training.splits import Split, refuse_leaks, split_by_match, split_by_text, without
+from model.training.tables import SourceError, listed
 from schemas.taxonomy import Taxonomy
+
+OWN: Final = "own lines"
+"""The source of all of a studio's lines, whatever its files are called: a match in two of them is one match."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ def bind(examples: Sequence[Example], maps: LabelMaps) -> Labelled:
     """Give every example its target.
 
     Raises:
-        LabelError: labels that no map gives a meaning, all of them listed.
+        LabelError: labels that no map gives a meaning.
     """
     return Labelled(list(examples), maps.targets(examples))
 
@@ -61,18 +66,29 @@ def read_own(path: Path, columns: Columns, taxonomy: Taxonomy, label_map: Path |
 
     Raises:
         SourceError: the file cannot be read as asked.
-        LabelError: labels without a meaning, all of them listed.
+        LabelError: labels without a meaning, or a label map that cannot be used.
         DataError: no row has a text.
     """
-    examples = read_table(path, text=columns.text, label=columns.label, match=columns.match, subset=columns.lang)
+    examples = read_table(
+        path, text=columns.text, label=columns.label, match=columns.match, subset=columns.lang, source=OWN
+    )
     if not examples:
         raise DataError(f"{path}: no row has a text in column {columns.text!r}; name the column")
-    sources = (path.stem,)
-    if label_map is None:
-        meaning = LabelMap(sources=sources, labels={name: (name,) for name in taxonomy.names})
-    else:
-        meaning = LabelMap.from_toml(label_map).model_copy(update={"sources": sources})
-    return bind(examples, LabelMaps([meaning], taxonomy))
+    maps = _own_map(taxonomy, label_map)
+    try:
+        return bind(examples, maps)
+    except LabelError as exc:
+        raise LabelError(f"{path}, column {columns.label!r}: {exc}") from exc
+
+
+def _own_map(taxonomy: Taxonomy, file: Path | None) -> LabelMaps:
+    if file is None:
+        return LabelMaps([LabelMap(sources=(OWN,), labels={name: (name,) for name in taxonomy.names})], taxonomy)
+    meaning = LabelMap.from_toml(file).model_copy(update={"sources": (OWN,)})
+    try:
+        return LabelMaps([meaning], taxonomy)
+    except LabelError as exc:
+        raise LabelError(f"{file}: {exc}") from exc
 
 
 def split_own(own: Labelled, *, dev: float, test: float, seed: int) -> Sides:
@@ -114,10 +130,15 @@ def read_mapped(directory: Path, sources: Iterable[str], maps: LabelMaps, closed
     """Read public sets by name, without any text that ``closed`` has.
 
     Raises:
-        SourceError: a set is unknown or not there.
+        SourceError: no set is named, or one is unknown, has no label map or is not there.
         LabelError: labels without a meaning.
     """
-    held_back = list(closed)
+    held_back, sources = list(closed), list(sources)
+    mapped = sorted(source for label_map in maps.maps for source in label_map.sources if source in PUBLIC)
+    if unknown := [source for source in sources if source not in mapped]:
+        raise SourceError(f"no labelled public set is called {listed(unknown)}; known: {', '.join(mapped)}")
+    if not sources:
+        raise SourceError(f"no public set is named; known: {', '.join(mapped)}")
     examples = [example for source in sources for example in read_public(directory, source)]
     return bind(without(examples, held_back), maps)
 

@@ -5,7 +5,7 @@ model trained on it is not taught that a taunt is clean.
 """
 
 import tomllib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from model.errors import DataError
 from model.training.sources import Example
+from model.training.tables import MOST_NAMED, shortened
+from schemas.faults import faults
 from schemas.taxonomy import CategoryName, Taxonomy
 
 DEFAULT_TAXONOMY: Final = Path(__file__).with_name("taxonomy.toml")
 DEFAULT_MAPS: Final = Path(__file__).with_name("label_maps")
+MOST_LABELS: Final = 50
+"""Different labels without a meaning; more are no labels."""
+FEW_LABELS: Final = 10
+"""So many may be mistyped ones that never repeat."""
 
 
 class LabelError(DataError):
@@ -51,7 +57,9 @@ class LabelMap(BaseModel):
         """
         try:
             return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as exc:
+        except ValidationError as exc:
+            raise LabelError(f"{path}: {faults(exc)}") from exc
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
             raise LabelError(f"{path}: {exc}") from exc
 
     def meaning(self, labels: Sequence[str]) -> tuple[str, ...]:
@@ -96,21 +104,16 @@ class LabelMaps:
         """Return what each example teaches, in order.
 
         Raises:
-            LabelError: labels without a meaning, all of them listed with their counts.
+            LabelError: labels without a meaning: some of them, cut short, with their rows; none where there are so many
+                that another column was read as the label.
         """
         meanings = [self._meaning(example) for example in examples]
-        unmapped = Counter(
-            (example.source, " + ".join(example.labels) or "(none)")
-            for example, meaning in zip(examples, meanings, strict=True)
-            if not meaning.categories
-        )
+        unmapped: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for example, meaning in zip(examples, meanings, strict=True):
+            if not meaning.categories:
+                unmapped[example.source, " + ".join(example.labels)].append(example.row)
         if unmapped:
-            lines = (f"  {source}: {label!r} ({count} examples)" for (source, label), count in sorted(unmapped.items()))
-            raise LabelError(
-                "labels that no label map gives a meaning:\n"
-                + "\n".join(lines)
-                + "\nadd them to a map, or drop the rows"
-            )
+            raise LabelError(_unknown(unmapped))
         return meanings
 
     def _meaning(self, example: Example) -> Target:
@@ -123,6 +126,30 @@ def counts(targets: Iterable[Target], taxonomy: Taxonomy) -> Mapping[str, int]:
     """Count the examples by the categories they may stand for, as ``a|b``."""
     found = Counter("|".join(taxonomy.names[place] for place in target.categories) for target in targets)
     return dict(found.most_common())
+
+
+def _unknown(unmapped: Mapping[tuple[str, str], Sequence[int]]) -> str:
+    """Tell of labels without a meaning, given by source with their rows.
+
+    Labels that are many, or hardly ever repeat, are another column's: chat, which no message may quote.
+    """
+    rows = sum(map(len, unmapped.values()))
+    if len(unmapped) > MOST_LABELS or (len(unmapped) > FEW_LABELS and 2 * len(unmapped) > rows):
+        sources = ", ".join(sorted({source for source, _ in unmapped}))
+        return f"{sources}: {len(unmapped)} different values have no meaning as labels; is it the label column?"
+    lines = [
+        f"  {source}: {repr(shortened(label)) if label else 'no label'} ({_places(found)})"
+        for (source, label), found in sorted(unmapped.items())
+    ]
+    if len(lines) > MOST_NAMED:
+        lines[MOST_NAMED:] = [f"  and {len(lines) - MOST_NAMED} more"]
+    return "\n".join(["labels that no label map gives a meaning:", *lines, "add them to a map, or drop the rows"])
+
+
+def _places(rows: Sequence[int]) -> str:
+    if not rows[0]:
+        return f"{len(rows)} rows"
+    return f"row {rows[0]}" + (f" and {len(rows) - 1} more" if len(rows) > 1 else "")
 
 
 def _refuse_unknown(label_map: LabelMap, taxonomy: Taxonomy) -> None:

@@ -33,9 +33,10 @@ def make(
 
     from model.bundle import Description
     from model.checkpoint import make_bundle
+    from schemas.faults import faults
     from schemas.taxonomy import Taxonomy
     from stream.commands.output_map import OutputMap
-    from stream.commands.workshop import faults, translated
+    from stream.commands.workshop import translated
 
     with translated():
         try:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from schemas.faults import faults
 from schemas.taxonomy import CategoryName
-from stream.commands.workshop import faults
 from stream.errors import ConfigError
 
 

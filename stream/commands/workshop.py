@@ -3,23 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
 
 from model.errors import DeviceError, ModelError
 from stream.errors import ConfigError, FileError
-
-if TYPE_CHECKING:
-    from pydantic import ValidationError
-
-
-def faults(exc: "ValidationError") -> str:
-    """Return what is wrong and where, in one line."""
-    errors = exc.errors(include_url=False, include_context=False, include_input=False)
-    return "; ".join(
-        f"{'.'.join(map(str, error['loc']))}: {error['msg'].removeprefix('Value error, ')}" for error in errors
-    )
 
 
 @contextmanager

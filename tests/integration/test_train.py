@@ -109,7 +109,7 @@ def test_labels_without_a_meaning_are_listed(studio: Path) -> None:
     write_table(studio / "odd.csv", [{"text": "gg", "label": "rude"}, {"text": "wp", "label": "ruder"}])
     arguments = train(studio, "odd")
     arguments[1] = studio / "odd.csv"
-    with pytest.raises(ConfigError, match=r"'rude' \(1 examples\)\n.*'ruder' \(1 examples\)"):
+    with pytest.raises(ConfigError, match=r"'rude' \(row 1\)\n.*'ruder' \(row 2\)"):
         run(*arguments)
 
 
