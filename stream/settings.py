@@ -10,6 +10,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
+from hashlib import blake2b
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -34,6 +35,7 @@ ResolverName = Literal["rules", "gate", "classifier"]
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 _SERVER: Final = re.compile(r"(?:\w+://)?[^\s,/:]+(?::\d{1,5})?|(?:\w+://)?\[[0-9A-Fa-f:.%]+\](?::\d{1,5})?")
+MAX_KEY_BYTES: Final = blake2b.MAX_KEY_SIZE
 _TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
@@ -107,6 +109,12 @@ class ModelSettings(_Section):
     """Cores that the classifier uses on a CPU; None is all that the process may use."""
 
 
+def _key(given: SecretStr) -> SecretStr:
+    if not 1 <= len(given.get_secret_value().encode()) <= MAX_KEY_BYTES:
+        raise ValueError(f"a key is 1 to {MAX_KEY_BYTES} bytes long in UTF-8")
+    return given
+
+
 class PipelineSettings(_Section):
     """How a chunk is judged."""
 
@@ -115,8 +123,8 @@ class PipelineSettings(_Section):
     """Most records in a chunk.  Larger is cheaper per record and slower to the first verdict."""
     memory_size: Annotated[int, Field(ge=0)] = 100_000
     """Texts whose answers each process remembers (about 300 bytes each); 0 turns that off."""
-    fingerprint_key: SecretStr = SecretStr("chatwarden")
-    """Keys fingerprints and cache keys.  Set your own, the same on every worker."""
+    fingerprint_key: Annotated[SecretStr, AfterValidator(_key)] = SecretStr("chatwarden")
+    """Keys fingerprints and cache keys, 1 to 64 bytes.  Set your own, the same on every worker."""
     classifier_down: Literal["hold", "pass"] = "hold"
     """When the classifier is down: hold the stream, or let messages pass unscored."""
     gate_keeps: Share = 0.999

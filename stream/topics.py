@@ -85,7 +85,9 @@ def find_topics(admin: AdminClient, wanted: list[Wanted]) -> dict[str, Found]:
         names = [topic.name for topic in wanted if topic.name in existing]
         resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
         answers = admin.describe_configs(resources, request_timeout=CALL_S) if resources else {}
-        configs = {resource.name: future.result(CALL_S) for resource, future in answers.items()}
+        configs = {resource.name: future.result(2 * CALL_S) for resource, future in answers.items()}
+    except TimeoutError as exc:
+        raise TransportError(f"asking for the topics: no answer within {2 * CALL_S:.0f} s") from exc
     except KafkaException as exc:
         raise transport_error(exc.args[0], "asking for the topics") from exc
     return {

@@ -109,8 +109,8 @@ def channel_key(game_id: str, channel_id: str) -> bytes:
 
 
 def pseudonyms(key: bytes) -> Callable[[str], str]:
-    """Return a function from a player id to its keyed digest (64 bits, hex)."""
-    state = hashlib.blake2b(key=key[:64], digest_size=8, person=b"strikes")
+    """Return a function from a player id to its keyed digest (64 bits, hex); the key is at most 64 bytes long."""
+    state = hashlib.blake2b(key=key, digest_size=8, person=b"strikes")
 
     def pseudonym(player_id: str) -> str:
         digest = state.copy()

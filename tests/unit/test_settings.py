@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from model.resolver import Text
+from stream.cache import Sealer
 from stream.errors import ConfigError
 from stream.settings import Settings, load_settings
+from stream.strikes.tally import pseudonyms
 
 
 @pytest.fixture(autouse=True)
@@ -139,6 +142,22 @@ def test_secrets_never_show() -> None:
     assert "hush" not in repr(settings)
     assert "hush" not in str(settings)
     assert "hush" not in settings.model_dump_json(exclude={"kafka": {"properties"}})
+
+
+@pytest.mark.parametrize("key", ["", "hush" * 17, "hüsch" * 11])
+def test_a_key_that_no_digest_takes_is_refused_and_not_shown(key: str) -> None:
+    with pytest.raises(
+        ConfigError, match=r"^pipeline\.fingerprint_key: a key is 1 to 64 bytes long in UTF-8"
+    ) as caught:
+        load_settings(None, {"pipeline.fingerprint_key": key})
+    assert "hush" not in str(caught.value)
+
+
+def test_the_longest_key_is_one_for_every_digest() -> None:
+    key = load_settings(None, {"pipeline.fingerprint_key": "k" * 64}).pipeline.fingerprint_key
+    longest = key.get_secret_value().encode()
+    assert Sealer(longest, "scorer", 2).key(Text("hello")) != Sealer(longest[:-1], "scorer", 2).key(Text("hello"))
+    assert pseudonyms(longest)("p1") != pseudonyms(longest[:-1])("p1")
 
 
 def test_nobody_taking_part_is_refused() -> None:
