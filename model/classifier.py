@@ -1,6 +1,7 @@
 """The classifier's interface: texts in, probabilities out.  Without torch, so that its callers need none."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from model.resolver import Answer, Poison, Scores, Text
@@ -89,16 +90,31 @@ class Widened:
 
 
 class PassWhenDown:
-    """Lets messages pass unscored while the classifier is down; the policy decides their action."""
+    """Lets messages pass unscored while the classifier is down; the policy decides their action.
+
+    ``on_change`` is told why when it goes down, and None when it is back; once each, whichever thread sees it first.
+    """
 
     kind: ResolvedBy = "classifier"
 
-    def __init__(self, resolver: ClassifierResolver) -> None:
+    def __init__(self, resolver: ClassifierResolver, on_change: Callable[[ClassifierDown | None], None]) -> None:
         self._resolver = resolver
+        self._on_change = on_change
+        self._down = False
+        self._lock = threading.Lock()  # judge and gate audit ask, each in a thread of its own
 
     def __call__(self, texts: Sequence[Text], /) -> Sequence[Answer | Poison | None]:
         """Answer every text, or none when the classifier is down."""
         try:
-            return self._resolver(texts)
-        except ClassifierDown:
+            replies = self._resolver(texts)
+        except ClassifierDown as exc:
+            self._note(exc)
             return [None] * len(texts)
+        self._note(None)
+        return replies
+
+    def _note(self, fault: ClassifierDown | None) -> None:
+        with self._lock:
+            if self._down != (fault is not None):
+                self._down = not self._down
+                self._on_change(fault)

@@ -93,6 +93,15 @@ class FlaggedRuling(msgspec.Struct, frozen=True, gc=False):
     event: Event
 
 
+class _Decided(msgspec.Struct, frozen=True, gc=False):
+    """What a verdict is counted by."""
+
+    action: str
+    category: str
+    resolved_by: str
+
+
+_read_decided: Final = msgspec.json.Decoder(_Decided).decode
 _read_event: Final = msgspec.json.Decoder(Event).decode
 _encoder: Final = msgspec.json.Encoder()
 _NO_COLON: Final = re.compile(rb'[+-]\d{4}"|\\u00[23]').search
@@ -128,6 +137,12 @@ def _perhaps_no_colon(event: Event, raw: bytes) -> bool:
     if event.sent_at.tzinfo is UTC:  # Z, or a zero offset however it was written
         return b'0000"' in raw or b"\\u0030" in raw
     return _NO_COLON(raw) is not None
+
+
+def decided(verdict: bytes) -> tuple[str, str, str]:
+    """Return action, category and resolved_by of a verdict that ``encode`` wrote; not for bytes from elsewhere."""
+    found = _read_decided(verdict)
+    return found.action, found.category, found.resolved_by
 
 
 def decode_verdict(raw: bytes | None) -> Verdict | Rejection:

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Final, Literal, NamedTuple, Self
 
 from stream.errors import ConfigError
+from stream.metrics import Metrics, NoMetrics
 from stream.settings import AdminSettings
 
 log: Final = logging.getLogger("stream.health")
@@ -42,10 +43,15 @@ class Health:
 
     ``clock`` is monotonic, in seconds.  ``max_tick_age_s`` must be below the time after which Kafka would take our
     partitions away (``max.poll.interval.ms``); half of it is a good choice.  ``ticks`` counts the loop's turns.
+    What is waited for is a metric, too.
     """
 
     def __init__(
-        self, clock: Callable[[], float], max_tick_age_s: float, waits_for: tuple[Component, ...] = ("model",)
+        self,
+        clock: Callable[[], float],
+        max_tick_age_s: float,
+        waits_for: tuple[Component, ...] = ("model",),
+        metrics: Metrics | None = None,
     ) -> None:
         self._clock = clock
         self._max_tick_age_s = max_tick_age_s
@@ -53,6 +59,9 @@ class Health:
         self.ticks = 0
         self._waiting: dict[Component, str] = dict.fromkeys(waits_for, "starting")
         self._thread_id = threading.get_ident()
+        self._metrics = metrics or NoMetrics()
+        for component in waits_for:
+            self._metrics.gauge("waiting", 1, component=component)
 
     def tick(self) -> None:
         """Record that the main loop turns; called by its thread, every turn."""
@@ -62,10 +71,12 @@ class Health:
     def ready(self, component: Component) -> None:
         """Record that a component is ready."""
         self._waiting = {name: why for name, why in self._waiting.items() if name != component}
+        self._metrics.gauge("waiting", 0, component=component)
 
     def unready(self, component: Component, why: str) -> None:
         """Record that a component is not ready, and why."""
         self._waiting = {**self._waiting, component: why}
+        self._metrics.gauge("waiting", 1, component=component)
 
     def livez(self) -> Reply:
         """Answer ``/livez``."""

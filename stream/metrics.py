@@ -6,10 +6,12 @@ No label carries chat text, a player id or anything else of open range.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, Protocol, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import generate_latest
+
+from schemas.dead_letter import Cause
 
 PREFIX: Final = "chatwarden_"
 
@@ -19,10 +21,10 @@ CounterName = Literal[
     "dead_letters_total",  # records that could not be judged, by cause
     "transactions_committed_total",  # Kafka transactions that committed
     "transactions_aborted_total",  # Kafka transactions that were aborted, by cause
-    "producers_recreated_total",  # fresh starts of the producer, by cause (an unknown outcome, a fatal error …)
+    "producers_recreated_total",  # fresh starts of the producer after an unknown outcome
     "rebalances_total",  # partitions assigned, revoked or lost, by kind
     "redis_errors_total",  # round trips to Redis that failed, by kind (read, write), and values that were invalid
-    "tallied_total",  # strikes worker: records tallied, by table and delivery (first, again)
+    "records_tallied_total",  # strikes worker: records tallied, by table and delivery (first, again)
     "strikes_total",  # strikes worker: strikes issued, by kind and action
     "verdicts_lost_total",  # strikes worker: verdicts that retention deleted before they were read
     "standings_erased_total",  # strikes worker: players forgotten on request
@@ -30,16 +32,17 @@ CounterName = Literal[
     "gate_audits_total",  # texts that the gate cleared and the classifier looked at, by result (right, missed, ...)
 ]
 GaugeName = Literal[
-    "consumer_lag",  # records that wait, by topic and partition
+    "consumer_lag_records",  # records that wait, by topic and partition
     "lag_seconds",  # age of the oldest record that waits, by topic and partition
     "dead_letter_ratio",  # share of dead letters among the last records
-    "degraded",  # 1 while a component (redis, classifier) is away and the stream goes on without it
-    "deciders",  # always 1; its labels are the digests of the scorer and the policy that are in service
+    "degraded",  # 1 while a component is away: redis, or the classifier (the stream is held, or passes unscored)
+    "waiting",  # 1 while a component (model, producer, partitions) is waited for, as /readyz says
+    "decider_info",  # always 1; its labels are the digests of the scorer and the policy that are in service
     "partitions_assigned",  # partitions that this worker owns
 ]
 HistogramName = Literal[
     "chunk_records",  # records per chunk
-    "phase_seconds",  # time per chunk in each phase (poll, judge, produce, commit)
+    "phase_seconds",  # time per chunk in each phase (poll, judge, commit)
     "end_to_end_seconds",  # from the record's append (its timestamp) to its committed verdict
     "restore_seconds",  # strikes worker: reading newly assigned partitions back from the changelogs
     "redis_seconds",  # one round trip to Redis, by operation (read, write)
@@ -55,36 +58,48 @@ _SIZES: Final = (1.0, 4.0, 16.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0, 4096
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A metric's labels and help; who has it; ``buckets`` for histograms."""
+    """A metric's labels and help; who has it; ``buckets`` for histograms.
+
+    ``begins`` are values of its only label that are there from the start, at 0: Prometheus takes a counter that comes
+    into being with its first count for one that never grew.
+    """
 
     help: str
     labels: tuple[str, ...] = ()
     of: tuple[Process, ...] = ("worker",)
     buckets: tuple[float, ...] = _LATENCY
+    begins: tuple[str, ...] = ()
 
 
 COUNTERS: Final[Mapping[CounterName, Metric]] = {
     "records_consumed_total": Metric("Records read", ("topic", "partition")),
     "verdicts_total": Metric("Verdicts written", ("action", "category", "resolved_by")),
-    "dead_letters_total": Metric("Records that could not be judged", ("cause",), _BOTH),
+    "dead_letters_total": Metric("Records that could not be judged", ("cause",), _BOTH, begins=get_args(Cause)),
     "transactions_committed_total": Metric("Kafka transactions that committed"),
     "transactions_aborted_total": Metric("Kafka transactions that were aborted", ("cause",)),
-    "producers_recreated_total": Metric("Fresh starts of the producer", ("cause",)),
+    "producers_recreated_total": Metric("Fresh starts of the producer after an unknown outcome"),
     "rebalances_total": Metric("Partitions assigned, revoked or lost", ("kind",), _BOTH),
-    "redis_errors_total": Metric("Round trips to Redis that failed", ("kind",)),
-    "tallied_total": Metric("Records tallied by the strikes worker", ("table", "delivery"), _STRIKES),
+    "redis_errors_total": Metric(
+        "Round trips to Redis that failed, and values that were invalid", ("kind",), begins=("read", "write", "invalid")
+    ),
+    "records_tallied_total": Metric("Records tallied by the strikes worker", ("table", "delivery"), _STRIKES),
     "strikes_total": Metric("Strikes issued", ("kind", "action"), _STRIKES),
     "verdicts_lost_total": Metric("Verdicts deleted before the strikes worker read them", (), _STRIKES),
     "standings_erased_total": Metric("Players forgotten on request", (), _STRIKES),
-    "cache_lookups_total": Metric("Texts looked up in Redis", ("result",)),
-    "gate_audits_total": Metric("Texts that the gate cleared, looked at by the classifier too", ("result",)),
+    "cache_lookups_total": Metric("Texts looked up in Redis", ("result",), begins=("hit", "miss", "skipped")),
+    "gate_audits_total": Metric(
+        "Texts that the gate cleared, looked at by the classifier too",
+        ("result",),
+        begins=("right", "missed", "unscored", "skipped"),
+    ),
 }
 GAUGES: Final[Mapping[GaugeName, Metric]] = {
-    "consumer_lag": Metric("Records that wait", ("topic", "partition"), _BOTH),
+    "consumer_lag_records": Metric("Records that wait", ("topic", "partition"), _BOTH),
     "lag_seconds": Metric("Age of the oldest record that waits", ("topic", "partition")),
     "dead_letter_ratio": Metric("Share of dead letters among the last records"),
-    "degraded": Metric("1 while the stream goes on without a component", ("component",)),
-    "deciders": Metric("Digests of the scorer and the policy in service", ("scorer", "policy")),
+    "degraded": Metric("1 while a component is away", ("component",), begins=("redis", "classifier")),
+    "waiting": Metric("1 while a component is waited for", ("component",), _BOTH),
+    "decider_info": Metric("Digests of the scorer and the policy in service", ("scorer", "policy")),
     "partitions_assigned": Metric("Partitions that this worker owns", (), _BOTH),
 }
 HISTOGRAMS: Final[Mapping[HistogramName, Metric]] = {
@@ -155,6 +170,12 @@ class PrometheusMetrics:
             for name, metric in HISTOGRAMS.items()
             if process in metric.of
         }
+        for counter_name, counter in self._counters.items():
+            for value in COUNTERS[counter_name].begins:
+                counter.labels(value)
+        for gauge_name, gauge in self._gauges.items():
+            for value in GAUGES[gauge_name].begins:
+                gauge.labels(value)
 
     def count(self, name: CounterName, amount: float = 1, /, **labels: str) -> None:
         """Add to a counter."""

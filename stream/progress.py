@@ -50,7 +50,7 @@ class Progress:
         self._since.pop(partition, None)
         self._taken_ms.pop(partition.number, None)
         self._stuck.discard(partition)
-        self._metrics.forget("consumer_lag", **_labels(partition))
+        self._metrics.forget("consumer_lag_records", **_labels(partition))
         self._metrics.forget("lag_seconds", **_labels(partition))
 
     def taken(self, last: Iterable[Record]) -> None:
@@ -71,7 +71,7 @@ class Progress:
     def _measure(self, partition: Partition, lag: int) -> None:
         taken_ms = self._taken_ms.get(partition.number)
         age = self._wall() - taken_ms / 1000 if lag and taken_ms is not None else 0.0
-        self._metrics.gauge("consumer_lag", lag, **_labels(partition))
+        self._metrics.gauge("consumer_lag_records", lag, **_labels(partition))
         self._metrics.gauge("lag_seconds", max(age, 0.0), **_labels(partition))
 
     def _moves(self, partition: Partition) -> None:

@@ -52,13 +52,13 @@ def serve(
     consumer = consumer_properties(settings.kafka)
     producer = producer_properties(settings.kafka, slot)
     longest_s = float(consumer["max.poll.interval.ms"]) / 1000 / 2
-    health = Health(time.monotonic, longest_s, ("model", "producer", "partitions"))
+    health = Health(time.monotonic, longest_s, ("model", "producer", "partitions"), metrics)
     with open_admin(settings.admin, health, metrics.exposition) as admin:
         log.info("health and metrics at http://%s:%d", settings.admin.host, admin.port, extra={"port": admin.port})
         announce(admin.port)
         judge = build_judge(metrics)
         scorer, policy = judge.digests
-        metrics.gauge("deciders", 1, scorer=scorer, policy=policy)
+        metrics.gauge("decider_info", 1, scorer=scorer, policy=policy)
         health.ready("model")
         size = settings.pipeline.chunk_size
         sink = KafkaSink(settings.topics, producer, settings.kafka.group_id)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from model.bundle import DEFAULT_BUNDLE, Bundle, bundle_digest, load_bundle
-from model.classifier import Classifier, ClassifierResolver, PassWhenDown, Widened
+from model.classifier import Classifier, ClassifierDown, ClassifierResolver, PassWhenDown, Widened
 from model.errors import ModelError
 from model.gate import GateResolver, categories_out, gate_thresholds, load_gate
 from model.language import LANGUAGE_VERSION, Languages
@@ -120,7 +120,7 @@ def _scorer(settings: Settings, parts: Parts, metrics: Metrics) -> Scorer:
     if "classifier" in wanted:
         if caches and settings.redis.url.get_secret_value():
             resolvers.append(_redis(settings, digest, len(parts.taxonomy.names), metrics))
-        resolvers.append(_classifier(settings, parts))
+        resolvers.append(_classifier(settings, parts, metrics))
     return Scorer(parts.taxonomy, resolvers, digest, _games(settings), identify)
 
 
@@ -166,7 +166,7 @@ def _redis(settings: Settings, digest: str, width: int, metrics: Metrics) -> Res
     return CacheResolver(cache, sealer, Breaker(time.monotonic), metrics, redis.ttl_s, time.monotonic)
 
 
-def _classifier(settings: Settings, parts: Parts) -> Resolver:
+def _classifier(settings: Settings, parts: Parts, metrics: Metrics) -> Resolver:
     log.info("loading the model")  # importing torch is the longest part of it
     from model.readings import readings
     from model.torch_classifier import TorchClassifier
@@ -182,7 +182,18 @@ def _classifier(settings: Settings, parts: Parts) -> Resolver:
         raise ConfigError(f"model: {exc}") from exc
     added = len(parts.taxonomy.names) - len(parts.bundle.taxonomy.names)
     resolver = ClassifierResolver(Widened(classifier, added) if added else classifier)
-    return PassWhenDown(resolver) if settings.pipeline.classifier_down == "pass" else resolver
+    if settings.pipeline.classifier_down == "hold":
+        return resolver
+    return PassWhenDown(resolver, lambda fault: _passing(fault, metrics))
+
+
+def _passing(fault: ClassifierDown | None, metrics: Metrics) -> None:
+    """Tell that messages pass unscored from now on, or no longer."""
+    metrics.gauge("degraded", 0 if fault is None else 1, component="classifier")
+    if fault is None:
+        log.warning("the classifier is back; messages are scored again", extra={"component": "classifier"})
+    else:
+        log.error("the classifier is down; messages pass unscored: %s", fault, extra={"component": "classifier"})
 
 
 def _decider(settings: Settings, parts: Parts, taxonomy: Taxonomy) -> Decider:

@@ -12,19 +12,19 @@ dropped, the sink renewed, and reading goes on from the committed offsets: they 
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as NotYet
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
+from dataclasses import dataclass
 from typing import Final
 
 from model.classifier import ClassifierDown
 from stream.dead_letters import DeadLetterLimits
 from stream.deadline import Backoff, Clock, Deadline
 from stream.errors import OutcomeUnknown, TransactionAborted, TransportError
+from stream.flight import Flight
 from stream.health import Health
 from stream.metrics import Metrics
-from stream.records import Chunk, DeadLetter, Judged, Outgoing, Partition, Record
+from stream.records import Chunk, DeadLetter, Judged, Partition, Record
 from stream.seams import Sink, Source
 
 log: Final = logging.getLogger("stream.worker")
@@ -34,38 +34,6 @@ IDLE_S: Final = 0.1  # longest wait for a first record
 NAP_S: Final = 0.02  # longest wait for the judge between two looks at the source
 LEAVE_S: Final = 4.0  # from the signal to the end of the chunk in hand; a second is left to leave the group
 REPORT_EVERY_S: Final = 1.0
-
-
-@dataclass(slots=True)
-class Flight:
-    """A chunk between taking and committing."""
-
-    chunk: Chunk
-    judging: "Future[Judged]"
-    taken_at: float
-    gone: set[Partition] = field(default_factory=set)
-
-    def drop(self, gone: frozenset[Partition]) -> None:
-        """Forget partitions that went to another worker: theirs is the duty now."""
-        self.gone |= gone & self.chunk.ends.keys()
-
-    def ends(self) -> Mapping[Partition, int]:
-        """Return what to commit."""
-        return {partition: end for partition, end in self.chunk.ends.items() if partition not in self.gone}
-
-    @property
-    def void(self) -> bool:
-        """Whether nothing of it is ours any more."""
-        return len(self.gone) == len(self.chunk.ends)
-
-    def kept(self, judged: Judged) -> tuple[Sequence[Outgoing | DeadLetter], Sequence[Record]]:
-        """Return the results that are still ours to write, and their records."""
-        if not self.gone:
-            return judged.results, self.chunk.records
-        numbers = {partition.number for partition in self.gone}
-        pairs = zip(judged.results, self.chunk.records, strict=True)
-        kept = [(result, record) for result, record in pairs if record.partition not in numbers]
-        return [result for result, _ in kept], [record for _, record in kept]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +70,8 @@ class Worker:
         self._wall = around.wall
         self._flights: deque[Flight] = deque()
         self._aborts = Backoff(0.05, 5.0)
+        self._holds = Backoff(0.1, 5.0)
+        self._uncertain = ""  # why what was in hand was dropped, until the committed offsets have said what is left
         self._leave_by: Deadline | None = None
         self._next_report = self._clock()
 
@@ -119,18 +89,26 @@ class Worker:
 
         Raises:
             TooManyDeadLetters, DataLost, Fenced, ConfigError: nothing further is committed.
-            TransportError: the client is broken for good.
+            TransportError: the client is broken for good, or there was no time left for all that was in hand.
         """
         try:
             self._renew()
             self._patiently(self._source.join)
             while not self.stopping:
                 self._turn()
-            while self._flights and not self._out_of_time():
-                self._finish(self._flights[0])
+            self._finish_all()
         finally:
             self._sink.close()
             self._source.close()
+
+    def _finish_all(self) -> None:
+        """Commit what is in hand, while there is time."""
+        while self._flights and not self._out_of_time():
+            self._finish(self._flights[0])
+        left = sum(not flight.void for flight in self._flights)
+        if left or self._uncertain:
+            why = self._uncertain or f"no time was left to commit {left} of the chunks in hand"
+            raise TransportError(f"{why}; the next owner goes on from the committed offsets")
 
     def _turn(self) -> None:
         """Take a chunk if there is one, and finish the oldest.
@@ -167,11 +145,11 @@ class Worker:
             self._commit(flight, judged)
 
     def _commit(self, flight: Flight, judged: Judged) -> None:
-        results, records = flight.kept(judged)
-        limits = self._limits.after(results, records)
+        kept, records = flight.kept(judged)
+        limits = self._limits.after(kept.results, records)
         started = self._clock()
         try:
-            self._sink.commit(results, flight.ends(), self._source.group(), self._time_left())
+            self._sink.commit(kept.results, flight.ends(), self._source.group(), self._time_left())
         except TransactionAborted as exc:
             self._metrics.count("transactions_aborted_total", cause=exc.cause)
             self._health.unready("producer", str(exc))
@@ -187,7 +165,7 @@ class Worker:
             if self._aborts.tries:
                 self._aborts.reset()
                 self._health.ready("producer")
-            self._measure(judged, results, records)
+            self._measure(kept, records)
             return
         # Not inside the except block: its traceback would keep the old producer alive beside the new one.
         self._start_afresh(unknown)
@@ -197,39 +175,55 @@ class Worker:
 
         While the classifier is down the chunk is held and judged again.
         """
-        backoff = Backoff(0.1, 5.0)
         while not self._out_of_time() and not flight.void:
-            try:
-                judged = flight.judging.result(NAP_S)
-            except NotYet:
+            # Not by the time-out of ``result``: what the judge itself raises may be a TimeoutError.
+            if not wait((flight.judging,), NAP_S).done:
                 self._health.tick()
                 if len(self._flights) < IN_FLIGHT:
                     self._launch(0.0)
                 else:
                     self._serve(0.0)
+                continue
+            try:
+                judged = flight.judging.result()
             except ClassifierDown as exc:
-                self._health.unready("model", f"the classifier is down: {exc}")
-                self._metrics.gauge("degraded", 1, component="classifier")
-                log.error("the classifier is down; the stream is held", extra={"component": "classifier"})
-                self._rest(backoff.next())
-                flight.judging = self._submit(flight.chunk)
+                self._hold(flight, exc)
             else:
-                if backoff.tries:
-                    self._health.ready("model")
-                    self._metrics.gauge("degraded", 0, component="classifier")
-                self._metrics.observe("phase_seconds", self._clock() - flight.taken_at, phase="judge")
+                self._scored(flight)
                 return judged
         return None
+
+    def _hold(self, flight: Flight, fault: ClassifierDown) -> None:
+        """Keep a chunk that the classifier failed on, and have it judged again a little later."""
+        self._health.unready("model", f"the classifier is down: {fault}")
+        self._metrics.gauge("degraded", 1, component="classifier")
+        log.error("the classifier is down; the stream is held: %s", fault, extra={"component": "classifier"})
+        self._rest(self._holds.next())
+        flight.judging = self._submit(flight.chunk)
+
+    def _scored(self, flight: Flight) -> None:
+        """Note that the judge answered."""
+        self._metrics.observe("phase_seconds", self._clock() - flight.taken_at, phase="judge")
+        if self._holds.tries:
+            self._holds.reset()
+            self._health.ready("model")
+            self._metrics.gauge("degraded", 0, component="classifier")
+            log.warning("the classifier is back", extra={"component": "classifier"})
 
     def _start_afresh(self, why: str) -> None:
         """Let the committed offsets say what happened: drop all work in flight and read on from there."""
         log.warning("the outcome of a transaction is unknown; starting afresh: %s", why)
         self._metrics.count("transactions_aborted_total", cause="outcome_unknown")
-        self._metrics.count("producers_recreated_total", cause="outcome_unknown")
+        self._metrics.count("producers_recreated_total")
+        self._uncertain = f"the outcome of a transaction is unknown ({why})"
         self._flights.clear()
         if not self.stopping:
             self._renew()
-            self._patiently(self._source.rewind)
+            self._patiently(self._rewind)
+
+    def _rewind(self) -> None:
+        self._source.rewind()
+        self._uncertain = ""
 
     def _renew(self) -> None:
         self._health.unready("producer", "starting")
@@ -269,7 +263,7 @@ class Worker:
     def _time_left(self) -> float:
         return float("inf") if self._leave_by is None else max(self._leave_by.remaining(), 0.5)
 
-    def _measure(self, judged: Judged, results: Sequence[Outgoing | DeadLetter], records: Sequence[Record]) -> None:
+    def _measure(self, judged: Judged, records: Sequence[Record]) -> None:
         """Measure a committed chunk, once for all its records."""
         metrics = self._metrics
         metrics.count("transactions_committed_total")
@@ -280,7 +274,7 @@ class Worker:
         for (action, category, resolved_by), count in judged.tally.items():
             metrics.count("verdicts_total", count, action=action, category=category, resolved_by=resolved_by)
         if len(judged.results) > judged.tally.total():
-            causes = Counter(result.rejection.cause for result in results if isinstance(result, DeadLetter))
+            causes = Counter(result.rejection.cause for result in judged.results if isinstance(result, DeadLetter))
             for cause, count in causes.items():
                 metrics.count("dead_letters_total", count, cause=cause)
         for record in (records[0], records[-1]):

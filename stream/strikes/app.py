@@ -84,9 +84,9 @@ class StrikesApp(faust.App):
         consumer = cast("VerdictConsumer", self.consumer)
         places = {(tp.topic, str(tp.partition)): lag for tp, lag in consumer.lags().items()}
         for topic, partition in self._lagging - places.keys():
-            self._metrics.forget("consumer_lag", topic=topic, partition=partition)
+            self._metrics.forget("consumer_lag_records", topic=topic, partition=partition)
         for (topic, partition), lag in places.items():
-            self._metrics.gauge("consumer_lag", lag, topic=topic, partition=partition)
+            self._metrics.gauge("consumer_lag_records", lag, topic=topic, partition=partition)
         self._lagging = set(places)
 
     def on_restored(self, partitions: int, records: int, seconds: float) -> None:

@@ -127,7 +127,8 @@ class Steps:
             await table.say(partition, key, table.store.load(partition, key))
         else:
             await table.keep(partition, key, tallied.value)
-        self.metrics.count("tallied_total", 1, table=table.name, delivery="again" if tallied.value is None else "first")
+        delivery = "again" if tallied.value is None else "first"
+        self.metrics.count("records_tallied_total", 1, table=table.name, delivery=delivery)
         for strike in tallied.strikes:
             await self.outbox.put(self.settings.topics.strikes, strike.player_id.encode(), strike.body.encode())
             if tallied.value is not None:

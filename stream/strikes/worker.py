@@ -57,8 +57,8 @@ def run(settings: Settings) -> NoReturn:
 async def _main(settings: Settings, leaving: Leaving) -> int:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     leaving.tell(lambda: loop.call_soon_threadsafe(stop.set))
-    health = Health(time.monotonic, _MAX_TICK_AGE_S, ("partitions",))
     metrics = PrometheusMetrics("strikes")
+    health = Health(time.monotonic, _MAX_TICK_AGE_S, ("partitions",), metrics)
     with open_admin(settings.admin, health, metrics.exposition):
         async with contextlib.AsyncExitStack() as stack:
             app = await _unless(stop, stack.enter_async_context(_prepared(settings, metrics, health)), health)

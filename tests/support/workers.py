@@ -5,7 +5,7 @@ from concurrent.futures import Future
 
 from stream.dead_letters import DeadLetterLimits
 from stream.health import Health
-from stream.metrics import NoMetrics
+from stream.metrics import Metrics, NoMetrics
 from stream.records import Chunk, Judged
 from stream.settings import DeadLetterSettings
 from stream.worker import Surroundings, Worker
@@ -39,6 +39,7 @@ class Bench:
         chunk_size: int = 3,
         limits: DeadLetterSettings = NO_LIMIT,
         source: type[FakeSource] = FakeSource,
+        metrics: Metrics | None = None,
     ) -> None:
         self.broker = broker
         self.clock = ManualClock()
@@ -47,6 +48,7 @@ class Bench:
         self._chunk_size = chunk_size
         self._limits = limits
         self._source = source
+        self._metrics = metrics or NoMetrics()
 
     def run(self, troubles: Iterable[Trouble] = (), lives: int = 100) -> int:
         """Run to the end; return how many lives it took.  Raises what ends a worker for good."""
@@ -71,7 +73,7 @@ class Bench:
                 worker.stop()
 
         source = self._source(self.broker, self.clock, idle)
-        around = Surroundings(self.health, NoMetrics(), self.clock, self.clock)
+        around = Surroundings(self.health, self._metrics, self.clock, self.clock)
         limits = DeadLetterLimits(self._limits)
         sink = FakeSink(self.broker, troubles)
         worker = Worker(source, sink, at_once(self._judge), limits, self._chunk_size, around)

@@ -11,9 +11,11 @@ import urllib.error
 import urllib.request
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from stream.errors import ConfigError
 from stream.health import AdminServer, Health, Reply, open_admin
+from stream.metrics import PrometheusMetrics
 from stream.settings import AdminSettings
 
 
@@ -65,6 +67,23 @@ def test_ready_once_nothing_is_waited_for() -> None:
     reply = health.readyz()
     assert reply.status == 503
     assert body(reply)["waiting"] == {"partitions": "revoked"}
+
+
+def test_what_is_waited_for_is_measured() -> None:
+    metrics = PrometheusMetrics()
+    health = Health(ManualTime(), 10, ("model", "partitions"), metrics)
+
+    def waiting() -> dict[str, float]:
+        families = text_string_to_metric_families(metrics.exposition().decode())
+        samples = next(family.samples for family in families if family.name == "chatwarden_waiting")
+        return {sample.labels["component"]: sample.value for sample in samples}
+
+    assert waiting() == {"model": 1, "partitions": 1}
+    health.ready("model")
+    health.ready("partitions")
+    assert waiting() == {"model": 0, "partitions": 0}
+    health.unready("producer", "Kafka is away")
+    assert waiting() == {"model": 0, "partitions": 0, "producer": 1}
 
 
 def test_the_admin_port_serves_all_three_and_names_them() -> None:

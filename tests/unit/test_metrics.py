@@ -39,10 +39,10 @@ def test_no_label_is_of_open_range() -> None:
 def measure_something(metrics: Metrics) -> None:
     metrics.count("verdicts_total", 3, action="block", category="insult", resolved_by="rule")
     metrics.count("transactions_committed_total")
-    metrics.gauge("consumer_lag", 7, topic="chat.events", partition="2")
-    metrics.gauge("consumer_lag", 9, topic="chat.events", partition="3")
-    metrics.forget("consumer_lag", topic="chat.events", partition="3")
-    metrics.forget("consumer_lag", topic="chat.events", partition="4")
+    metrics.gauge("consumer_lag_records", 7, topic="chat.events", partition="2")
+    metrics.gauge("consumer_lag_records", 9, topic="chat.events", partition="3")
+    metrics.forget("consumer_lag_records", topic="chat.events", partition="3")
+    metrics.forget("consumer_lag_records", topic="chat.events", partition="4")
     metrics.gauge("dead_letter_ratio", 0.25)
     metrics.observe("chunk_records", 512)
     metrics.observe("phase_seconds", 0.02, phase="judge")
@@ -59,8 +59,8 @@ def test_prometheus_reads_what_was_measured() -> None:
     verdicts = (("action", "block"), ("category", "insult"), ("resolved_by", "rule"))
     assert samples[PREFIX + "verdicts_total", verdicts] == 3
     assert samples[PREFIX + "transactions_committed_total", ()] == 1
-    assert samples[PREFIX + "consumer_lag", (("partition", "2"), ("topic", "chat.events"))] == 7
-    assert (PREFIX + "consumer_lag", (("partition", "3"), ("topic", "chat.events"))) not in samples
+    assert samples[PREFIX + "consumer_lag_records", (("partition", "2"), ("topic", "chat.events"))] == 7
+    assert (PREFIX + "consumer_lag_records", (("partition", "3"), ("topic", "chat.events"))) not in samples
     assert samples[PREFIX + "dead_letter_ratio", ()] == 0.25
     assert samples[PREFIX + "chunk_records_sum", ()] == 512
     assert samples[PREFIX + "phase_seconds_bucket", (("le", "0.025"), ("phase", "judge"))] == 1
@@ -73,7 +73,7 @@ def test_measuring_nothing_takes_the_same_calls() -> None:
 @pytest.mark.parametrize("process", get_args(Process))
 def test_a_process_has_the_metrics_that_its_code_measures_and_no_others(process: Process) -> None:
     strikes = set((STREAM / "strikes").rglob("*.py"))
-    sources = strikes if process == "strikes" else set(STREAM.rglob("*.py")) - strikes
+    sources = strikes | {STREAM / "health.py"} if process == "strikes" else set(STREAM.rglob("*.py")) - strikes
     measured = {name for path in sources for name in CALL.findall(path.read_text())}
     exposed = {
         family.name.removeprefix(PREFIX)
@@ -81,3 +81,12 @@ def test_a_process_has_the_metrics_that_its_code_measures_and_no_others(process:
         if family.name.startswith(PREFIX) and not family.name.endswith("_created")
     }
     assert exposed == {name.removesuffix("_total") for name in measured}
+
+
+def test_values_that_are_known_are_there_before_the_first_of_them() -> None:
+    exposition = PrometheusMetrics().exposition().decode()
+    for metrics in (COUNTERS, GAUGES):
+        for name, metric in metrics.items():
+            for value in metric.begins:
+                assert f'{PREFIX}{name}{{{metric.labels[0]}="{value}"}} 0.0' in exposition
+    assert f'{PREFIX}redis_errors_total{{kind="invalid"}} 0.0' in exposition

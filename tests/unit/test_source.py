@@ -223,11 +223,11 @@ def test_lag_is_measured_and_forgotten() -> None:
     scene.source.take(9, 0)
     scene.source.report()
     exposition = scene.metrics.exposition().decode()
-    assert 'chatwarden_consumer_lag{partition="0",topic="chat.events"} 10.0' in exposition
+    assert 'chatwarden_consumer_lag_records{partition="0",topic="chat.events"} 10.0' in exposition
     assert 'chatwarden_lag_seconds{partition="0",topic="chat.events"} 58.0' in exposition
     scene.revoke(0, 1)
     scene.source.stay(0)
-    assert "chatwarden_consumer_lag{" not in scene.metrics.exposition().decode()
+    assert "chatwarden_consumer_lag_records{" not in scene.metrics.exposition().decode()
 
 
 def test_a_partition_that_is_ours_and_never_read_is_not_ready_and_says_where_to_look() -> None:

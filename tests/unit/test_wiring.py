@@ -1,18 +1,21 @@
 """The composition root: what takes part, in which order, under which digest; what is said when a part is missing."""
 
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from model.bundle import Bundle
+from model.classifier import ClassifierDown
 from model.memory import MemoryResolver
 from model.policy import Circumstances
-from model.resolver import Answer
+from model.resolver import Answer, Scores, Text
 from model.scorer import Scorer
 from stream import wiring
 from stream.errors import ConfigError
+from stream.metrics import PrometheusMetrics
 from stream.records import Chunk, Outgoing, Record
 from stream.settings import Settings
 from tests.support.checkpoints import describe, tiny_bundle
@@ -130,6 +133,40 @@ def test_a_policy_for_other_categories_is_refused_by_name(bundle: Bundle, tmp_pa
     policy.write_text('name = "other"\n[thresholds.heresy]\nflag = 0.5\n')
     with pytest.raises(ConfigError, match=r"policy\.path: .*policy\.toml:2: thresholds\.heresy: unknown category"):
         wiring.judge(settings_for(bundle, policy={"path": policy}), lambda: datetime.now(UTC))
+
+
+class Failing:
+    """Stands for the classifier of a bundle; down until it is told otherwise."""
+
+    def __init__(self, bundle: Bundle, *_: object, **__: object) -> None:
+        self._width = len(bundle.taxonomy.names)
+        Failing.made, self.down = self, True
+
+    made: "Failing"
+
+    def __call__(self, texts: Sequence[str]) -> list[Scores]:
+        if self.down:
+            raise ClassifierDown("on purpose")
+        return [(0.0,) * self._width] * len(texts)
+
+
+def test_messages_that_pass_unscored_are_told_of(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("model.torch_classifier.TorchClassifier", Failing)
+    metrics = PrometheusMetrics()
+    settings = settings_for(bundle, pipeline={"resolvers": ["classifier"], "classifier_down": "pass"})
+    scorer = wiring.scorer(settings, metrics)
+    caplog.clear()
+    for _ in range(2):
+        scorer([Text("one")])
+    assert caplog.messages == ["the classifier is down; messages pass unscored: on purpose"]
+    assert 'chatwarden_degraded{component="classifier"} 1.0' in metrics.exposition().decode()
+    Failing.made.down = False
+    for _ in range(2):
+        scorer([Text("one")])
+    assert caplog.messages[1:] == ["the classifier is back; messages are scored again"]
+    assert 'chatwarden_degraded{component="classifier"} 0.0' in metrics.exposition().decode()
 
 
 def test_a_missing_gate_is_told_of(bundle: Bundle, caplog: pytest.LogCaptureFixture) -> None:

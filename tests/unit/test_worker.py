@@ -3,18 +3,20 @@
 from concurrent.futures import Future
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from model.classifier import ClassifierDown
 from stream.dead_letters import DeadLetterLimits
 from stream.errors import DataLost, Fenced, TooManyDeadLetters, TransportError
+from stream.flight import Flight
 from stream.health import Health
 from stream.metrics import PrometheusMetrics
 from stream.records import Chunk, Judged, Partition
 from stream.seams import Taken
 from stream.settings import DeadLetterSettings
-from stream.worker import LEAVE_S, Flight, Surroundings, Worker
+from stream.worker import Surroundings, Worker
 from tests.support.clocks import ManualClock
-from tests.support.fake_broker import FakeBroker, FakeSink, FakeSource, Trouble
+from tests.support.fake_broker import Accident, FakeBroker, FakeSink, FakeSource, Trouble
 from tests.support.judges import a_judge, an_event
 from tests.support.workers import NO_LIMIT, Bench, at_once
 
@@ -39,8 +41,8 @@ def test_an_aborted_chunk_counts_its_dead_letters_once() -> None:
     assert broker.finished
 
 
-def test_while_the_classifier_is_down_the_stream_is_held_and_not_ready() -> None:
-    calls = 0
+def test_while_the_classifier_is_down_the_stream_is_held_and_not_ready(caplog: pytest.LogCaptureFixture) -> None:
+    calls, metrics = 0, PrometheusMetrics()
 
     def judge(chunk: Chunk) -> Judged:
         nonlocal calls
@@ -48,26 +50,53 @@ def test_while_the_classifier_is_down_the_stream_is_held_and_not_ready() -> None
         if calls < 4:
             raise ClassifierDown("on purpose")
         assert b"the classifier is down" in bench.health.readyz().body
+        assert 'degraded{component="classifier"} 1.0' in metrics.exposition().decode()
         assert broker.committed[Partition(TOPIC, 0)] == 0
         return JUDGE(chunk)
 
     broker = FakeBroker(TOPIC, [[an_event()] * 2])
-    bench = Bench(broker, judge)
+    bench = Bench(broker, judge, metrics=metrics)
     started = bench.clock()
     bench.run()
     assert calls == 4
     assert bench.clock() - started > 0.3
     assert bench.health.readyz().status == 200
+    assert 'degraded{component="classifier"} 0.0' in metrics.exposition().decode()
+    assert caplog.messages[:1] == ["the classifier is down; the stream is held: on purpose"]
+    assert caplog.messages[-1:] == ["the classifier is back"]
 
 
-def test_a_broken_judge_ends_the_worker_and_commits_nothing() -> None:
+def test_a_held_chunk_that_goes_to_another_worker_does_not_leave_the_classifier_down() -> None:
+    calls = 0
+
     def judge(chunk: Chunk) -> Judged:
-        raise ZeroDivisionError
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            broker.generation += 1  # found out while the chunk is held
+            raise ClassifierDown("on purpose")
+        return JUDGE(chunk)
+
+    broker = FakeBroker(TOPIC, [[an_event()] * 2])
+    bench = Bench(broker, judge)
+    bench.run()
+    assert calls > 1
+    assert bench.health.readyz().status == 200
+
+
+@pytest.mark.parametrize("defect", [ZeroDivisionError, TimeoutError])
+def test_a_broken_judge_ends_the_worker_and_commits_nothing(defect: type[Exception]) -> None:
+    calls = 0
+
+    def judge(chunk: Chunk) -> Judged:
+        nonlocal calls
+        calls += 1
+        raise defect
 
     broker = FakeBroker(TOPIC, [[an_event()]])
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(defect):
         Bench(broker, judge).run()
-    assert not broker.transactions
+    assert (calls, broker.transactions) == (1, [])
 
 
 def test_aborts_are_tried_again_with_growing_waits_and_make_it_unready() -> None:
@@ -95,59 +124,6 @@ def test_another_owner_of_the_identity_ends_the_worker() -> None:
         worker.run()
     assert source.closed
     assert not broker.transactions
-
-
-class Patience:
-    """A worker whose judge never answers, and a clock that its source moves."""
-
-    def __init__(self) -> None:
-        self.broker = FakeBroker(TOPIC, [[an_event()] * 9])
-        self.clock = ManualClock()
-        self.source = FakeSource(self.broker, self.clock, lambda: None)
-        self.sink = FakeSink(self.broker)
-        around = Surroundings(Health(self.clock, 30), PrometheusMetrics(), self.clock, self.clock)
-        self.waiting: list[Future[Judged]] = []
-        self.worker = Worker(self.source, self.sink, self._submit, DeadLetterLimits(NO_LIMIT), 3, around)
-
-    def _submit(self, chunk: Chunk) -> Future[Judged]:
-        self.worker.stop()
-        future: Future[Judged] = Future()
-        self.waiting.append(future)
-        return future
-
-
-def test_it_leaves_in_time_when_the_judge_hangs() -> None:
-    scene = Patience()
-
-    class Ticking(FakeSource):
-        def take(self, limit: int, wait_s: float) -> object:  # type: ignore[override]  # only the time matters
-            scene.clock.advance(0.5)
-            return super().take(limit, wait_s)
-
-        def stay(self, wait_s: float) -> frozenset[Partition]:
-            scene.clock.advance(0.5)
-            return super().stay(wait_s)
-
-    scene.source.__class__ = Ticking
-    started = scene.clock()
-    scene.worker.run()
-    assert scene.clock() - started <= LEAVE_S + 1
-    assert (scene.source.closed, scene.sink.closed, scene.broker.transactions) == (True, True, [])
-
-
-def test_a_stopped_worker_commits_what_is_in_hand() -> None:
-    broker = FakeBroker(TOPIC, [[an_event()] * 9])
-    bench = Bench(broker, JUDGE)
-    worker = bench.a_worker()
-
-    def judge(chunk: Chunk) -> Judged:
-        worker.stop()
-        return JUDGE(chunk)
-
-    bench._judge = judge  # noqa: SLF001 - the judge needs the worker that needs the judge
-    worker = bench.a_worker()
-    worker.run()
-    assert broker.committed[Partition(TOPIC, 0)] == 3
 
 
 def test_only_behind_a_full_chunk_the_next_one_is_taken_before_the_commit() -> None:
@@ -228,7 +204,7 @@ def test_what_happened_is_measured() -> None:
         'chatwarden_dead_letters_total{cause="not_json"} 1.0',
         'chatwarden_transactions_aborted_total{cause="on_purpose"} 1.0',
         'chatwarden_transactions_aborted_total{cause="outcome_unknown"} 1.0',
-        'chatwarden_producers_recreated_total{cause="outcome_unknown"} 1.0',
+        "chatwarden_producers_recreated_total 1.0",
         "chatwarden_transactions_committed_total 1.0",
     ):
         assert line in exposition, line
@@ -241,6 +217,21 @@ def test_a_flight_forgets_partitions_that_went_away() -> None:
     flight = Flight(chunk, Future(), 0)
     flight.drop(frozenset({Partition(TOPIC, 1), Partition(TOPIC, 7)}))
     assert (flight.ends(), flight.void) == ({Partition(TOPIC, 0): 1}, False)
-    assert flight.kept(JUDGE(chunk))[1] == records[:1]
+    kept, left = flight.kept(JUDGE(chunk))
+    assert (len(kept.results), kept.tally.total(), left) == (1, 1, records[:1])
     flight.drop(frozenset({Partition(TOPIC, 0)}))
     assert flight.void
+
+
+def test_verdicts_that_another_worker_will_write_are_not_counted() -> None:
+    metrics = PrometheusMetrics()
+    broker = FakeBroker(TOPIC, [[an_event("rotten")] * 3, [*[an_event()] * 6, Accident.REVOKE]])
+    Bench(broker, JUDGE, 4, metrics=metrics).run()
+    samples = {
+        (sample.name.removeprefix("chatwarden_"), sample.labels.get("action") or sample.labels.get("partition")): sample
+        for family in text_string_to_metric_families(metrics.exposition().decode())
+        for sample in family.samples
+    }
+    assert samples["records_consumed_total", "1"].value == 6
+    assert samples["verdicts_total", "block"].value == 3
+    assert samples["verdicts_total", "allow"].value == 6
