@@ -1,4 +1,4 @@
-"""The composition root: settings to the things they describe.  The only module that names concrete classes.
+"""The composition root: builds what the settings describe.  The only module that names concrete classes.
 
 Heavy libraries are imported inside the functions that need them, so a rules-only run needs no torch.
 """
@@ -34,7 +34,7 @@ _BLOCK_SEVERITY: Final = 2
 
 
 def judge(settings: Settings, now: Now, metrics: Metrics | None = None) -> Judge:
-    """Build the judge of one process, to be closed at its end; loads the model.  Without metrics no gate is audited.
+    """Build the judge of one process; loads the model.  Close it at the end.  Without metrics no gate is audited.
 
     Raises:
         ConfigError: the bundle, a rule pack or the policy cannot be used.
@@ -47,7 +47,7 @@ def judge(settings: Settings, now: Now, metrics: Metrics | None = None) -> Judge
 
 
 def _audit(settings: Settings, built: Scorer, decides: Decider, metrics: Metrics) -> GateAudit | None:
-    """Return the gate's audit where a gate and a classifier both take part."""
+    """Return the gate's audit if both a gate and a classifier take part."""
     gated = any(isinstance(resolver, GateResolver) for resolver in built.resolvers)
     if not (gated and settings.pipeline.gate_audit and "classifier" in settings.pipeline.resolvers):
         return None
@@ -57,7 +57,7 @@ def _audit(settings: Settings, built: Scorer, decides: Decider, metrics: Metrics
 def scorer(settings: Settings, metrics: Metrics | None = None) -> Scorer:
     """Build the resolvers that take part, cheapest first: memory, rules, gate, Redis, classifier.
 
-    Where the classifier alone takes part, nothing stands before it, the caches neither: it scores everything.
+    If only the classifier takes part, it scores every text: no caches run before it either.
 
     Raises:
         ConfigError: the bundle or a rule pack cannot be used.
@@ -125,7 +125,7 @@ def _scorer(settings: Settings, parts: Parts, metrics: Metrics) -> Scorer:
 
 
 def _languages(parts: Parts) -> Languages | None:
-    """Return what tells languages apart, where a rule is for one language only."""
+    """Return a language detector if some rule is for one language only."""
     among = frozenset(lang for pack in parts.packs.values() for lang in pack.langs)
     try:
         return Languages(among) if among else None
@@ -139,7 +139,7 @@ def _games(settings: Settings) -> dict[str, str]:
 
 
 def _gate(settings: Settings, parts: Parts) -> GateResolver | None:
-    """Return the bundle's gate where it holds what it promises under this policy; a stricter one turns it off."""
+    """Return the bundle's gate if it keeps its promise under this policy; a stricter policy turns it off."""
     name = parts.bundle.manifest.name
     try:
         gate = load_gate(parts.bundle)
@@ -214,10 +214,10 @@ def _policy(settings: Settings, parts: Parts) -> Policy:
 
 
 def default_policy(bundle: Bundle) -> Policy:
-    """Return what holds for want of a policy file.
+    """Return the policy that applies without a policy file.
 
-    A category is flagged from where its bundle suggests to act and, where it is severe, blocked from 0.9; what the
-    categories come to together flags at most.
+    A category is flagged from the threshold that its bundle suggests and, if it is severe, blocked from 0.9; the sum of
+    categories only flags.
     """
     severity = {ANY: 0, **dict(zip(bundle.taxonomy.names, bundle.taxonomy.severities, strict=True))}
     limits = {
