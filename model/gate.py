@@ -14,7 +14,7 @@ from typing import Annotated, Final, NamedTuple
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from model.bundle import Bundle
+from model.bundle import Bundle, Share
 from model.errors import BundleError
 from model.gate_net import Doubles, Net, Weights
 from model.gate_words import Kind, Reader, Words
@@ -26,7 +26,6 @@ from schemas.taxonomy import ANY, NON_TOXIC, CategoryName, Taxonomy
 from schemas.verdict import ResolvedBy
 
 WEIGHTS_FILE: Final = "gate.safetensors"
-Share = Annotated[float, Field(ge=0, le=1)]
 _FURTHEST: Final = 12
 """Beyond this logit a share on the grid of 0.001 is 0 or 1."""
 Acting = dict[str, float]

@@ -46,20 +46,20 @@ class RedisCache:
         """Return the value of each key.
 
         Raises:
-            TransportError: Redis is away, too slow or answers nonsense.
+            TransportError: Redis is unavailable, too slow or sends an unexpected reply.
         """
         if not keys:
             return []
         (values,) = self._exchange([("MGET", *keys)])
         if not isinstance(values, list) or len(values) != len(keys):
-            raise TransportError("Redis: not the answer to what was asked")
+            raise TransportError("Redis: unexpected reply")
         return [value if isinstance(value, bytes) else None for value in values]
 
     def write(self, values: Mapping[bytes, bytes], ttl_s: int, /) -> None:
         """Keep the values for about ``ttl_s`` seconds.
 
         Raises:
-            TransportError: Redis is away, too slow or refuses to write.
+            TransportError: Redis is unavailable, too slow or refuses to write.
         """
         lives = {key: max(1, round(ttl_s * (1 - JITTER * key[-1] / 255))) for key in values}
         self._exchange([("SET", key, value, "EX", lives[key]) for key, value in values.items()])

@@ -62,9 +62,9 @@ class _Section(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _no_truth(cls, value: object) -> object:
-        """No setting is a switch; pydantic would take true for 1."""
+        """Reject booleans: pydantic would read true as 1."""
         if isinstance(value, bool):
-            raise ValueError("a number or a text is needed, not true or false")
+            raise ValueError("must be a number or text, not true or false")
         return value
 
 
@@ -120,7 +120,7 @@ class PipelineSettings(_Section):
 
     resolvers: Annotated[tuple[ResolverName, ...], Field(min_length=1)] = ("rules", "gate", "classifier")
     chunk_size: Annotated[int, Field(ge=1, le=100_000)] = 512
-    """Most records in a chunk.  Larger is cheaper per record and slower to the first verdict."""
+    """Maximum records in a chunk.  Larger is cheaper per record and slower to the first verdict."""
     memory_size: Annotated[int, Field(ge=0)] = 100_000
     """Texts whose answers each process remembers (about 300 bytes each); 0 turns that off."""
     fingerprint_key: Annotated[SecretStr, AfterValidator(_key)] = SecretStr("chatwarden")
@@ -152,9 +152,9 @@ class DeadLetterSettings(_Section):
     """Past these limits the worker stops: a bad deploy must not drain into the dead-letter topic."""
 
     max_ratio: Share = 0.5
-    """Largest share of dead letters among the last 1,000 records, once there are 100."""
+    """Maximum share of dead letters among the last 1,000 records, once there are 100."""
     max_consecutive: Positive = 100
-    """Most dead letters in a row, per partition."""
+    """Maximum dead letters in a row, per partition."""
 
 
 class StrikesSettings(_Section):

@@ -143,7 +143,7 @@ class KafkaSource:
         self._consumer.close()
 
     def report(self) -> None:
-        """Measure how far behind we are; asks the broker about a partition that has long brought nothing."""
+        """Report lag; also probes partitions that have been idle for long."""
         self._progress.report(self._next)
 
     def _high(self, number: int) -> int:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
+from schemas.topics import DAY_MS
 from stream.errors import ConfigError, TransportError
 from stream.refusals import refused_topic
 from stream.settings import Settings
@@ -15,7 +16,6 @@ from stream.strikes.reach import why
 
 log: Final = logging.getLogger(__name__)
 
-DAY_MS: Final = 86_400_000
 TABLES: Final = ("standings", "channels")
 _KNOWN_WITHIN_S: Final = 20.0
 

@@ -236,5 +236,5 @@ def test_a_name_that_no_topic_can_have_is_refused(tmp_path: Path, name: str) -> 
 )
 def test_true_is_no_number_and_no_text(tmp_path: Path, key: str) -> None:
     section, name = key.split(".")
-    with pytest.raises(ConfigError, match=rf"{key}: a number or a text is needed"):
+    with pytest.raises(ConfigError, match=rf"{key}: must be a number or text, not true or false"):
         load_settings(write(tmp_path, f"[{section}]\n{name} = true\n"))

@@ -86,7 +86,7 @@ def _ends(consumer: "Consumer", place: "TopicPartition") -> tuple[int, int]:
             if exc.args[0].code() != KafkaError._UNKNOWN_PARTITION:
                 raise
             time.sleep(_WAIT_S)
-    raise TransportError(f"{place.topic} [{place.partition}]: the client does not get to know it; try again")
+    raise TransportError(f"{place.topic} [{place.partition}]: metadata for this partition did not arrive; try again")
 
 
 def _offset_at(consumer: "Consumer", topic: str, partition: int, instant_ms: int, high: int) -> int:
