@@ -18,6 +18,7 @@ from model.training.evaluate import Document, Given, Progress, by_default, evalu
 from model.training.floor import fit_floor
 from model.training.metrics import Bootstrap, Flags, Floats
 from model.training.report import card
+from model.training.resume import claim, identity
 from model.training.settings import TrainingSettings
 from model.training.train import Trained, train
 from schemas.taxonomy import Taxonomy
@@ -55,9 +56,11 @@ def fit(
 
     Raises:
         BundleError: the base cannot be used or the output is in use.
-        WorkshopError: the run cannot be resumed.
+        WorkshopError: ``work`` holds another run, or one that cannot be resumed.
     """
     learn = join([*[sides.train] * order.settings.own_repeats, public])
+    if order.work is not None:
+        claim(order.work, identity(order.settings, order.taxonomy, learn, sides))
     progress(f"training on {len(learn):,} lines ({len(public):,} public), developing on {len(sides.dev):,}")
     trained = train(order.settings, order.taxonomy, learn, sides.dev, order.work)
     if not trained.leads:

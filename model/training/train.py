@@ -1,14 +1,15 @@
 """Fine-tuning: any Hugging Face base, single stage, by the Trainer."""
 
-import logging
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
@@ -20,7 +21,6 @@ from transformers import (
     Trainer,
     TrainingArguments,
 )
-from transformers.trainer_utils import get_last_checkpoint
 from transformers.utils.logging import disable_progress_bar
 
 from model.architectures import DECODERS
@@ -34,17 +34,15 @@ from model.training.metrics import Flags, Floats, auc, average_precision, classe
 from model.training.outputs import Outputs, outputs_for, row_weights
 from model.training.precision import cpu_computes_bf16
 from model.training.progress import ShowProgress
+from model.training.resume import last_checkpoint
 from model.training.settings import Lora, Mixed, TrainingSettings
 from schemas.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
     from peft import PeftModel
 
-log = logging.getLogger(__name__)
-
 # Partly typed in transformers; given types here.
 _quiet: Callable[[], None] = disable_progress_bar
-_find_last: Callable[[str], str | None] = get_last_checkpoint
 
 _SMALLER_IS_BETTER: Final = frozenset(["loss"])
 
@@ -96,11 +94,12 @@ def train(
 ) -> Trained:
     """Fine-tune.  Blocks for as long as training takes; progress on standard error.
 
-    With ``work`` the run keeps its checkpoints there and resumes from the last one.
+    With ``work`` the run keeps its checkpoints there and resumes from the last whole one; that they are of this run is
+    for ``resume.claim`` to see.
 
     Raises:
         BundleError: the base is unsafe or unknown, or its tokenizer is slow and cannot be converted.
-        WorkshopError: ``work`` holds the checkpoints of another network.
+        WorkshopError: ``work`` holds the checkpoints of another network, or broken ones.
     """
     with tempfile.TemporaryDirectory(prefix="chatwarden-") as scratch:
         return _train(settings, taxonomy, learn, dev, work or Path(scratch))
@@ -125,12 +124,10 @@ def _train(settings: TrainingSettings, taxonomy: Taxonomy, learn: Labelled, dev:
         callbacks=[EarlyStoppingCallback(settings.patience), ShowProgress(settings.metric)],
     )
     trainer.remove_callback(PrinterCallback)
-    last = _last_checkpoint(work)
-    if last is not None:
-        log.warning("resuming from %s", last)
+    last = last_checkpoint(work)
     try:
         trainer.train(resume_from_checkpoint=last)
-    except (ValueError, RuntimeError) as exc:
+    except (ValueError, RuntimeError, FileNotFoundError, EOFError, UnpicklingError, SafetensorError) as exc:
         if last is None:
             raise
         raise WorkshopError(f"{work}: cannot resume: {exc}; name another folder or remove it") from exc
@@ -190,13 +187,6 @@ def load_base(settings: TrainingSettings, outputs: Outputs) -> tuple[PreTrainedM
     decoder = model.config.model_type in DECODERS
     adapters = settings.lora or (Lora() if decoder else None)
     return (model if adapters is None else _adapted(model, adapters)), fast
-
-
-def _last_checkpoint(work: Path) -> str | None:
-    found: str | None = None
-    if work.is_dir():
-        found = _find_last(str(work))
-    return found
 
 
 def _set_padding(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:

@@ -86,6 +86,19 @@ def test_a_run_that_stopped_goes_on_from_its_last_checkpoint(studio: Path) -> No
     )
 
 
+def test_checkpoints_of_other_lines_or_another_seed_are_not_gone_on_from(studio: Path) -> None:
+    write_table(studio / "other.csv", lines(430)[30:])
+    other = train(studio, "other")
+    other[1] = studio / "other.csv"
+    for arguments, told in [
+        ([*train(studio, "other"), "--seed", 99], "other held-back lines.*seed is 99, there 7"),
+        (other, "other held-back lines"),
+    ]:
+        with pytest.raises(ConfigError, match=told):
+            run(*arguments, "--work", studio / "work")
+    assert not (studio / "other").exists()
+
+
 def test_the_same_lines_and_seed_make_the_same_bytes(studio: Path) -> None:
     output = run(*train(studio, "twin")).output
     weights = "model.safetensors"
