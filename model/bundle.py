@@ -36,6 +36,7 @@ _UNDECISIVE: Final = ("name", "metrics", "training", "thresholds", "files")
 """Parts of ``bundle.json`` that change no score (files are digested apart, without the model card)."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
+BundleName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 
 
 UNSUGGESTED: Final = 0.5
@@ -56,7 +57,7 @@ class Description(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+    name: BundleName
     taxonomy: Taxonomy
     labels: Annotated[dict[str, CategoryName | None], Field(min_length=1)]
     """Network output to category; None for an output that is not used.  Categories without an output score 0."""
@@ -267,9 +268,18 @@ def _agree(bundle: Bundle) -> None:
         raise BundleError(f"{place}: every output of a softmax needs a category; map the unused ones to {NON_TOXIC}")
     if bundle.config.get("problem_type") == "regression" or (len(outputs) == 1 and not bundle.multi_label):
         raise BundleError(f"{bundle.path / CONFIG}: a regression gives no probabilities; train a classifier")
-    positions = bundle.config.get("max_position_embeddings", 512)
+    refuse_beyond(bundle.manifest.max_tokens, bundle.path / CONFIG, bundle.config)
+
+
+def refuse_beyond(max_tokens: int, place: Path, config: dict[str, Any]) -> None:
+    """Refuse to read more tokens at once than the network of a configuration has positions.
+
+    Raises:
+        BundleError: it has fewer; names both numbers.
+    """
+    positions = config.get("max_position_embeddings", 512)
     if not isinstance(positions, int):
-        raise BundleError(f"{bundle.path / CONFIG}: max_position_embeddings is {positions!r}; correct it")
-    usable = positions - POSITION_OFFSET.get(bundle.config["model_type"], 0)
-    if bundle.manifest.max_tokens > usable:
-        raise BundleError(f"{place}: max_tokens is {bundle.manifest.max_tokens}, the network has {usable} positions")
+        raise BundleError(f"{place}: max_position_embeddings is {positions!r}; correct it")
+    usable = positions - POSITION_OFFSET.get(str(config.get("model_type")), 0)
+    if max_tokens > usable:
+        raise BundleError(f"{place}: max_tokens is {max_tokens}, the network has {usable} positions; give fewer tokens")

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from model.architectures import config_keys
-from model.bundle import Bundle, Description, load_bundle, write_bundle
+from model.bundle import Bundle, Description, bundle_digest, load_bundle, refuse_beyond, write_bundle
 from model.byte_pairs import with_fast_tokenizer
 from model.errors import BundleError
-from model.vetting import ALLOWED, CONFIG, TOKENIZER, parse_json, vet_config
+from model.vetting import ALLOWED, CONFIG, MANIFEST, TOKENIZER, parse_json, vet_config, vet_weights_file
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -23,6 +23,9 @@ Precision = Literal["float32", "float16", "bfloat16"]
 
 _HUB_FILES: Final = ["*.json", "*.safetensors", "*.txt", "*.model", "bpe.codes"]
 """What is downloaded from a hub repository: never pickles, never code."""
+_VOCABULARIES: Final = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model", "bpe.codes")
+"""Files of which a tokenizer has at least one; without any, transformers makes one that knows no text."""
+_PROBES: Final = ("you are good 123", "ты хорош", "你好", "مرحبا", "안녕", "สวัสดี", "नमस्ते", "γεια")
 
 
 def locate(source: str) -> Path:
@@ -33,6 +36,8 @@ def locate(source: str) -> Path:
     """
     if Path(source).is_dir():
         return Path(source)
+    if source.startswith((".", "/", "~")):
+        raise BundleError(f"{source}: no such folder; give the folder of a Hugging Face checkpoint, or its hub name")
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
@@ -42,20 +47,63 @@ def locate(source: str) -> Path:
         raise BundleError(f"{source}: neither a folder nor a checkpoint that the hub gives us: {exc}") from exc
 
 
-def refuse_code(folder: Path) -> None:
-    """Refuse a checkpoint whose configuration names code, before transformers reads it.
+def vet_checkpoint(folder: Path) -> None:
+    """Refuse a checkpoint that is no sound one, before transformers reads it; of a bundle every file is checked.
 
     Raises:
-        BundleError: it does, or has no configuration, or only pickled weights.
+        BundleError: its configuration names code or is missing; it has only pickled weights, or cut ones; it has no
+            tokenizer; it is a bundle that was altered.
     """
+    if (folder / MANIFEST).is_file():
+        load_bundle(folder)
     for name in (CONFIG, "tokenizer_config.json"):
         path = folder / name
         if path.is_file() and "auto_map" in parse_json(path, path.read_bytes()):
             raise BundleError(f"{path}: auto_map would load foreign code; use a checkpoint that needs none")
     if not (folder / CONFIG).is_file():
         raise BundleError(f"{folder}: no {CONFIG}; give the folder of a Hugging Face checkpoint")
-    if not any(folder.glob("*.safetensors")):
+    weights = sorted(folder.glob("*.safetensors"))
+    if not weights:
         raise BundleError(f"{folder}: no safetensors weights; convert them first, pickles are not read")
+    for path in weights:
+        vet_weights_file(path)
+    if not any(path for pattern in _VOCABULARIES for path in folder.glob(pattern)):
+        raise BundleError(f"{folder}: no tokenizer ({', '.join(_VOCABULARIES)}); copy its files beside {CONFIG}")
+
+
+def vet_base(source: str, max_tokens: int) -> None:
+    """Refuse what nothing can be trained from, before any training; blocks: disk, and the network for a hub name.
+
+    Raises:
+        BundleError: it is not there or unsound, or has fewer positions than ``max_tokens``.
+    """
+    folder = locate(source)
+    vet_checkpoint(folder)
+    refuse_beyond(max_tokens, folder / CONFIG, parse_json(folder / CONFIG, (folder / CONFIG).read_bytes()))
+
+
+def refuse_deaf(folder: Path, tokenizer: "PreTrainedTokenizerBase") -> None:
+    """Refuse a tokenizer that knows no piece of any probe: every text would score alike.
+
+    Raises:
+        BundleError: it does not.
+    """
+    blank = {*tokenizer.all_special_ids, tokenizer.unk_token_id}
+    if all(blank.issuperset(tokenizer(text)["input_ids"]) for text in _PROBES):
+        raise BundleError(f"{folder}: its tokenizer knows no piece of any text; copy the right tokenizer files")
+
+
+def origin(source: str) -> str:
+    """Name where a network comes from, for a card: a bundle by name and digest, a folder by name, else the hub's name.
+
+    Raises:
+        BundleError: a bundle is unsound.
+    """
+    folder = Path(source)
+    if (folder / MANIFEST).is_file():
+        bundle = load_bundle(folder)
+        return f"{bundle.manifest.name} (bundle {bundle_digest(bundle)})"
+    return folder.resolve().name if folder.is_dir() else source
 
 
 def make_bundle(source: str, output: Path, description: Description, precision: Precision = "float16") -> Bundle:
@@ -64,19 +112,23 @@ def make_bundle(source: str, output: Path, description: Description, precision: 
     Raises:
         BundleError: the checkpoint is unsafe, of an unknown kind or no classifier, or ``output`` is in use.
     """
+    from safetensors import SafetensorError
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     make_way(output)
     folder = locate(source)
-    refuse_code(folder)
-    vet_config(folder / CONFIG, known_only(parse_json(folder / CONFIG, (folder / CONFIG).read_bytes())))
+    vet_checkpoint(folder)
+    config = known_only(parse_json(folder / CONFIG, (folder / CONFIG).read_bytes()))
+    vet_config(folder / CONFIG, config)
+    refuse_beyond(description.max_tokens, folder / CONFIG, config)
     try:
         model = AutoModelForSequenceClassification.from_pretrained(
             folder, use_safetensors=True, trust_remote_code=False
         )
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, RuntimeError) as exc:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as exc:
         raise BundleError(f"{folder}: transformers cannot load it: {exc}") from exc
+    refuse_deaf(folder, tokenizer)
     return save_bundle(model, with_fast_tokenizer(model, tokenizer), output, description, precision)
 
 

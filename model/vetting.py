@@ -132,8 +132,19 @@ def vet_weights(path: Path, raw: bytes) -> None:
 
     Source: the safetensors format description (8-byte little-endian length, JSON header, tensor bytes).
     """
+    _vet_header(path, raw[: 8 + MAX_HEADER], len(raw))
+
+
+def vet_weights_file(path: Path) -> None:
+    """Check a safetensors file as ``vet_weights`` does, reading no more than its header; blocks on the disk."""
+    with path.open("rb") as file:
+        _vet_header(path, file.read(8 + MAX_HEADER), path.stat().st_size)
+
+
+def _vet_header(path: Path, raw: bytes, size: int) -> None:
+    """Check a header, of which ``raw`` holds the beginning of the file, ``size`` bytes in all."""
     length = int.from_bytes(raw[:8], "little")
-    if len(raw) < 8 or length > min(MAX_HEADER, len(raw) - 8):
+    if size < 8 or length > min(MAX_HEADER, size - 8):
         raise BundleError(
             f"{path}: its header claims {length:,} bytes (at most {MAX_HEADER:,} and the file's own size); "
             "the file is cut off or malicious: fetch it again from where you trust"
@@ -145,8 +156,13 @@ def vet_weights(path: Path, raw: bytes) -> None:
         if begin != end:
             raise BundleError(f"{path}: tensor {name!r} overlaps another or leaves a gap; save the weights again")
         end = finish
-    if end != len(raw) - 8 - length:
-        raise BundleError(f"{path}: {len(raw) - 8 - length - end:,} bytes belong to no tensor; save the weights again")
+    if end != size - 8 - length:
+        spare = size - 8 - length - end
+        raise BundleError(
+            f"{path}: {spare:,} bytes belong to no tensor; save the weights again"
+            if spare > 0
+            else f"{path}: cut off, {-spare:,} bytes are missing; fetch it again"
+        )
 
 
 def _spans(path: Path, header: dict[str, Any]) -> list[tuple[str, int, int]]:

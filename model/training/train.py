@@ -11,8 +11,6 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from transformers import (
-    AutoModelForSequenceClassification,
-    AutoTokenizer,
     EarlyStoppingCallback,
     EvalPrediction,
     PreTrainedModel,
@@ -23,10 +21,8 @@ from transformers import (
 )
 from transformers.utils.logging import disable_progress_bar
 
-from model.architectures import DECODERS
-from model.byte_pairs import with_fast_tokenizer
-from model.checkpoint import locate, refuse_code
-from model.errors import BundleError, WorkshopError
+from model.errors import WorkshopError
+from model.training.base import load_base
 from model.training.batches import Collator, Rows
 from model.training.calibrate import softmax
 from model.training.data import Labelled
@@ -35,7 +31,7 @@ from model.training.outputs import Outputs, outputs_for, row_weights
 from model.training.precision import cpu_computes_bf16
 from model.training.progress import ShowProgress
 from model.training.resume import last_checkpoint
-from model.training.settings import Lora, Mixed, TrainingSettings
+from model.training.settings import Mixed, TrainingSettings
 from schemas.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -156,59 +152,6 @@ def predict(trained: Trained, texts: Sequence[str], max_tokens: int, batch: int 
         )
     logits: Floats = np.concatenate(found)
     return logits
-
-
-def load_base(settings: TrainingSettings, outputs: Outputs) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Load the base with a new head; a decoder, or whatever ``settings.lora`` asks for, gets adapters.
-
-    Raises:
-        BundleError: the base is unsafe or unknown, or its tokenizer is slow and cannot be converted.
-    """
-    folder = locate(settings.base)
-    refuse_code(folder)
-    names = dict(enumerate(outputs.names))
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-        model = AutoModelForSequenceClassification.from_pretrained(
-            folder,
-            num_labels=len(names),
-            id2label=names,
-            label2id={name: place for place, name in names.items()},
-            problem_type="single_label_classification",
-            ignore_mismatched_sizes=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-            dtype=torch.float32,
-        )
-    except (OSError, ValueError, KeyError) as exc:
-        raise BundleError(f"{folder}: transformers cannot load it: {exc}") from exc
-    fast = with_fast_tokenizer(model, tokenizer)
-    _set_padding(model, fast)
-    decoder = model.config.model_type in DECODERS
-    adapters = settings.lora or (Lora() if decoder else None)
-    return (model if adapters is None else _adapted(model, adapters)), fast
-
-
-def _set_padding(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    tokenizer.padding_side = "right"
-    model.config.pad_token_id = tokenizer.pad_token_id
-
-
-def _adapted(model: PreTrainedModel, lora: Lora) -> Any:
-    from peft import LoraConfig, TaskType, get_peft_model
-
-    return get_peft_model(
-        model,
-        LoraConfig(
-            task_type=TaskType.SEQ_CLS,
-            r=lora.rank,
-            lora_alpha=lora.alpha,
-            lora_dropout=lora.dropout,
-            target_modules="all-linear",
-        ),
-    )
 
 
 def _merged(model: "PreTrainedModel | PeftModel") -> PreTrainedModel:

@@ -32,7 +32,7 @@ def make(
     from pydantic import ValidationError
 
     from model.bundle import Description
-    from model.checkpoint import make_bundle
+    from model.checkpoint import make_bundle, origin
     from schemas.faults import faults
     from schemas.taxonomy import Taxonomy
     from stream.commands.output_map import OutputMap
@@ -46,7 +46,7 @@ def make(
                 labels=OutputMap.from_toml(labels).by_label(),
                 temperature=temperature,
                 max_tokens=max_tokens,
-                training={"base": checkpoint},
+                training={"base": origin(checkpoint)},
             )
         except ValidationError as exc:
             raise ConfigError(faults(exc)) from exc

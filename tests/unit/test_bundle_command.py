@@ -59,7 +59,7 @@ def test_another_digest_than_expected_is_refused(tmp_path: Path) -> None:
     ("labels", "message"),
     [
         ('[labels]\nclean = "non_toxic"\nflame = "insult"\n', "differ in: threat"),
-        (LABELS.replace('"threat"', '"menace"'), "unknown categories: menace"),
+        (LABELS.replace('"threat"', '"menace"'), "^unknown categories: menace"),
         ("labels = 3", "write \\[labels\\]"),
     ],
 )

@@ -1,0 +1,111 @@
+"""The network that training begins with: a checkpoint, checked, with a new head and adapters where they are due."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from model.architectures import DECODERS
+from model.byte_pairs import with_fast_tokenizer
+from model.checkpoint import locate, refuse_deaf, vet_checkpoint
+from model.errors import BundleError
+from model.training.outputs import Outputs
+from model.training.settings import Lora, TrainingSettings
+
+log = logging.getLogger(__name__)
+
+
+def load_base(settings: TrainingSettings, outputs: Outputs) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Load the base with a new head; a decoder, or whatever ``settings.lora`` asks for, gets adapters.
+
+    Raises:
+        BundleError: the base is unsafe, unsound or unknown, its tokenizer knows no text, or is slow and cannot be
+            converted.
+    """
+    folder = locate(settings.base)
+    vet_checkpoint(folder)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        model = _with_new_head(folder, outputs)
+    except (OSError, ValueError, KeyError, SafetensorError) as exc:
+        raise BundleError(f"{folder}: transformers cannot load it: {exc}") from exc
+    refuse_deaf(folder, tokenizer)
+    fast = with_fast_tokenizer(model, tokenizer)
+    _set_padding(model, fast)
+    decoder = model.config.model_type in DECODERS
+    adapters = settings.lora or (Lora() if decoder else None)
+    return (model if adapters is None else _adapted(model, adapters)), fast
+
+
+def _with_new_head(folder: Path, outputs: Outputs) -> PreTrainedModel:
+    names = dict(enumerate(outputs.names))
+    with _silent_loading():
+        model, found = AutoModelForSequenceClassification.from_pretrained(
+            folder,
+            id2label=names,
+            label2id={name: place for place, name in names.items()},
+            problem_type="single_label_classification",
+            ignore_mismatched_sizes=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            dtype=torch.float32,
+            output_loading_info=True,
+        )
+    loaded: PreTrainedModel = model
+    _refuse_another_body(folder, loaded, found)
+    return loaded
+
+
+def _refuse_another_body(folder: Path, model: PreTrainedModel, found: dict[str, Any]) -> None:
+    """Refuse weights that do not fit the body; those of the head are made anew anyway."""
+    body = f"{model.base_model_prefix}."
+    misfits = sorted(str(key[0]) for key in found["mismatched_keys"] if str(key[0]).startswith(body))
+    if misfits:
+        raise BundleError(f"{folder}: config.json gives other sizes than the weights: {', '.join(misfits)}; fetch both")
+    missing = sorted(key for key in found["missing_keys"] if key.startswith(body))
+    if missing:
+        log.warning("%s: not in the checkpoint, so learned from nothing: %s", folder, ", ".join(missing))
+
+
+@contextmanager
+def _silent_loading() -> Iterator[None]:
+    """Keep transformers from reporting that the head is new, which is meant."""
+    reporting = logging.getLogger("transformers")
+    before = reporting.level
+    reporting.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        reporting.setLevel(before)
+
+
+def _set_padding(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    tokenizer.padding_side = "right"
+    model.config.pad_token_id = tokenizer.pad_token_id
+
+
+def _adapted(model: PreTrainedModel, lora: Lora) -> Any:
+    from peft import LoraConfig, TaskType, get_peft_model
+
+    return get_peft_model(
+        model,
+        LoraConfig(
+            task_type=TaskType.SEQ_CLS,
+            r=lora.rank,
+            lora_alpha=lora.alpha,
+            lora_dropout=lora.dropout,
+            target_modules="all-linear",
+        ),
+    )
