@@ -1,28 +1,37 @@
 """The learning curve: how many own labels are worth how much, alone and with public sets beside them."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
+from model.training.beforehand import refuse_one_sided
 from model.training.calibrate import softmax
 from model.training.data import Labelled, Sides, join
 from model.training.evaluate import Progress
 from model.training.fit import Order
-from model.training.metrics import auc, average_precision, classes_of, macro_f1, recall_at
+from model.training.metrics import Bootstrap, Places, auc, average_precision, classes_of, macro_f1, recall_at
 from model.training.train import predict, train
+from schemas.taxonomy import Taxonomy
 
-SIZES: Final = (100, 300, 1_000, 3_000)
-LEAST_DEV: Final = 20
 MOST_REPEATS: Final = 20
 """Own lines are repeated up to this often beside public ones, so that they are heard."""
 
 
-def sizes_up_to(rows: int, sizes: Sequence[int] = SIZES) -> tuple[int, ...]:
-    """Return the sizes that a set of so many lines allows, and all of it."""
-    return (*(size for size in sorted(sizes) if size < rows), rows)
+@dataclass(frozen=True, slots=True)
+class Part:
+    """So many of the own labels: those that train, and the fifth that chooses the epoch, which is paid for too."""
+
+    train: Labelled
+    dev: Labelled
+
+    @property
+    def labels(self) -> int:
+        """How many labels it costs in all."""
+        return len(self.train) + len(self.dev)
 
 
 def repeats(own: int, public: int) -> int:
@@ -36,37 +45,62 @@ def drawn(data: Labelled, size: int, seed: int) -> Labelled:
     return Labelled([data.examples[place] for place in places], [data.targets[place] for place in places])
 
 
+def parts_of(
+    sides: Sides, public: Labelled, sizes: Sequence[int], seed: int, taxonomy: Taxonomy, progress: Progress
+) -> list[Part]:
+    """Draw a part of each size, and all there is as the last; says which sizes are more than there is.
+
+    A fifth of each develops, or all development lines where they are fewer.
+
+    Raises:
+        DataError: what was drawn has no toxic or no clean line.
+    """
+    most = len(sides.train) + len(sides.dev)
+    if over := sorted(size for size in sizes if size > most):
+        progress(f"learning curve: only {most:,} own lines to draw from; left out: {', '.join(map(str, over))}")
+    parts = []
+    for size in sorted({*(size for size in sizes if size < most), most}):
+        developing = min(size // 5, len(sides.dev))
+        part = Part(drawn(sides.train, size - developing, seed), drawn(sides.dev, developing, seed))
+        kind = f"of the learning curve's {size:,}: "
+        refuse_one_sided(f"{kind}training", join([part.train, public]), taxonomy)
+        refuse_one_sided(f"{kind}development", part.dev, taxonomy)
+        parts.append(part)
+    return parts
+
+
 def learning_curve(
-    order: Order, sides: Sides, public: Labelled, progress: Progress, sizes: Sequence[int] = SIZES
+    order: Order, parts: Sequence[Part], test: Labelled, public: Labelled, progress: Progress, bootstrap: Bootstrap
 ) -> list[dict[str, Any]]:
     """Train on growing parts of the own lines, with the public ones beside them, and measure on the test side.
 
-    Of each size a fifth develops, so that what chooses the epoch is paid for with labels too.
-
-    One entry per size: ``labels``, ``auc``, ``average_precision``, ``recall_at_precision_90``, ``macro_f1``.
+    One entry per part: ``labels`` in all, of which ``train`` and ``develop``; ``auc``, ``average_precision``,
+    ``recall_at_precision_90``, ``macro_f1``, each with the interval of the test lines.
     Blocks for as long as so many trainings take.
     """
     found = []
-    for size in sizes_up_to(len(sides.train), sizes):
-        progress(f"learning curve: {size:,} own lines")
-        seed = order.settings.seed
-        own, dev = drawn(sides.train, size - size // 5, seed), drawn(sides.dev, max(size // 5, LEAST_DEV), seed)
-        learn = join([*[own] * repeats(size, len(public)), public])
-        found.append({"labels": size, **_measured(order, learn, Sides(own, dev, sides.test))})
+    for part in parts:
+        progress(f"learning curve: {part.labels:,} own labels")
+        learn = join([*[part.train] * repeats(len(part.train), len(public)), public])
+        costs = {"labels": part.labels, "train": len(part.train), "develop": len(part.dev)}
+        found.append(costs | _measured(order, learn, Sides(part.train, part.dev, test), bootstrap))
     return found
 
 
-def _measured(order: Order, learn: Labelled, sides: Sides) -> dict[str, float]:
+def _measured(order: Order, learn: Labelled, sides: Sides, bootstrap: Bootstrap) -> dict[str, list[float]]:
     with tempfile.TemporaryDirectory(prefix="chatwarden-") as scratch:
         trained = train(order.settings, order.taxonomy, learn, sides.dev, Path(scratch))
     shares = softmax(predict(trained, sides.test.texts, order.settings.max_tokens))
     scores = trained.outputs.spread(shares, len(order.taxonomy.names))
     classes = classes_of(sides.test.targets, order.taxonomy)
     toxic, ranked = classes.toxic, classes.toxic_scores(scores)
-    measures = {
-        "auc": auc(toxic, ranked),
-        "average_precision": average_precision(toxic, ranked),
-        "recall_at_precision_90": recall_at(0.9, toxic, ranked),
-        "macro_f1": macro_f1(classes.truth, classes.scores(scores).argmax(axis=1)),
+    predicted = classes.scores(scores).argmax(axis=1)
+    measures: Mapping[str, Callable[[Places], float]] = {
+        "auc": lambda rows: auc(toxic[rows], ranked[rows]),
+        "average_precision": lambda rows: average_precision(toxic[rows], ranked[rows]),
+        "recall_at_precision_90": lambda rows: recall_at(0.9, toxic[rows], ranked[rows]),
+        "macro_f1": lambda rows: macro_f1(classes.truth[rows], predicted[rows]),
     }
-    return {name: round(value, 4) for name, value in measures.items()}
+    return {
+        name: [round(value, 4) for value in bootstrap(measure, len(sides.test))] for name, measure in measures.items()
+    }

@@ -9,17 +9,18 @@ from typing import Any
 import transformers
 
 from model.bundle import Bundle, Description, write_bundle
-from model.checkpoint import save_bundle
+from model.checkpoint import origin, save_bundle
 from model.torch_classifier import TorchClassifier
-from model.training.acting import due, with_together
-from model.training.calibrate import fit_temperature, softmax, thresholds_for, together_for
+from model.training.beforehand import refuse_one_sided
+from model.training.calibrate import fit_temperature, softmax
 from model.training.data import Labelled, Sides, fingerprint, join
 from model.training.evaluate import Document, Given, Progress, by_default, evaluation, quality, scoring
 from model.training.floor import fit_floor
-from model.training.metrics import Bootstrap, Flags, Floats
+from model.training.metrics import Bootstrap
 from model.training.report import card
 from model.training.resume import claim, identity
 from model.training.settings import TrainingSettings
+from model.training.suggest import Suggestion, suggest
 from model.training.train import Trained, train
 from schemas.taxonomy import Taxonomy
 
@@ -56,58 +57,65 @@ def fit(
 
     Raises:
         BundleError: the base cannot be used or the output is in use.
+        DataError: a side has no toxic or no clean line.
         WorkshopError: ``work`` holds another run, or one that cannot be resumed.
     """
-    learn = join([*[sides.train] * order.settings.own_repeats, public])
+    repeats = order.settings.own_repeats
+    learn = join([*[sides.train] * repeats, public])
+    for name, side in (("training", learn), ("development", sides.dev), ("held-back", sides.test)):
+        refuse_one_sided(name, side, order.taxonomy)
     if order.work is not None:
         claim(order.work, identity(order.settings, order.taxonomy, learn, sides))
     progress(f"training on {len(learn):,} lines ({len(public):,} public), developing on {len(sides.dev):,}")
     trained = train(order.settings, order.taxonomy, learn, sides.dev, order.work)
     if not trained.leads:
         return None
-    described = _describe(order, trained, sides.dev, learn)
+    described, suggestion = _describe(order, trained, sides.dev, learn)
+    if suggestion.said:
+        progress(suggestion.said)
     bundle = save_bundle(trained.model, trained.tokenizer, order.output, described)
     progress("fitting the linear floor")
     floor = quality(fit_floor(learn, len(order.taxonomy.names)), sides.test, order.taxonomy, bootstrap)
     score = scoring(TorchClassifier(bundle))
     measured = evaluation(score, sides.test, order.taxonomy, given, progress, bootstrap)
     measured["default_policy"] = by_default(score, sides.test, order.taxonomy, bundle.manifest.acting, bootstrap)
-    rows = {"train": len(learn), "develop": len(sides.dev), "test": len(sides.test)}
+    measured["thresholds"] = {"suggested": dict(suggestion.thresholds), "note": suggestion.said}
+    rows = {"own lines to train": len(sides.train), "times that each is repeated": repeats}
+    rows |= {
+        "public lines to train": len(public),
+        "lines to develop": len(sides.dev),
+        "held-back lines": len(sides.test),
+    }
     return Fitted(_finish(bundle, described, measured, floor, rows), measured, floor)
 
 
-def _describe(order: Order, trained: Trained, dev: Labelled, learn: Labelled) -> Description:
+def _describe(order: Order, trained: Trained, dev: Labelled, learn: Labelled) -> tuple[Description, Suggestion]:
     """Calibrate on the development set and describe the network."""
     allowed = trained.outputs.allowed(dev.targets)
     temperature = fit_temperature(trained.dev_logits, allowed)
     shares = softmax(trained.dev_logits, temperature)
     names = trained.outputs.names
     settings = order.settings
-    suggested = _suggested(settings.precision, shares, allowed, names)
+    suggestion = suggest(settings.precision, shares, allowed, names, order.taxonomy)
     training: dict[str, Any] = {
-        "base": settings.base,
+        "base": origin(settings.base),
         "data_fingerprint": fingerprint(learn),
         "epochs": settings.epochs,
         "seed": settings.seed,
-        "settings": settings.model_dump_json(),
+        "settings": settings.model_dump_json(exclude={"base"}),
         "transformers": transformers.__version__,
         **(order.notes or {}),
     }
-    return Description(
+    described = Description(
         name=order.name,
         taxonomy=order.taxonomy,
         labels={name: name for name in names},
         temperature=temperature,
-        thresholds=suggested,
+        thresholds=dict(suggestion.thresholds),
         max_tokens=settings.max_tokens,
         training=training,
     )
-
-
-def _suggested(precision: float, shares: Floats, allowed: Flags, names: tuple[str, ...]) -> dict[str, float]:
-    """Return thresholds by category and for all of them together; ``names`` begins with ``non_toxic``."""
-    found = dict(thresholds_for(precision, shares[:, 1:], allowed[:, 1:], names[1:]))
-    return with_together(found, together_for(precision, shares, due(allowed, found, names), found, names))
+    return described, suggestion
 
 
 def _finish(

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from model.bundle import Bundle, bundle_digest, load_bundle
-from model.checkpoint import make_way
-from model.errors import DataError
+from model.checkpoint import vet_base
+from model.errors import DataError, LeakError
+from model.training.beforehand import refuse_half_matched, refuse_places, refuse_sizes, report_of
 from model.training.data import Columns, Labelled, Sides, bind, hold_back, onto, read_mapped, read_own, split_own
 from model.training.evaluate import Document, Given, Progress, by_default, evaluation, scoring
 from model.training.floor import fit_floor
@@ -45,7 +46,7 @@ class TrainJob:
     @property
     def report(self) -> Path:
         """Where the report goes: beside the bundle."""
-        return self.output.with_name(f"{self.output.name}-report")
+        return report_of(self.output)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,48 +69,68 @@ class EvaluateJob:
 def run_training(job: TrainJob, progress: Progress) -> list[Path]:
     """Train, measure and write; return what was written.  Blocks for as long as training takes.
 
+    The bundle appears with its card and its report, or not at all.
+
     Raises:
         ModelError: data, settings, base or output cannot be used, or the split would leak.
         OSError: what is to be written cannot be; told before anything is read.
     """
-    from model.training.few_shot import learning_curve
+    from model.training.few_shot import learning_curve, parts_of
     from model.training.fit import Order, fit
 
-    make_way(job.output)
-    if job.work is not None:
-        job.work.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=job.work):
-            pass
+    refuse_sizes(job.curve)
+    refuse_places(job.output, job.work)
     sides = own_sides(job)
-    closed = [*sides.dev.examples, *sides.test.examples]
-    maps = LabelMaps.read()
-    public = Labelled()
-    if job.public is not None:
-        public = onto(read_mapped(job.public, job.sources, maps, closed), maps.taxonomy, job.taxonomy)
+    progress(f"checking {job.settings.base}")
+    vet_base(job.settings.base, job.settings.max_tokens)
+    public = _public(job, sides)
+    parts = parts_of(sides, public, job.curve, job.settings.seed, job.taxonomy, progress) if job.curve else []
     notes = {"own_data": job.data.name, "public_sets": ", ".join(job.sources) if job.public else "none"}
-    order = Order(job.output.name, job.output, job.taxonomy, job.settings, job.work, notes)
-    fitted = fit(order, sides, public, NOTHING, progress, job.bootstrap)
-    if fitted is None:
-        return []
-    evaluations = {order.name: fitted.evaluation, "linear floor": fitted.floor}
-    if job.curve:
-        evaluations[order.name]["learning_curve"] = learning_curve(order, sides, public, progress, job.curve)
-    return [fitted.bundle.path, *write_report(job.report, f"{order.name}, held-back lines", evaluations)]
+    notes["split"] = "by match" if job.columns.match else "by text"
+    with tempfile.TemporaryDirectory(dir=job.output.parent, prefix=f".{job.output.name}-") as unfinished:
+        place = Path(unfinished, job.output.name)
+        order = Order(job.output.name, place, job.taxonomy, job.settings, job.work, notes)
+        fitted = fit(order, sides, public, NOTHING, progress, job.bootstrap)
+        if fitted is None:
+            return []
+        evaluations = {order.name: fitted.evaluation, "linear floor": fitted.floor}
+        if parts:
+            curve = learning_curve(order, parts, sides.test, public, progress, job.bootstrap)
+            evaluations[order.name]["learning_curve"] = curve
+        reports = write_report(job.report, f"{order.name}, held-back lines", evaluations)
+        if job.output.exists():
+            job.output.rmdir()
+        place.rename(job.output)
+    return [job.output, *reports]
+
+
+def _public(job: TrainJob, sides: Sides) -> Labelled:
+    if job.public is None:
+        return Labelled()
+    maps = LabelMaps.read()
+    closed = [*sides.dev.examples, *sides.test.examples]
+    return onto(read_mapped(job.public, job.sources, maps, closed), maps.taxonomy, job.taxonomy)
 
 
 def own_sides(job: TrainJob) -> Sides:
     """Read the own lines and split them; a given held-back file takes the place of the test side.
 
     Raises:
+        DataError: only some lines have a match.
         LeakError: a text or match of the held-back file is in training.
     """
     check_there(job.data, job.test)
     own = read_own(job.data, job.columns, job.taxonomy, job.label_map)
+    refuse_half_matched(job.data, job.columns.match, own)
     sides = split_own(own, dev=job.settings.dev, test=job.settings.test, seed=job.settings.seed)
     if job.test is None:
         return sides
     held_back = read_own(job.test, job.columns, job.taxonomy, job.label_map)
-    hold_back(own, held_back)
+    refuse_half_matched(job.test, job.columns.match, held_back)
+    try:
+        hold_back(own, held_back)
+    except LeakError as exc:
+        raise LeakError(f"{job.test}: {exc}") from exc
     return Sides(sides.train, sides.dev, held_back)
 
 

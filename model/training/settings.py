@@ -1,12 +1,13 @@
 """How a training run goes: every choice, with the default that measured best or is safest."""
 
 import tomllib
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from model.bundle import Share
+from model.bundle import DEFAULT_BUNDLE, Share
 from model.errors import WorkshopError
 
 Mixed = Literal["auto", "off", "bf16", "fp16"]
@@ -28,8 +29,8 @@ class TrainingSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    base: str
-    """Hub name or folder of a checkpoint; a bundle is one too."""
+    base: str = str(DEFAULT_BUNDLE)
+    """Hub name or folder of a checkpoint; a bundle is one too.  By default the bundle that ships with the product."""
     epochs: Annotated[float, Field(gt=0, le=1_000)] = 4
     batch_size: Annotated[int, Field(ge=1, le=4_096)] = 32
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = 5e-5
@@ -69,7 +70,17 @@ class TrainingSettings(BaseModel):
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
             raise WorkshopError(f"{path}: {exc}") from exc
         except ValidationError as exc:
-            faults = "; ".join(
-                f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in exc.errors(include_url=False)
-            )
-            raise WorkshopError(f"{path or 'options'}: {faults}") from exc
+            raise WorkshopError(f"{path or 'options'}: {_faults(exc)}") from exc
+
+
+def _faults(exc: ValidationError) -> str:
+    """One fault after the other: the key, and what is wrong with it."""
+    told = []
+    for fault in exc.errors(include_url=False, include_context=False, include_input=False):
+        *around, name = map(str, fault["loc"])
+        said = fault["msg"]
+        if fault["type"] == "extra_forbidden":
+            near = get_close_matches(name, Lora.model_fields if around else TrainingSettings.model_fields, 1)
+            said = f"unknown setting; did you mean {near[0]}?" if near else "unknown setting"
+        told.append(f"{'.'.join([*around, name])}: {said}")
+    return "; ".join(told)

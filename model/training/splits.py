@@ -102,7 +102,7 @@ def refuse_leaks(train: Iterable[Example], held_back: Iterable[Example]) -> None
     if texts or matches:
         raise LeakError(
             f"{len(texts)} texts and {len(matches)} matches stand in training and in the held-back part; "
-            "split with split_by_text or split_by_match, or drop them with without()"
+            "take them out of one of the two"
         )
 
 

@@ -72,7 +72,7 @@ def train(
     """Fine-tune a classifier for your own categories, measure it on lines it has not seen, and write a bundle.
 
     The split keeps equal texts, and lines of one match, on one side.  Several GPUs: start it with `accelerate launch -m
-    stream train ...`.  The bundle holds a model card; REPORT.html and .json lie beside it.
+    stream train ...`.  The bundle holds a model card; DIR-report.html and DIR-report.json lie beside it.
 
     Exit codes: 0 done · 2 data, settings, base or output cannot be used (a leak, too) · 74 a file fails.
     """
@@ -80,7 +80,7 @@ def train(
     given: dict[str, object] = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}
     given |= {
         "max_tokens": max_tokens,
-        "base": base or _shipped(settings),
+        "base": base,
         "metric": metric,
         "precision": precision,
         "seed": seed,
@@ -104,15 +104,25 @@ def _run(
     files: Files, inputs: Inputs, given: dict[str, object], sources: tuple[str, ...], curve: tuple[int, ...]
 ) -> None:
     with translated():
-        from model.training.jobs import TrainJob, run_training
+        # What costs nothing to see is told before the slow imports.
+        from model.training.beforehand import refuse_places, refuse_sizes, report_of
         from model.training.report import report_paths
         from model.training.settings import TrainingSettings
+        from model.training.tables import check_there
+
+        chosen, categories = TrainingSettings.read(files.settings, given), inputs.categories()
+        refuse_sizes(curve)
+        refuse_places(files.output, files.work)
+        make_room(*report_paths(report_of(files.output)))
+        check_there(files.data, files.test, inputs.labels)
+        say("loading the training libraries")
+        from model.training.jobs import TrainJob, run_training
 
         job = TrainJob(
             data=files.data,
             output=files.output,
-            settings=TrainingSettings.read(files.settings, given),
-            taxonomy=inputs.categories(),
+            settings=chosen,
+            taxonomy=categories,
             columns=inputs.columns(),
             label_map=inputs.labels,
             test=files.test,
@@ -121,7 +131,6 @@ def _run(
             work=files.work,
             curve=curve,
         )
-        make_room(*report_paths(job.report))
         for path in run_training(job, say):
             typer.echo(path)
 
@@ -135,10 +144,3 @@ def _sizes(given: str | None) -> tuple[int, ...]:
         return tuple(int(part) for part in given.split(",")) if given else ()
     except ValueError as exc:
         raise ConfigError(f"--learning-curve {given!r}: write numbers with commas between, as 100,300,1000") from exc
-
-
-def _shipped(settings: Path | None) -> str | None:
-    """Return the base when neither option nor file names one: the bundle that ships with the product."""
-    from model.bundle import DEFAULT_BUNDLE
-
-    return None if settings else str(DEFAULT_BUNDLE)

@@ -11,8 +11,12 @@ from model.bundle import Bundle, load_bundle
 from model.errors import BundleError
 from model.torch_classifier import TorchClassifier
 from model.training.compare import contenders_of
-from model.training.data import onto, read_mapped
+from model.training.data import Columns, onto, read_mapped
+from model.training.jobs import TrainJob, run_training
 from model.training.labels import LabelMaps
+from model.training.report import card
+from model.training.settings import TrainingSettings
+from schemas.taxonomy import Taxonomy
 from stream.cli import app
 from stream.errors import ConfigError, LimitsExceeded
 from tests.support.checkpoints import TAXONOMY, write_checkpoint
@@ -71,9 +75,46 @@ def test_the_bundle_says_what_it_is(studio: Path) -> None:
     assert bundle.manifest.thresholds
     assert bundle.manifest.training["data_fingerprint"]
     card = (studio / "bundle" / "README.md").read_text()
-    for part in ("## Limits", "## Licences", "linear floor", "data fingerprint"):
+    for part in ("## Limits", "## Licences", "linear floor", "data fingerprint", "| own lines to train | 2"):
         assert part in card
+    assert "| base | base |" in card
+    assert str(studio) not in (studio / "bundle" / "bundle.json").read_text()
     assert "<h1>" in (studio / "bundle-report.html").read_text()
+
+
+def test_the_card_promises_no_more_than_the_split_keeps(studio: Path) -> None:
+    written = (studio / "bundle" / "README.md").read_text()
+    assert (
+        "is in training.\nLines of one match may stand on both sides: the lines were not split by match.\n" in written
+    )
+    manifest = json.loads((studio / "bundle" / "bundle.json").read_text())
+    manifest["training"]["split"] = "by match"
+    measured = json.loads((studio / "bundle" / "report.json").read_text())
+    measured["thresholds"]["note"] = "threat has none of its own"
+    written = card(manifest, measured, None, {"own lines to train": 1_280})
+    assert "is in training; nor is any match.\n" in written
+    assert "Mind: threat has none of its own.\n" in written
+    assert "| own lines to train | 1,280 |" in written
+
+
+def test_a_measurement_that_is_stopped_leaves_nothing_half_made(studio: Path) -> None:
+    job = TrainJob(
+        data=studio / "own.csv",
+        output=studio / "stopped",
+        settings=TrainingSettings.read(studio / "settings.toml", {}),
+        taxonomy=Taxonomy.from_toml(studio / "taxonomy.toml"),
+        columns=Columns(),
+        work=studio / "work",
+    )
+
+    def stop(message: str) -> None:
+        if message.startswith("fitting"):
+            raise KeyboardInterrupt
+
+    before = set(studio.iterdir())
+    with pytest.raises(KeyboardInterrupt):
+        run_training(job, stop)
+    assert set(studio.iterdir()) == before
 
 
 def test_a_run_that_stopped_goes_on_from_its_last_checkpoint(studio: Path) -> None:
@@ -113,9 +154,23 @@ def test_a_leak_is_refused(studio: Path) -> None:
     write_table(studio / "knows.csv", [*lines(400), {"text": "gg wp nice", "label": "non_toxic", "match": ""}])
     arguments = train(studio, "leaked")
     arguments[1] = studio / "knows.csv"
-    with pytest.raises(ConfigError, match="stand in training and in the held-back part"):
+    with pytest.raises(ConfigError, match=r"leaking\.csv: 1 texts and 0 matches stand in training"):
         run(*arguments, "--test", studio / "leaking.csv")
     assert not (studio / "leaked").exists()
+
+
+def test_a_match_on_both_sides_is_a_leak_and_half_of_the_matches_are_not_enough(studio: Path) -> None:
+    rows = lines(140, match="m")
+    write_table(studio / "matched.csv", rows[:120])
+    write_table(studio / "same_match.csv", [{"text": "burn the noob", "label": "threat", "match": "m4"}, *rows[120:]])
+    write_table(studio / "half.csv", [*rows[:100], *[row | {"match": ""} for row in rows[100:]]])
+    arguments = [*train(studio, "leaked"), "--match", "match"]
+    arguments[1] = studio / "matched.csv"
+    with pytest.raises(ConfigError, match=r"same_match\.csv: 0 texts and 1 matches stand in training"):
+        run(*arguments, "--test", studio / "same_match.csv")
+    arguments[1] = studio / "half.csv"
+    with pytest.raises(ConfigError, match=r"half\.csv: 40 of 140 lines have nothing in column 'match'"):
+        run(*arguments)
 
 
 def test_labels_without_a_meaning_are_listed(studio: Path) -> None:
@@ -183,10 +238,12 @@ def test_public_sets_help_and_the_learning_curve_says_how_much(studio: Path) -> 
     write_table(studio / "few.csv", lines(150))
     arguments = train(studio, "few")
     arguments[1] = studio / "few.csv"
-    run(*arguments, "--public", write_public(studio / "public"), "--sources", "jigsaw", "--learning-curve", "40")
+    arguments += ["--public", write_public(studio / "public"), "--sources", "jigsaw"]
+    assert "only 120 own lines to draw from; left out: 5000" in run(*arguments, "--learning-curve", "40,5000").output
     report = json.loads((studio / "few-report.json").read_text())
-    assert [point["labels"] for point in report["few"]["learning_curve"]] == [40, 105]
-    assert all(0 <= point["auc"] <= 1 for point in report["few"]["learning_curve"])
+    points = report["few"]["learning_curve"]
+    assert [(point["labels"], point["train"], point["develop"]) for point in points] == [(40, 32, 8), (120, 105, 15)]
+    assert all(0 <= point["auc"][1] <= point["auc"][0] <= point["auc"][2] <= 1 for point in points)
     assert "Learning curve" in (studio / "few-report.html").read_text()
     bundle = load_bundle(studio / "few")
     assert bundle.manifest.training["public_sets"] == "jigsaw"

@@ -1,0 +1,55 @@
+"""Suggested thresholds: every category that matters has one, and whoever reads the card learns what it is worth."""
+
+import numpy as np
+import pytest
+
+from model.training.metrics import Flags, Floats
+from model.training.suggest import suggest
+from schemas.taxonomy import ANY, Category, Taxonomy
+
+SEVERITIES = {"non_toxic": 0, "insult": 2, "threat": 4, "report_call": 0}
+NAMES = tuple(SEVERITIES)
+TAXONOMY = Taxonomy(
+    name="suggested",
+    categories=tuple(Category(name=name, severity=severity, description=name) for name, severity in SEVERITIES.items()),
+)
+
+
+def scored(rows: list[tuple[str, float]]) -> tuple[Floats, Flags]:
+    """Return shares and truth of rows, each a label and the share of its category; the rest is harmless."""
+    shares, allowed = np.zeros((len(rows), len(NAMES))), np.zeros((len(rows), len(NAMES)), dtype=np.bool_)
+    for row, (label, share) in enumerate(rows):
+        place = NAMES.index(label)
+        allowed[row, place] = True
+        shares[row, place] += share
+        shares[row, 0] += 1 - share
+    return shares, allowed
+
+
+CLEAN = [("non_toxic", 1.0)] * 20
+
+
+def test_a_severe_category_of_few_lines_takes_the_threshold_of_the_sum() -> None:
+    rows = [*CLEAN, *[("insult", 0.4)] * 20, ("threat", 0.6), ("threat", 0.7), ("report_call", 0.9)]
+    found = suggest(0.9, *scored(rows), NAMES, TAXONOMY)
+    assert found.borrowed == ("threat",)
+    assert found.thresholds == {"insult": 0.4, "threat": 0.4}
+    assert found.said.startswith("no threshold of their own reaches precision 0.9 on the development lines: threat;")
+    assert "from 0.4 on" in found.said
+
+
+def test_where_not_even_the_sum_reaches_the_precision_a_half_is_acted_on_and_told() -> None:
+    rows = [*CLEAN, ("insult", 0.8), ("threat", 0.6)]
+    found = suggest(0.9, *scored(rows), NAMES, TAXONOMY)
+    assert found.borrowed == ("insult", "threat")
+    assert {name: found.thresholds[name] for name in found.borrowed} == {"insult": 0.5, "threat": 0.5}
+    assert ANY not in found.thresholds
+    assert "insult, threat; the default policy acts on them from 0.5 on" in found.said
+
+
+def test_nothing_is_said_where_each_has_its_own() -> None:
+    rows = [*CLEAN, *[("insult", 0.4)] * 20, *[("threat", 0.6)] * 20]
+    found = suggest(0.9, *scored(rows), NAMES, TAXONOMY)
+    assert (found.borrowed, found.said) == ((), "")
+    assert found.thresholds["insult"] == pytest.approx(0.4)
+    assert "report_call" not in found.thresholds
