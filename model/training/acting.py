@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from model.training.metrics import Flags, Floats
-from schemas.taxonomy import ANY, NON_TOXIC
+from schemas.taxonomy import ANY, NON_TOXIC, Taxonomy
 from schemas.verdict import SCORE_DECIMALS
 
 
@@ -20,6 +20,15 @@ def together(scores: Floats, limits: Mapping[str, float], names: Sequence[str]) 
 def with_together(limits: Mapping[str, float], limit: float | None) -> dict[str, float]:
     """Return limits by category with one for the sum of them all; those above it mean nothing and come down to it."""
     return dict(limits) if limit is None else {**{name: min(each, limit) for name, each in limits.items()}, ANY: limit}
+
+
+def of_all_severe(limits: Mapping[str, float], taxonomy: Taxonomy) -> dict[str, float]:
+    """Return the limits with one that nothing reaches for every category of a severity above 0 that has none.
+
+    They act on the same texts; a measure of what is ``due`` then counts the lines that are never acted on.
+    """
+    unreached = {category.name: np.inf for category in taxonomy.categories if category.severity}
+    return {**unreached, **limits}
 
 
 def due(allowed: Flags, limits: Mapping[str, float], names: Sequence[str]) -> Flags:

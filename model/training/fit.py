@@ -11,6 +11,7 @@ import transformers
 from model.bundle import Bundle, Description, write_bundle
 from model.checkpoint import origin, save_bundle
 from model.torch_classifier import TorchClassifier
+from model.training.acting import of_all_severe
 from model.training.beforehand import refuse_one_sided
 from model.training.calibrate import fit_temperature, softmax
 from model.training.data import Labelled, Sides, fingerprint, join
@@ -78,7 +79,8 @@ def fit(
     floor = quality(fit_floor(learn, len(order.taxonomy.names)), sides.test, order.taxonomy, bootstrap)
     score = scoring(TorchClassifier(bundle))
     measured = evaluation(score, sides.test, order.taxonomy, given, progress, bootstrap)
-    measured["default_policy"] = by_default(score, sides.test, order.taxonomy, bundle.manifest.acting, bootstrap)
+    acting = of_all_severe(bundle.manifest.acting, order.taxonomy)
+    measured["default_policy"] = by_default(score, sides.test, order.taxonomy, acting, bootstrap)
     measured["thresholds"] = {"suggested": dict(suggestion.thresholds), "note": suggestion.said}
     rows = {"own lines to train": len(sides.train), "times that each is repeated": repeats}
     rows |= {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from model.bundle import Bundle, bundle_digest, load_bundle
 from model.checkpoint import vet_base
 from model.errors import DataError, LeakError
+from model.training.acting import of_all_severe
 from model.training.beforehand import refuse_half_matched, refuse_places, refuse_sizes, report_of
 from model.training.data import Columns, Labelled, Sides, bind, hold_back, onto, read_mapped, read_own, split_own
 from model.training.evaluate import Document, Given, Progress, by_default, evaluation, scoring
@@ -164,7 +165,8 @@ def measure(bundle: Bundle, data: Labelled, job: EvaluateJob, given: Given, prog
     device: Any = job.device
     score = scoring(TorchClassifier(bundle, device))
     found = evaluation(score, data, job.taxonomy, given, progress, job.bootstrap)
-    found["default_policy"] = by_default(score, data, job.taxonomy, bundle.manifest.acting, job.bootstrap)
+    acting = of_all_severe(bundle.manifest.acting, job.taxonomy)
+    found["default_policy"] = by_default(score, data, job.taxonomy, acting, job.bootstrap)
     return {"bundle": {"name": bundle.manifest.name, "digest": bundle_digest(bundle)}, **found}
 
 
