@@ -19,6 +19,7 @@ from tokenizers import Tokenizer
 from model.batching import plan
 from model.bundle import Bundle
 from model.classifier import ClassifierDown, PoisonedText, on_grid
+from model.errors import BundleError
 from model.network import Device, choose_device, load_network
 from model.pieces import load_tokenizer
 from model.readings import readings
@@ -35,6 +36,7 @@ CUDA_BUDGET: Final = 16_384
 """Padded tokens per batch; a large GPU is filled by about 8,192."""
 CUDA_SLACK: Final = 8
 LEAST_ROWS: Final = 4
+_WARM_UP: Final = "warm up"
 
 
 class TorchClassifier:
@@ -67,7 +69,11 @@ class TorchClassifier:
         self._budget = budget or (CPU_BUDGET if on_cpu else CUDA_BUDGET)
         self._slack = 0 if on_cpu else CUDA_SLACK
         self._pool = ThreadPoolExecutor(threads if on_cpu else 1, "classifier", initializer=_one_thread)
-        self(["warm up"])
+        try:
+            self([_WARM_UP])
+        except PoisonedText as exc:
+            mend = "its weights or its tokenizer are broken"
+            raise BundleError(f"{bundle.path}: it cannot score {_WARM_UP!r}: {exc.reason}; {mend}") from exc
 
     @property
     def budget(self) -> int:

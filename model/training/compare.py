@@ -1,5 +1,6 @@
 """Models side by side on one held-back set, in the form of the published four rows, with what a message costs."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,19 +13,9 @@ from model.classifier import Classifier
 from model.errors import DataError
 from model.training.data import Labelled
 from model.training.evaluate import Document, Progress, scoring
-from model.training.metrics import (
-    Bootstrap,
-    Classes,
-    Flags,
-    Floats,
-    auc,
-    average_precision,
-    classes_of,
-    macro_f1,
-    precision_recall_f1,
-    recall_at,
-)
-from model.training.probe import CAUGHT, Score
+from model.training.metrics import CAUGHT, Bootstrap, Classes, Floats, binary_measures, classes_of, macro_f1
+from model.training.probe import Score
+from model.training.report import finite, interval
 from schemas.taxonomy import NON_TOXIC, Taxonomy
 
 Clock = Callable[[], float]
@@ -100,20 +91,8 @@ def compare(
 def _row(name: str, classes: Classes, scores: Floats, micros: float, bootstrap: Bootstrap) -> Row:
     toxic, ranked = classes.toxic, classes.toxic_scores(scores)
     predicted = classes.scores(scores).argmax(axis=1)
-    measures: dict[str, Callable[[Flags, Floats], float]] = {
-        "precision": lambda t, s: precision_recall_f1(t, s >= CAUGHT)[0],
-        "recall": lambda t, s: precision_recall_f1(t, s >= CAUGHT)[1],
-        "f1": lambda t, s: precision_recall_f1(t, s >= CAUGHT)[2],
-        "auc": auc,
-        "average_precision": average_precision,
-        "recall_at_precision_90": lambda t, s: recall_at(0.9, t, s),
-    }
-    binary = {
-        key: bootstrap(lambda r, m=measure: m(toxic[r], ranked[r]), len(toxic))  # type: ignore[misc]  # the default binds the loop variable
-        for key, measure in measures.items()
-    }
     macro = bootstrap(lambda r: macro_f1(classes.truth[r], predicted[r]), len(toxic))
-    return Row(name, binary, macro, micros)
+    return Row(name, binary_measures(toxic, ranked, bootstrap), macro, micros)
 
 
 def contenders_of(
@@ -124,6 +103,8 @@ def contenders_of(
 ) -> dict[str, Score]:
     """Load bundles and two-stage pairs (binary, fine-grained); a model used twice is loaded once.
 
+    Bundles are called by their names; where two have the same name, their paths stand beside it.
+
     Raises:
         BundleError: a bundle cannot be used.
         DataError: the categories of a bundle are not those of the data.
@@ -131,8 +112,9 @@ def contenders_of(
     known = {path: load_bundle(path) for path in [*bundles, *(path for pair in stages for path in pair)]}
     places = {path: _places(bundle, taxonomy) for path, bundle in known.items()}
     # Networks are loaded once every bundle is known to be fit.
+    names = _names(known)
     loaded = {
-        path: (bundle.manifest.name, _aligned(scoring(load(bundle)), places[path], len(taxonomy.names)))
+        path: (names[path], _aligned(scoring(load(bundle)), places[path], len(taxonomy.names)))
         for path, bundle in known.items()
     }
     contenders = {f"{loaded[path][0]}, one stage": loaded[path][1] for path in bundles}
@@ -140,6 +122,12 @@ def contenders_of(
         name = f"{loaded[first][0]} → {loaded[second][0]}, two stages"
         contenders[name] = two_stage(loaded[first][1], loaded[second][1], taxonomy, [])
     return contenders
+
+
+def _names(bundles: Mapping[Path, Bundle]) -> dict[Path, str]:
+    given = Counter(bundle.manifest.name for bundle in bundles.values())
+    names = {path: bundle.manifest.name for path, bundle in bundles.items()}
+    return {path: name if given[name] == 1 else f"{name} ({path})" for path, name in names.items()}
 
 
 def _places(bundle: Bundle, taxonomy: Taxonomy) -> list[int]:
@@ -170,21 +158,24 @@ def _aligned(score: Score, places: Sequence[int], categories: int) -> Score:
 
 
 def as_document(rows: Sequence[Row]) -> Document:
-    """Return the table as plain data."""
-    return {
-        row.name: {
-            "binary": {name: [round(float(value), 4) for value in found] for name, found in row.binary.items()},
-            "macro_f1": [round(float(value), 4) for value in row.macro_f1],
-            "micros_per_message": round(row.micros_per_message, 1),
+    """Return the table as plain data; None is what the lines cannot tell."""
+    document: Document = finite(
+        {
+            row.name: {
+                "binary": {name: [round(float(value), 4) for value in found] for name, found in row.binary.items()},
+                "macro_f1": [round(float(value), 4) for value in row.macro_f1],
+                "micros_per_message": round(row.micros_per_message, 1),
+            }
+            for row in rows
         }
-        for row in rows
-    }
+    )
+    return document
 
 
 def as_markdown(document: Mapping[str, Any]) -> str:
-    """Return the table in the form of the published four rows, with cost beside quality."""
+    """Return the table in the form of the published four rows, with intervals, and cost beside quality."""
     lines = ["| model | precision | recall | F1 | AUC | macro F1 | µs per message |", "|---|---|---|---|---|---|---|"]
     for name, row in document.items():
-        cells = [f"{row['binary'][key][0]:.3f}" for key in ("precision", "recall", "f1", "auc")]
-        lines.append(f"| {name} | {' | '.join(cells)} | {row['macro_f1'][0]:.3f} | {row['micros_per_message']:,.0f} |")
+        measures = (*(row["binary"][key] for key in ("precision", "recall", "f1", "auc")), row["macro_f1"])
+        lines.append(f"| {name} | {' | '.join(map(interval, measures))} | {row['micros_per_message']:,.0f} |")
     return "\n".join(lines)

@@ -1,5 +1,6 @@
 """Everything measured of one model on one held-back set, as plain data for JSON and the report."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,20 +13,20 @@ from model.classifier import Classifier, PoisonedText
 from model.training.acting import acted_on, due
 from model.training.data import Labelled, fingerprint, summary
 from model.training.metrics import (
+    CAUGHT,
     Bootstrap,
     Flags,
     Floats,
-    Places,
     auc,
     binary_measures,
     class_measures,
     classes_of,
     confusion,
+    found_right,
     macro_f1,
-    precision_recall_f1,
+    proportion,
 )
 from model.training.probe import (
-    CAUGHT,
     Bias,
     Outcome,
     Score,
@@ -43,7 +44,8 @@ Document = dict[str, Any]
 CHUNK: Final = 2_048
 _CURVE: Final = 200
 _LEAST_ROWS: Final = 30
-"""Of a language, to be reported by itself."""
+"""Of a language, to be measured by itself."""
+_TELL_EVERY_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +85,26 @@ def _chunk(classifier: Classifier, texts: Sequence[str]) -> Sequence[Sequence[fl
         return [*_chunk(classifier, before), [0.0] * width, *_chunk(classifier, after)]
 
 
+def telling(score: Score, progress: Progress, clock: Callable[[], float] = time.monotonic) -> Score:
+    """Score alike, and tell every ten seconds how many of the texts of one call are done.  ``clock`` in seconds."""
+
+    def score_and_tell(texts: Sequence[str]) -> Floats:
+        told, parts = clock(), [score(texts[:CHUNK])]
+        for start in range(CHUNK, len(texts), CHUNK):
+            if clock() - told >= _TELL_EVERY_S:
+                progress(f"scored {start:,} of {len(texts):,} texts")
+                told = clock()
+            parts.append(score(texts[start : start + CHUNK]))
+        return np.concatenate(parts)
+
+    return score_and_tell
+
+
 def quality(score: Score, data: Labelled, taxonomy: Taxonomy, bootstrap: Bootstrap) -> Document:
-    """Measure a held-back set: binary, by class, confusion, calibration, curves; intervals by bootstrap."""
+    """Measure a held-back set: binary, by class, confusion, calibration, curves.
+
+    ``not_known`` says why some measures are None; it is None where all are known.
+    """
     classes = classes_of(data.targets, taxonomy)
     scores = score(data.texts)
     toxic, ranked = classes.toxic, classes.toxic_scores(scores)
@@ -93,16 +113,21 @@ def quality(score: Score, data: Labelled, taxonomy: Taxonomy, bootstrap: Bootstr
     return {
         "rows": len(data),
         "toxic_rows": int(toxic.sum()),
+        "not_known": not_known(data, taxonomy),
         "binary": _plain(binary_measures(toxic, ranked, bootstrap)),
         "macro_f1": _rounded(macro),
         "classes": {name: _plain(found) for name, found in class_measures(classes, scores, bootstrap).items()},
         "confusion": {"classes": classes.names, "table": confusion(classes.truth, predicted, len(classes.names))},
-        "false_alarms_per_10000_clean": round(10_000 * float((ranked[~toxic] >= CAUGHT).mean()), 1)
-        if not toxic.all()
-        else None,
-        "languages": _languages(data, toxic, ranked),
+        "false_alarms_per_10000_clean": _false_alarms(toxic, ranked),
+        "languages": _languages(data, toxic, ranked, bootstrap),
         "curves": _curves(toxic, ranked),
     }
+
+
+def not_known(data: Labelled, taxonomy: Taxonomy) -> str | None:
+    """Say why a set cannot tell every measure; None where it can."""
+    toxic = classes_of(data.targets, taxonomy).toxic
+    return None if 0 < toxic.sum() < len(toxic) else f"{'every' if toxic.all() else 'no'} line is toxic"
 
 
 def probes(score: Score, data: Labelled, taxonomy: Taxonomy, given: Given) -> Document:
@@ -125,7 +150,8 @@ def probes(score: Score, data: Labelled, taxonomy: Taxonomy, given: Given) -> Do
 def evaluation(
     score: Score, data: Labelled, taxonomy: Taxonomy, given: Given, progress: Progress, bootstrap: Bootstrap
 ) -> Document:
-    """Measure and probe.  Blocks for as long as scoring a few times the test set takes."""
+    """Measure and probe; tells how far it is.  Blocks for as long as scoring a few times the test set takes."""
+    score = telling(score, progress)
     progress(f"scoring {len(data):,} held-back lines")
     measured = quality(score, data, taxonomy, bootstrap)
     progress("probing with functional tests, disguises and identity terms")
@@ -148,13 +174,8 @@ def by_default(
         allowed[row, list(target.categories)] = True
     right = due(allowed, acting, taxonomy.names)
     acted = acted_on(score(data.texts), acting, taxonomy.names)
-    measures: dict[str, Callable[[Places], float]] = {
-        "precision": lambda rows: precision_recall_f1(right[rows], acted[rows])[0],
-        "recall": lambda rows: precision_recall_f1(right[rows], acted[rows])[1],
-        "f1": lambda rows: precision_recall_f1(right[rows], acted[rows])[2],
-        "share_of_lines": lambda rows: float(acted[rows].mean()),
-    }
-    return _plain({name: bootstrap(measure, len(data)) for name, measure in measures.items()})
+    share = proportion(float(acted.sum()), len(data))
+    return _plain({**found_right(right, acted, bootstrap), "share_of_lines": share})
 
 
 def _given_functional(score: Score, data: Labelled, taxonomy: Taxonomy) -> dict[str, Outcome]:
@@ -186,19 +207,25 @@ def _identity(texts: list[str], toxic: Flags, score: Score, taxonomy: Taxonomy) 
     return summed
 
 
-def _languages(data: Labelled, toxic: Flags, ranked: Floats) -> Document:
-    """By language where the set names one; languages of few rows are left out."""
+def _false_alarms(toxic: Flags, ranked: Floats) -> list[float | None]:
+    """Caught lines among 10,000 clean ones."""
+    alarms = proportion(float((~toxic & (ranked >= CAUGHT)).sum()), float((~toxic).sum()))
+    return [round(10_000 * value, 1) if np.isfinite(value) else None for value in alarms]
+
+
+def _languages(data: Labelled, toxic: Flags, ranked: Floats, bootstrap: Bootstrap) -> Document:
+    """By language where the set names any; of a language with few rows, and so for lines without one, their number."""
     languages = np.array([example.subset for example in data.examples])
-    found = {}
+    if not any(languages):
+        return {}
+    found: Document = {}
     for language, rows in Counter(languages.tolist()).most_common():
-        if language and rows >= _LEAST_ROWS:
-            own = languages == language
-            precision, recall, f1 = precision_recall_f1(toxic[own], ranked[own] >= CAUGHT)
-            values = {
-                "auc": auc(toxic[own], ranked[own]),
-            }
-            values |= {"precision": precision, "recall": recall, "f1": f1}
-            found[language] = {"rows": rows, **{name: _round(value) for name, value in values.items()}}
+        found[language or "none given"] = {"rows": rows}
+        if rows >= _LEAST_ROWS:
+            own_toxic, own = toxic[languages == language], ranked[languages == language]
+            ranking = bootstrap(lambda r, t=own_toxic, s=own: auc(t[r], s[r]), rows)  # type: ignore[misc]  # the defaults bind the loop variables
+            measures = {"auc": ranking, **found_right(own_toxic, own >= CAUGHT, bootstrap)}
+            found[language or "none given"] |= _plain(measures)
     return found
 
 

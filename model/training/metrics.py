@@ -1,4 +1,4 @@
-"""Measures of quality, with bootstrap intervals.
+"""Measures of quality, with intervals: of shares by their formula, of all else by bootstrap.
 
 A data set need not tell all our categories apart, so a *class* here is a set of categories that its labels mean
 together (GameTox "insult" is ``insult|self_harm|sexual``).  A class scores the sum of its categories.
@@ -11,7 +11,6 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
-from sklearn.metrics import confusion_matrix
 
 from model.training.labels import Target
 from schemas.taxonomy import NON_TOXIC, Taxonomy
@@ -24,8 +23,14 @@ BINS: Final = 10
 """Of the calibration error."""
 
 
+CAUGHT: Final = 0.5
+"""From this toxic score on, a line counts as caught."""
+_Z: Final = 1.959964
+"""Of a 95 % interval."""
+
+
 class Interval(NamedTuple):
-    """A measure with its 95 % bootstrap interval."""
+    """A measure with its 95 % interval; NaN where the set cannot tell it."""
 
     value: float
     low: float
@@ -49,6 +54,19 @@ class Bootstrap:
             return Interval(value, value, value)
         low, high = np.percentile(kept, [2.5, 97.5])
         return Interval(value, float(low), float(high))
+
+
+def proportion(hits: float, cases: float) -> Interval:
+    """Return a share with its 95 % score interval, which has a width even where all or none hit; NaN of no case.
+
+    Source: Wilson 1927.
+    """
+    if not cases:
+        return Interval(*[float("nan")] * 3)
+    share, spread = hits / cases, _Z**2 / cases
+    middle = (share + spread / 2) / (1 + spread)
+    reach = (spread * share * (1 - share) + spread**2 / 4) ** 0.5 / (1 + spread)
+    return Interval(share, max(middle - reach, 0.0), min(middle + reach, 1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +155,21 @@ def precision_recall_f1(truth: Flags, predicted: Flags) -> tuple[float, float, f
     return precision, recall, 2 * precision * recall / max(precision + recall, 1e-12)
 
 
+def f1_score(truth: Flags, predicted: Flags) -> float:
+    """F1; NaN where nothing is to be found."""
+    return precision_recall_f1(truth, predicted)[2] if truth.any() else float("nan")
+
+
+def found_right(truth: Flags, predicted: Flags, bootstrap: Bootstrap) -> dict[str, Interval]:
+    """Precision and recall with intervals of shares, and F1; NaN where nothing was predicted or is to be found."""
+    hits = float((truth & predicted).sum())
+    return {
+        "precision": proportion(hits, float(predicted.sum())),
+        "recall": proportion(hits, float(truth.sum())),
+        "f1": bootstrap(lambda rows: f1_score(truth[rows], predicted[rows]), len(truth)),
+    }
+
+
 def calibration_error(truth: Flags, scores: Floats, bins: int = BINS) -> float:
     """Expected calibration error over bins of equal width.  Source: Guo et al. 2017, equation 3."""
     place = np.minimum((scores * bins).astype(int), bins - 1)
@@ -151,7 +184,7 @@ def calibration_error(truth: Flags, scores: Floats, bins: int = BINS) -> float:
 def macro_f1(truth: Places, predicted: Places) -> float:
     """Mean F1 over the classes that occur, as scikit-learn has it."""
     classes = int(max(truth.max(), predicted.max())) + 1
-    table = np.bincount(truth * classes + predicted, minlength=classes * classes).reshape(classes, classes)
+    table = _table(truth, predicted, classes)
     occurring = table.sum(axis=1) > 0
     f1 = 2 * np.diag(table) / (table.sum(axis=0) + table.sum(axis=1)).clip(1)
     return float(f1[occurring].mean())
@@ -159,25 +192,28 @@ def macro_f1(truth: Places, predicted: Places) -> float:
 
 def confusion(truth: Places, predicted: Places, classes: int) -> list[list[int]]:
     """Count rows by true class (outer) and predicted class (inner)."""
-    table: list[list[int]] = confusion_matrix(truth, predicted, labels=range(classes)).tolist()
+    table: list[list[int]] = _table(truth, predicted, classes).tolist()
     return table
+
+
+def _table(truth: Places, predicted: Places, classes: int) -> Places:
+    counts: Places = np.bincount(truth * classes + predicted, minlength=classes * classes).reshape(classes, classes)
+    return counts
 
 
 def binary_measures(toxic: Flags, scores: Floats, bootstrap: Bootstrap) -> Mapping[str, Interval]:
     """Toxic or not, whatever the category: ranking, recall at two precisions, precision, recall and F1 at 0.5."""
-    measures: dict[str, Callable[[Flags, Floats], float]] = {
-        "auc": auc,
-        "average_precision": average_precision,
-        "recall_at_precision_90": lambda t, s: recall_at(0.90, t, s),
-        "recall_at_precision_95": lambda t, s: recall_at(0.95, t, s),
-        "precision": lambda t, s: precision_recall_f1(t, s >= 0.5)[0],
-        "recall": lambda t, s: precision_recall_f1(t, s >= 0.5)[1],
-        "f1": lambda t, s: precision_recall_f1(t, s >= 0.5)[2],
-        "calibration_error": calibration_error,
-    }
+
+    def of(measure: Callable[[Flags, Floats], float]) -> Interval:
+        return bootstrap(lambda rows: measure(toxic[rows], scores[rows]), len(toxic))
+
     return {
-        name: bootstrap(lambda rows, m=measure: m(toxic[rows], scores[rows]), len(toxic))  # type: ignore[misc]  # the default binds the loop variable
-        for name, measure in measures.items()
+        "auc": of(auc),
+        "average_precision": of(average_precision),
+        "recall_at_precision_90": of(lambda t, s: recall_at(0.90, t, s)),
+        "recall_at_precision_95": of(lambda t, s: recall_at(0.95, t, s)),
+        **found_right(toxic, scores >= CAUGHT, bootstrap),
+        "calibration_error": of(calibration_error),
     }
 
 
@@ -196,9 +232,7 @@ def _one_class(truth: Flags, chosen: Flags, own: Floats, bootstrap: Bootstrap) -
     rows = len(truth)
     return {
         "rows": Interval(*[float(truth.sum())] * 3),
-        "precision": bootstrap(lambda r: precision_recall_f1(truth[r], chosen[r])[0], rows),
-        "recall": bootstrap(lambda r: precision_recall_f1(truth[r], chosen[r])[1], rows),
-        "f1": bootstrap(lambda r: precision_recall_f1(truth[r], chosen[r])[2], rows),
+        **found_right(truth, chosen, bootstrap),
         "auc": bootstrap(lambda r: auc(truth[r], own[r]), rows),
         "average_precision": bootstrap(lambda r: average_precision(truth[r], own[r]), rows),
     }

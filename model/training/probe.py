@@ -16,12 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from model.normalise import canonical
 from model.training.augment import DISGUISES, Disguise
-from model.training.metrics import Flags, Floats, auc
+from model.training.metrics import CAUGHT, Flags, Floats, auc
 
 FUNCTIONAL: Final = Path(__file__).parent / "probes" / "functional.toml"
 IDENTITY: Final = Path(__file__).parent / "probes" / "identity.toml"
-CAUGHT: Final = 0.5
-"""From this toxic score on, a line counts as caught."""
 _SLOT: Final = re.compile(r"\{(\w+)\}")
 _POWER: Final = -5.0
 
@@ -136,7 +134,7 @@ def power_mean(values: Sequence[float]) -> float:
 def robustness(
     texts: Sequence[str], toxic_score: Callable[[Sequence[str]], Floats], seed: int = 7, most: int = 400
 ) -> dict[str, Outcome]:
-    """Disguise the lines that are caught as they stand; count by disguise those that still are.
+    """Disguise the lines that are caught as they stand; count by disguise those that still are.  Empty if none is.
 
     Args:
         texts: toxic lines; the first ``most`` that are caught take part.
@@ -144,12 +142,15 @@ def robustness(
         seed: of the disguises.
         most: lines per disguise.
     """
-    caught = [text for text, score in zip(texts, toxic_score(texts), strict=True) if score >= CAUGHT][:most]
-    found = {}
+    found: dict[str, Outcome] = {}
+    scores = toxic_score(texts).tolist() if texts else []
+    caught = [text for text, score in zip(texts, scores, strict=True) if score >= CAUGHT][:most]
+    if not caught:
+        return found
     for name, disguise in DISGUISES.items():
         generator = np.random.default_rng(seed)
         disguised = [canonical(_disguised(text, disguise, generator)) for text in caught]
-        found[name] = Outcome(len(caught), int((toxic_score(disguised) >= CAUGHT).sum()) if caught else 0)
+        found[name] = Outcome(len(caught), int((toxic_score(disguised) >= CAUGHT).sum()))
     return found
 
 

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -38,9 +39,19 @@ def write_report(path: Path, title: str, evaluations: Mapping[str, Document]) ->
     """Write evaluations as JSON and as a page beside it; return both paths."""
     path.parent.mkdir(parents=True, exist_ok=True)
     as_json, as_page = report_paths(path)
-    as_json.write_text(json.dumps(evaluations, indent=1) + "\n", encoding="utf-8")
+    evaluations = finite(evaluations)
+    as_json.write_text(json.dumps(evaluations, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     as_page.write_text(page(title, evaluations), encoding="utf-8")
     return [as_json, as_page]
+
+
+def finite(document: Any) -> Any:
+    """Return plain data with None for what is no number: JSON has no NaN."""
+    if isinstance(document, Mapping):
+        return {name: finite(value) for name, value in document.items()}
+    if isinstance(document, list | tuple):
+        return [finite(value) for value in document]
+    return None if isinstance(document, float) and not math.isfinite(document) else document
 
 
 def card(manifest: Document, evaluation: Document, floor: Document | None, rows: Mapping[str, int]) -> str:
@@ -57,11 +68,15 @@ def card(manifest: Document, evaluation: Document, floor: Document | None, rows:
 
 
 def interval(values: Sequence[float | None]) -> str:
-    """Write a measure with its interval."""
+    """Write a measure with its interval, one without a width included; a dash where it is not known."""
     value, low, high = values
-    if value is None:
-        return "–"
-    return f"{value:.3f}" if low is None or high is None or low == high else f"{value:.3f} ({low:.3f}–{high:.3f})"
+    return "–" if value is None else f"{value:.3f} ({low:.3f}–{high:.3f})"
+
+
+def in_numbers(values: Sequence[float | None]) -> str:
+    """Write a count with its interval."""
+    value, low, high = values
+    return "–" if value is None else f"{value:,.0f} ({low:,.0f}–{high:,.0f})"
 
 
 def _environment(kind: str) -> Environment:
@@ -73,6 +88,7 @@ def _environment(kind: str) -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["interval"] = interval
+    environment.filters["in_numbers"] = in_numbers
     environment.filters["words"] = lambda name: str(name).replace("_", " ")
     return environment
 

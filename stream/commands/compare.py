@@ -51,6 +51,7 @@ def compare(
     with translated():
         from model.training.compare import as_document, as_markdown, contenders_of
         from model.training.compare import compare as measure
+        from model.training.evaluate import not_known
         from model.training.floor import fit_floor
         from model.training.metrics import Bootstrap
 
@@ -65,9 +66,11 @@ def compare(
             contenders["linear floor"] = fit_floor(learn, len(categories.names))
         document = as_document(measure(contenders, held_back, categories, Bootstrap(), time.perf_counter, say))
     typer.echo(as_markdown(document))
+    if reason := not_known(held_back, categories):
+        typer.echo(f"– is not known: {reason}")
     if output is not None:
         with translated():
-            output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+            output.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def _lines(data: Path, train: Path | None, inputs: Inputs) -> tuple["Labelled", "Labelled | None"]:

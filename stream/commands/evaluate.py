@@ -24,7 +24,7 @@ Train = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Training lines: adds the linear baseline; refused if they leak."),
 ]
-LangColumn = Annotated[str | None, typer.Option(help="Column with the language; measures each separately.")]
+LangColumn = Annotated[str | None, typer.Option(help="Column with the language; measures each that has 30 lines.")]
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where the network runs.")]
 LeastAuc = Annotated[float | None, typer.Option(min=0, max=1, help="Minimum AUC; exit with 1 below it.")]
 LeastMacroF1 = Annotated[float | None, typer.Option(min=0, max=1, help="Minimum macro F1; exit with 1 below it.")]
@@ -73,7 +73,9 @@ def _hold(found: dict[str, dict], least_auc: float | None, least_macro_f1: float
     name, measured = next(iter(found.items()))
     limits = ("AUC", measured["binary"]["auc"][0], least_auc), ("macro F1", measured["macro_f1"][0], least_macro_f1)
     missed = [
-        f"{what} {value} is below {least}" for what, value, least in limits if least is not None and value < least
+        f"{what} is not known: {measured['not_known']}" if value is None else f"{what} {value} is below {least}"
+        for what, value, least in limits
+        if least is not None and (value is None or value < least)
     ]
     if missed:
         raise LimitsExceeded(f"{name}: {'; '.join(missed)}")
@@ -91,3 +93,19 @@ def _table(found: dict[str, dict]) -> None:  # type: ignore[type-arg]  # plain J
         cells = [interval(m["default_policy"][measure]) if "default_policy" in m else "–" for m in found.values()]
         typer.echo(f"{'policy: ' + measure:>28}" + "".join(f"{cell:>28}" for cell in cells))
     typer.echo(f"{'macro_f1':>28}" + "".join(f"{interval(m['macro_f1']):>28}" for m in found.values()))
+    if reason := next(iter(found.values()))["not_known"]:
+        typer.echo(f"– is not known: {reason}")
+    for name, measured in found.items():
+        _languages(name, measured["languages"])
+
+
+def _languages(name: str, languages: dict[str, dict]) -> None:  # type: ignore[type-arg]  # plain JSON data
+    """Print what is known of each language."""
+    from model.training.report import interval
+
+    measures = ("auc", "precision", "recall", "f1")
+    if languages:
+        typer.echo("".join(f"{cell:>28}" for cell in (f"{name}, by language", "rows", *measures)))
+    for language, found in languages.items():
+        cells = [interval(found[measure]) for measure in measures] if "auc" in found else ["too few to measure"]
+        typer.echo("".join(f"{cell:>28}" for cell in (language, f"{found['rows']:,}", *cells)))
