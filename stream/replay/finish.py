@@ -113,17 +113,25 @@ def check_compared(document: Document) -> None:
     """Refuse to call it an answer where nothing was compared: no limit could be missed.
 
     Raises:
-        ConfigError: there were events and none has both sides; says what they lack.
+        ConfigError: no record is an event, or no event has both sides; says what they lack.
     """
     totals: dict[str, Any] = document["totals"]
-    if totals["compared"] or not totals["events"]:
+    if totals["compared"]:
         return
+    if not totals["events"]:
+        raise ConfigError(f"nothing could be compared: of {totals['records']:,} records {_no_events(totals)}")
     kind, name = document["baseline"]["kind"], document["baseline"]["name"]
     if kind == "labels":
         lack = f"no event has the label {name!r} in its metadata"
     else:
         lack = "no recorded verdict is about any of them (do --verdicts, the topics and the span belong together?)"
     raise ConfigError(f"none of {totals['events']:,} events could be compared: {lack}")
+
+
+def _no_events(totals: Mapping[str, Any]) -> str:
+    causes: Mapping[str, int] = totals["dead_letters"]
+    named = ", ".join(f"{cause} {n:,}" for cause, n in causes.items())
+    return f"{sum(causes.values()):,} are no events ({named})"
 
 
 def summary(document: Document) -> str:
@@ -137,6 +145,8 @@ def summary(document: Document) -> str:
         f"players: {players['newly_flagged']:,} newly flagged, {players['no_longer_flagged']:,} no longer; "
         f"{players['newly_blocked']:,} newly blocked, {players['no_longer_blocked']:,} no longer",
     ]
+    if totals["dead_letters"]:
+        lines.append(f"of {totals['records']:,} records {_no_events(totals)}")
     if document["quality"]:
         if unknown := document["quality"]["labels_of_no_category"]:
             named = ", ".join(f"{label} ({n:,})" for label, n in unknown.items())
