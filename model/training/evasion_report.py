@@ -17,6 +17,7 @@ import numpy as np
 
 from model.bundle import Bundle, load_bundle
 from model.classifier import Classifier
+from model.errors import DataError
 from model.normalise import canonical
 from model.readings import readings
 from model.resolver import Answer, Hint, Text
@@ -25,6 +26,7 @@ from model.training.acting import acted_on
 from model.training.evasions import EVASIONS, disguised
 from model.training.gate import limits_of
 from model.training.rule_report import toxic, undisputed
+from model.training.run_main import run_main
 
 Caught = Callable[[Sequence[str]], list[bool]]
 SEED: Final = 5
@@ -81,7 +83,13 @@ def caught_lines(caught: Caught, lines: Sequence[str], number: int, tell: Callab
 
 
 def survival(caught: Caught, known: Sequence[str], tell: Callable[[str], None]) -> float:
-    """Return the share of caught lines that are still caught, over all evasions; tells of each."""
+    """Return the share of caught lines that are still caught, over all evasions; tells of each.
+
+    Raises:
+        DataError: no line is given.
+    """
+    if not known:
+        raise DataError("no toxic line is caught as written, so there is none to disguise")
     kept: Counter[str] = Counter()
     for name in EVASIONS:
         kept[name] = sum(caught([canonical(line) for line in disguised(known, name, SEED)]))
@@ -95,7 +103,7 @@ def false_alarms(pipeline: Pipeline, plain: Pipeline, data: Path) -> str:
     texts = [text for name in ("gametox_dev", "conda", "gametox") for text in undisputed(data, name)]
     odd = [text for text in dict.fromkeys(texts) if ODD.search(text)][:4_000]
     before, after = sum(plain.by_classifier(odd)), sum(pipeline.by_classifier(odd))
-    rise = (after - before) / len(odd)
+    rise = (after - before) / max(len(odd), 1)
     acted = f"{before} acted on as written, {after} in all readings ({rise:+.2%})"
     return f"{len(odd):,} clean texts that look disguised: {acted}"
 
@@ -124,4 +132,4 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -1,6 +1,6 @@
 """The gate's recipe: distil the bundle's classifier on raw chat, choose operating points, write them into the bundle.
 
-    python -m model.training.gate --bundle DIR --data DIR
+    python -m model.training.gate --bundle DIR --data DIR [--chat FILE ...]
 
 What counts as acted on follows from the bundle's suggested thresholds, the default policy's.  Points for stricter
 limits are chosen as well, so that a stricter policy finds one instead of losing the gate.
@@ -18,13 +18,15 @@ import numpy as np
 import torch
 
 from model.bundle import Bundle, Description, load_bundle, write_bundle
+from model.errors import BundleError
 from model.gate import WEIGHTS_FILE, GateEntry, Point, categories_out
 from model.gate_net import Net, Weights
 from model.gate_words import Reader
 from model.pieces import pieces_of
-from model.training.gate_chat import SEED, Chat, Mixer, read_chat
+from model.training.gate_chat import SEED, Chat, Mixer, gathered
 from model.training.gate_fit import Learner, Shape, Vectors, fit, lesson
 from model.training.gate_measure import Ask, Floats, distances, in_every_reading, margins, measured, threshold, worst
+from model.training.run_main import run_main
 from model.vetting import WEIGHTS
 from schemas.taxonomy import ANY
 
@@ -40,9 +42,16 @@ NEAR: Final = -3.0
 
 
 def limits_of(bundle: Bundle) -> dict[str, float]:
-    """Return from which score on the default policy acts, by category that the classifier puts out, and together."""
+    """Return from which score on the default policy acts, by category that the classifier puts out, and together.
+
+    Raises:
+        BundleError: it acts on none of them.
+    """
     out = {*categories_out(bundle), ANY}
-    return {name: limit for name, limit in sorted(bundle.manifest.acting.items()) if name in out}
+    limits = {name: limit for name, limit in sorted(bundle.manifest.acting.items()) if name in out}
+    if not limits:
+        raise BundleError(f"{bundle.path}: its thresholds act on no category that it puts out; a gate would clear all")
+    return limits
 
 
 class Order(NamedTuple):
@@ -117,12 +126,15 @@ def main() -> None:
     """Read the arguments and run the recipe."""
     parser = argparse.ArgumentParser(prog="python -m model.training.gate", description=__doc__.splitlines()[0])
     parser.add_argument("--bundle", type=Path, required=True, help="the bundle; the gate is written into it")
-    parser.add_argument("--data", type=Path, required=True, help="folder with the public chat")
+    parser.add_argument("--data", type=Path, help="folder with the public chat")
+    parser.add_argument(
+        *("--chat", "-c"), type=Path, action="append", default=[], help="own chat, a message a line; may be repeated"
+    )
     parser.add_argument("--made", type=int, default=MADE, help=f"mixed lines to add, twice (default {MADE:,})")
     parser.add_argument("--epochs", type=int, default=EPOCHS, help=f"passes over the texts (default {EPOCHS})")
     given = parser.parse_args()
     bundle = load_bundle(given.bundle)
-    chat = read_chat(given.data)
+    chat = gathered(given.data, given.chat)
     order = Order(pieces_of(bundle), Shape(), given.made, given.epochs, word_vectors(bundle))
     weights, entry = make_gate(chat, asking(bundle), limits_of(bundle), bundle.taxonomy.names, order)
     write_gate(bundle, weights, entry)
@@ -162,4 +174,4 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -5,20 +5,23 @@ neither the classifier nor the gate has seen it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
+from model.errors import DataError
 from model.normalise import canonical
 from model.training.augment import by_sound, disguise, dropped, repeated, swapped
 from model.training.recipe.own import own_lines
 from model.training.sources import PUBLIC, Example, read_public
 from model.training.splits import Split, normal_form, split_by_match, split_by_text
-from model.training.tables import Row, read_rows
+from model.training.tables import Row, read_lines, read_rows
 
 SEED: Final = 7
+OWN: Final = "own"
+"""What is not public counts as one game more."""
 LONGEST: Final = 240
 OTHERS: Final = ("twitch", "olid", "surge", "hatemoji", "hatecheck", "davidson")
 """Sets that widen the gate's vocabulary."""
@@ -42,11 +45,39 @@ class Chat:
     """The chat of held-back matches, line by line, repeats kept."""
 
 
+def gathered(data: Path | None, own: Sequence[Path]) -> Chat:
+    """Read the public chat under ``data``, chat of one's own, or both; blocks for seconds.
+
+    Raises:
+        DataError: neither is given, a file is missing or broken, or there is too little of a game's chat.
+    """
+    if data is None and not own:
+        raise DataError("no chat to learn from: give --data, --chat or both")
+    chat = NO_CHAT if data is None else read_chat(data)
+    return with_own(chat, own) if own else chat
+
+
+def with_own(chat: Chat, files: Sequence[Path]) -> Chat:
+    """Put own lines beside: of texts that look different 15 % to choose on, 15 % to measure on, the rest to learn.
+
+    Raises:
+        DataError: a file is missing or broken, or the lines are too few.
+    """
+    lines = [Example(canonical(line), (), OWN) for file in files for line in read_lines(file)]
+    split = split_by_text([line for line in lines if line.text], dev=0.15, test=0.15, seed=SEED)
+    chosen_on = chat.chosen_on | {OWN: _lines(split.dev)}
+    measured_on = chat.measured_on | {OWN: _lines(split.test)}
+    closed = {normal_form(text) for held in (chosen_on, measured_on) for texts in held.values() for text in texts}
+    train = [text for text in dict.fromkeys([*chat.train, *_lines(split.train)]) if normal_form(text) not in closed]
+    short = [text for text in train if len(text) <= LONGEST]
+    return _filled(replace(chat, train=short, chosen_on=chosen_on, measured_on=measured_on))
+
+
 def read_chat(data: Path) -> Chat:
     """Read the public chat under ``data`` and hold back what must not be trained on; blocks for seconds.
 
     Raises:
-        SourceError: a file is missing or broken.
+        DataError: a file is missing or broken, or there is too little of a game's chat.
     """
     gametox, conda = _splits(data)
     lines = list(_conda_lines(data))
@@ -56,13 +87,31 @@ def read_chat(data: Path) -> Chat:
     parts = [gametox.train, conda.train, *(read_public(data, name) for name in OTHERS)]
     parts.append(own_lines(300, np.random.default_rng(SEED)))
     train = [line for match, line in lines if match in trained] + [text for part in parts for text in _lines(part)]
-    return Chat(
-        train=[text for text in dict.fromkeys(train) if normal_form(text) not in closed and len(text) <= LONGEST],
-        chosen_on={game: sides[0] for game, sides in held.items()},
-        measured_on={game: sides[1] for game, sides in held.items()},
-        before=[line for match, line in lines if match in trained],
-        stream=[line for match, line in lines if match not in trained],
+    return _filled(
+        Chat(
+            train=[text for text in dict.fromkeys(train) if normal_form(text) not in closed and len(text) <= LONGEST],
+            chosen_on={game: sides[0] for game, sides in held.items()},
+            measured_on={game: sides[1] for game, sides in held.items()},
+            before=[line for match, line in lines if match in trained],
+            stream=[line for match, line in lines if match not in trained],
+        )
     )
+
+
+def _filled(chat: Chat) -> Chat:
+    """Refuse chat of which a side is empty: it would show after minutes of asking.
+
+    Raises:
+        DataError: names the side.
+    """
+    sides = {"learn": {"all games": chat.train}, "choose thresholds on": chat.chosen_on, "measure on": chat.measured_on}
+    for purpose, games in sides.items():
+        if empty := [game for game, texts in games.items() if not texts]:
+            raise DataError(f"no chat of {', '.join(empty)} is left to {purpose}; give more different lines")
+    return chat
+
+
+NO_CHAT: Final = Chat([], {}, {}, [], [])
 
 
 def held_back(data: Path) -> dict[str, tuple[list[Example], list[Example]]]:

@@ -19,10 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.bundle import load_bundle
+from model.errors import BundleError, DataError
 from model.gate import load_gate
 from model.training.gate import KEPT, asking, limits_of
 from model.training.gate_chat import held_back
 from model.training.gate_measure import Ask, Floats, in_every_reading, margins, threshold, worst
+from model.training.run_main import run_main
 from model.training.sources import Example
 from model.training.splits import normal_form
 
@@ -150,14 +152,19 @@ def unseen(
     """Ask gate and classifier about all chat that neither has seen; blocks for minutes.
 
     Raises:
-        SourceError: a file is missing or broken.
+        DataError: a file is missing or broken, or so small that a half is empty.
     """
+    held = {
+        name: {each.text: group_of(each) for side in sides for each in side if each.text}
+        for name, sides in held_back(data).items()
+    }
+    halves = {name: halved(list(groups.values())) for name, groups in held.items()}
+    if empty := [name for name, found in halves.items() if not all(found)]:
+        raise DataError(f"{data}: too little chat of {', '.join(empty)} for two halves")
     games = {}
-    for name, sides in held_back(data).items():
-        groups = {each.text: group_of(each) for side in sides for each in side if each.text}
-        texts = list(groups)
+    for name, texts in ((name, list(groups)) for name, groups in held.items()):
         positive = margins(worst(ask, texts), limits, names) >= 0
-        games[name] = Unseen(in_every_reading(score, texts), positive, halved(list(groups.values())))
+        games[name] = Unseen(in_every_reading(score, texts), positive, halves[name])
     return games
 
 
@@ -170,10 +177,10 @@ def main() -> None:
     bundle = load_bundle(given.bundle)
     gate = load_gate(bundle)
     if gate is None:
-        raise SystemExit(f"{given.bundle}: it has no gate; distil one with `python -m model.training.gate`")
+        raise BundleError(f"{given.bundle}: it has no gate; distil one with `python -m model.training.gate`")
     for line in report(unseen(gate.net, asking(bundle), limits_of(bundle), bundle.taxonomy.names, given.data)):
         sys.stdout.write(line + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -21,6 +21,7 @@ from model.training.gate import asking, lessons, limits_of, word_vectors
 from model.training.gate_chat import SEED, read_chat
 from model.training.gate_fit import Batch, Learner, Shape, Student, Vectors, fit, lesson, predicted
 from model.training.gate_measure import Floats, distances, in_every_reading, margins, share_passed, threshold, worst
+from model.training.run_main import run_main
 
 KEPT: Final = (0.99, 0.999)
 BUCKETS: Final = 1 << 14
@@ -104,4 +105,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -11,11 +11,12 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from model.errors import DataError
 
 Row = Mapping[str, object]
+T = TypeVar("T")
 
 MOST_NAMED: Final = 20
 LONGEST_NAMED: Final = 40
@@ -48,6 +49,16 @@ def read_rows(path: Path) -> Iterator[Row]:
         raise SourceError(f"{path}: cannot read '.{kind}'; use csv, tsv, jsonl (also .gz) or parquet")
 
 
+def read_lines(path: Path) -> Iterator[str]:
+    """Yield the lines of a text file, gzipped or not.
+
+    Raises:
+        SourceError: it is not there or damaged, or not UTF-8.
+    """
+    check_there(path)
+    yield from _whole(path, _lines(path))
+
+
 def check_there(*paths: Path | None) -> None:
     """Refuse files that are not there, before the others are read; None stands for one that nobody named.
 
@@ -71,7 +82,7 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(map(shortened, found[:MOST_NAMED])) + more
 
 
-def _whole(path: Path, rows: Iterator[Row]) -> Iterator[Row]:
+def _whole(path: Path, rows: Iterator[T]) -> Iterator[T]:
     """Yield rows, and tell by its place what is no text or no whole file."""
     try:
         yield from rows
@@ -151,6 +162,11 @@ def _parquet(path: Path) -> Iterator[Row]:
                 yield from batch.to_pylist()
         except (pa.ArrowException, OSError) as exc:  # a page that cannot be read is an OSError without a name
             raise SourceError(f"{path}: cut off or damaged: {str(exc).partition(chr(10))[0]}") from exc
+
+
+def _lines(path: Path) -> Iterator[str]:
+    with _text(path) as lines:
+        yield from lines
 
 
 def _bytes(path: Path) -> gzip.GzipFile | io.BufferedReader:
