@@ -24,7 +24,10 @@ Base = Annotated[str | None, typer.Option(help="Hub name or folder of a checkpoi
 HeldBack = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Your own held-back lines; refused if they are in training.")
 ]
-Sources = Annotated[str, typer.Option(metavar="LIST", help="Public sets to add, comma separated (with --public).")]
+Sources = Annotated[
+    str | None,
+    typer.Option(metavar="LIST", help="Public sets to add from --public, comma separated; jigsaw by default."),
+]
 SettingsFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="TOML of training settings; options win over it.")
 ]
@@ -57,7 +60,7 @@ def train(
     match: MatchColumn = None,
     test: HeldBack = None,
     public: DataFolder = None,
-    sources: Sources = "jigsaw",
+    sources: Sources = None,
     settings: SettingsFile = None,
     work: Work = None,
     epochs: Epochs = None,
@@ -85,7 +88,7 @@ def train(
         "precision": precision,
         "seed": seed,
     }
-    _run(Files(data, output, test, public, settings, work), inputs, given, _names(sources), _sizes(curve))
+    _run(Files(data, output, test, public, settings, work), inputs, given, _names(sources, public), _sizes(curve))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +138,10 @@ def _run(
             typer.echo(path)
 
 
-def _names(given: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in given.split(",") if part.strip())
+def _names(given: str | None, public: Path | None) -> tuple[str, ...]:
+    if given is not None and public is None:
+        raise ConfigError(f"--sources {given}: give --public, the folder that holds them")
+    return tuple(part.strip() for part in ("jigsaw" if given is None else given).split(",") if part.strip())
 
 
 def _sizes(given: str | None) -> tuple[int, ...]:

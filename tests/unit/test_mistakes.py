@@ -79,6 +79,7 @@ def test_a_mistake_is_told_by_its_place(tmp_path: Path, line: str, told: str) ->
         ("compare nowhere.csv nowhere -o {used}/taken.json", "taken.json: Is a directory"),
         ("train nowhere.csv -o {used}/bundle", "bundle-report.html: Is a directory"),
         ("train nowhere.csv -o {used}/new --work {own}", "own.csv: File exists"),
+        ("train nowhere.csv -o {used}/new --sources jigsaw", "--sources jigsaw: give --public"),
         ("backtest --input nowhere.jsonl --report {own}/report", "own.csv is no folder"),
         ("backtest merge nowhere --report {own}/report", "own.csv is no folder"),
         ("backtest --input {own}.jsonl --input {cut} --verdicts nowhere", "recorded verdicts: nowhere names no file"),
