@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from transformers import BertForSequenceClassification
 
 from model.bundle import Description, write_bundle
+from model.readings import readings
 from model.training.acting import with_together
 from model.training.calibrate import together_for
 from model.training.labels import LabelMaps
@@ -38,6 +39,7 @@ from model.training.recipe.report import (
 from model.training.recipe.student import half, load_student
 from model.training.sources import Example
 from model.vetting import MODEL_CARD
+from schemas.taxonomy import NON_TOXIC
 
 Floats = NDArray[np.float32]
 Ask = Callable[[Sequence[str]], dict[str, Floats]]
@@ -91,7 +93,8 @@ def ship(run: Run, student: Path, data: Path, others: Mapping[str, Figures]) -> 
     corpus = run.corpus
     answering = Answering(student, corpus, run.maps, run.names)
     thresholds, acting = suggested(answering, corpus)
-    figures = figures_of(answering, corpus.test, thresholds, threshold=acting, resamples=run.plan.resamples)
+    as_shipped = in_every_reading(answering)
+    figures = figures_of(as_shipped, corpus.test, thresholds, threshold=acting, resamples=run.plan.resamples)
     print(table({**others, "student": figures}), file=sys.stderr, flush=True)
     directory = run.out / "bundle"
     shutil.rmtree(directory, ignore_errors=True)
@@ -193,6 +196,21 @@ def figures_of(
         "evasion": evasion_figures(ask, side["gametox"], scores["gametox"], threshold),
     }
     return {f"{part}.{name}": value for part, figures in parts.items() for name, value in figures.items()}
+
+
+def in_every_reading(ask: Ask) -> Ask:
+    """Return ``ask`` as a bundle answers: over a text's readings each category's highest, ``non_toxic``'s lowest."""
+
+    def worst(texts: Sequence[str]) -> dict[str, Floats]:
+        ways = [readings(text) for text in texts]
+        starts = np.concatenate([[0], np.cumsum([len(each) for each in ways])[:-1]])
+        scores = ask([way for each in ways for way in each])
+        return {
+            name: (np.minimum if name == NON_TOXIC else np.maximum).reduceat(column, starts)
+            for name, column in scores.items()
+        }
+
+    return worst
 
 
 def evasion_figures(ask: Ask, examples: Sequence[Example], scores: Mapping[str, Floats], threshold: float) -> Figures:
