@@ -26,7 +26,7 @@ def a_tail(
 
 def read(reader: TailReader, *values: bytes) -> list[tuple[int, int, int, bytes] | None]:
     """Return of each value where its tail begins in it, partition, offset and topic; None where it has no tail."""
-    text = Joined(values)
+    text = Joined.of(values)
     found = reader(text, np.ones(len(values), np.bool_))
     rows = zip(found.start - text.start, found.partition, found.offset, found.shape, strict=True)
     return [
@@ -99,7 +99,7 @@ def test_the_more_frequent_shapes_are_remembered() -> None:
 
 
 def test_those_that_are_not_asked_for_are_left_alone() -> None:
-    found = TailReader()(Joined([a_tail(), a_tail()]), np.array([False, True]))
+    found = TailReader()(Joined.of([a_tail(), a_tail()]), np.array([False, True]))
     assert found.start.tolist()[0] == -1
     assert found.offset.tolist() == [-1, 42]
 
@@ -122,13 +122,13 @@ def test_a_pattern_allows_what_it_says() -> None:
 
 def test_slices_are_told_apart_by_every_byte() -> None:
     values = [b"the same beginning, 1", b"the same beginning, 2", b"the same beginning", b"the same beginning, 1"]
-    text = Joined(values)
+    text = Joined.of(values)
     distinct, place = text.slices(text.start, text.end)
     assert [distinct[number] for number in place.tolist()] == values
     assert len(distinct) == 3
 
 
 def test_a_text_too_long_to_point_into_is_left_to_the_general_reader(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert Joined([b"plain"]).plain().tolist() == [True]
+    assert Joined.of([b"plain"]).plain().tolist() == [True]
     monkeypatch.setattr(joined, "_MOST", 2_000)
-    assert Joined([b"plain"]).plain().tolist() == [False]
+    assert Joined.of([b"plain"]).plain().tolist() == [False]

@@ -16,8 +16,10 @@ from schemas.taxonomy import NON_TOXIC
 from stream.judge import primary_language
 from stream.replay.history.columns import Numbers
 from stream.replay.history.gathering import RecordedColumns
+from stream.replay.history.joined import Joined
 from stream.replay.history.recorded import Recorded, Seen, VerdictReader
 from stream.replay.history.stretch import RawBatch
+from stream.replay.history.told import Told
 
 Codes = NDArray[np.int64]
 
@@ -113,25 +115,24 @@ def read_verdicts(batches: Iterable[RawBatch], labelling: Labelling) -> tuple[Ev
     columns = RecordedColumns()
     games: Numbers[str] = Numbers()
     where = [np.empty(0, np.int64)]
-    values: list[bytes | None] = []
+    told = Told()
     dead_letters = Counter[str]()
     for batch in batches:
-        read = columns.read(batch.values, read_seen)
-        missing = len(batch.values) - len(read.places)
+        values = Joined.of(batch.values)
+        read = columns.read(values, read_seen)
+        missing = len(values) - len(read.places)
         dead_letters.update(["no_verdict"] * missing)
         places.add(batch, read.places if missing else None)
-        values += [batch.values[place] for place in read.places.tolist()] if missing else batch.values
+        told.add(values, read.places if missing else None)
         named = read.written.games()
         written = np.array([games[name.decode()] for name in named.distinct], np.int64)[named.place]
         where.append(read.column(written, (games[verdict.game_id] for verdict in read.others)))
 
-    def seen(chosen: Sequence[bytes | None]) -> list[Seen]:
-        return read_seen([value for value in chosen if value is not None])
-
     def details(chosen: Sequence[int]) -> list[Detail]:
-        return [Detail(each.event_id, each.player_id, None) for each in seen([values[place] for place in chosen])]
+        return [Detail(each.event_id, each.player_id, None) for each in read_seen(told.at(chosen))]
 
-    labels = [labelling.label(each.event_id, _NO_METADATA) for each in seen(values)] if labelling.wanted else []
+    wanted = details(range(len(told))) if labelling.wanted else []
+    labels = [labelling.label(each.event_id, _NO_METADATA) for each in wanted]
     circumstances = [Circumstances(game, None, "") for game in games]
     events = Events(*places.columns(), np.concatenate(where), circumstances, details, labels, [], dead_letters)
     return events, columns.columns()

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from model.policy_columns import GRID, ScoreMatrix
 from stream.replay.history.columns import Codes, Numbers, Remembered, distinct
+from stream.replay.history.joined import Joined
 from stream.replay.history.recorded import UNREADABLE, Fact, Recorded, Said, V, VerdictReader, are_scores
 from stream.replay.history.written import Written, WrittenReader
 
@@ -62,6 +63,7 @@ class RecordedColumns:
         self._scores = Numbers[bytes]()
         self._cases = Numbers[tuple[int, int]]()
         self._decided = Remembered(self._decide)
+        self._stated = Remembered(self._state)
         self._gathered = [np.empty(0, np.int64)]
         self._find_written = WrittenReader()
 
@@ -73,7 +75,7 @@ class RecordedColumns:
 
     def read(self, values: Sequence[bytes | None], reader: VerdictReader[V]) -> Batch[V]:
         """Add what verdicts there are among some values; ``reader`` reads those that our worker did not write."""
-        known = [value or b"" for value in values]
+        known = Joined.of(values)
         written, of_written = self._enter_written(self._find_written(known))
         if len(of_written) == len(known):
             nothing: list[V] = []
@@ -83,14 +85,12 @@ class RecordedColumns:
         self._gathered.append(batch.cases)
         return batch
 
-    def _with_others(
-        self, values: Sequence[bytes], written: Written, of_written: Codes, reader: VerdictReader[V]
-    ) -> Batch[V]:
+    def _with_others(self, values: Joined, written: Written, of_written: Codes, reader: VerdictReader[V]) -> Batch[V]:
         """Add what verdicts there are among the values that are not written as our worker does it."""
         is_written, is_verdict = np.zeros((2, len(values)), np.bool_)
         is_written[written.places] = is_verdict[written.places] = True
         left = np.flatnonzero(~is_written)
-        read = [reader.one(values[place]) for place in left.tolist()]
+        read = [reader.one(values[place] or b"") for place in left.tolist()]
         is_verdict[left] = [verdict is not None for verdict in read]
         others = [verdict for verdict in read if verdict is not None]
         places = np.flatnonzero(is_verdict)
@@ -124,33 +124,42 @@ class RecordedColumns:
         return written.where(given), cases[given]
 
     def _decide(self, pair: tuple[bytes, bytes]) -> int:
-        """Return the case of a decision with its digests; -1 where that is no verdict."""
-        said = _read_decision(*pair)
-        return -1 if said is None else self._cases[self._facts[said.fact], self._scores[said.scores]]
+        """Return the case of a decision with its digests; -1 where that is no verdict, or not plain.
 
+        Scores differ from verdict to verdict, and what stands around them hardly does.
+        """
+        decision, digests = pair
+        before, opening, behind = decision.partition(b"{")
+        scores, closing, after = behind.partition(b"}")
+        fact = self._stated[before, closing + after, digests]
+        raw = opening + scores + closing
+        return self._cases[fact, self._scores[raw]] if fact >= 0 and are_scores(raw) else -1
 
-class _Decision(msgspec.Struct, frozen=True, gc=False):
-    """What a decision says: the fields of a ``Fact``, and the scores as they are written."""
-
-    fact: tuple[Any, ...]
-    scores: bytes
+    def _state(self, around: tuple[bytes, bytes, bytes]) -> int:
+        """Return the fact that a decision without scores states; -1 where that is no verdict."""
+        fact = _read_fact(*around)
+        return -1 if fact is None else self._facts[fact]
 
 
 class _Decided(Said, frozen=True, gc=False, forbid_unknown_fields=True):
     """What is left of a verdict without its head and tail (see ``stream.replay.history.written``)."""
 
 
-@lru_cache(50_000)
-def _read_decision(decision: bytes, digests: bytes) -> _Decision | None:
-    """Read a decision; None where it is none.  The same ones come in stretch after stretch."""
+@lru_cache(10_000)
+def _read_fact(before: bytes, after: bytes, digests: bytes) -> tuple[Any, ...] | None:
+    """Read a decision whose scores were taken out; None where it is none, or what was taken out were not its scores.
+
+    The same ones come in stretch after stretch.
+    """
+    if not before.endswith(_SCORES) or _SCORES in after:
+        return None
     try:
-        said = _read_decided(b"{%b,%b}" % (decision, digests))
+        return _as_fact(_read_decided(b"{%b{%b,%b}" % (before, after, digests)))
     except UNREADABLE:
         return None
-    scores = bytes(said.scores)
-    return _Decision(_as_fact(said), scores) if are_scores(scores) else None
 
 
+_SCORES: Final = b'"scores":'
 _read_decided: Final = msgspec.json.Decoder(_Decided).decode
 _read_scores: Final = msgspec.json.Decoder(list[dict[str, float]]).decode
 _as_fact: Final = attrgetter("action", "category", "severity", "resolved_by", "scorer", "policy", "matches")

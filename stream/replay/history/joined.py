@@ -1,7 +1,9 @@
 """The values of a batch joined into one text, looked at by numpy: from many places at once, a piece of equal length."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from itertools import pairwise
+from typing import Final, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +13,11 @@ from stream.replay.history.columns import Codes
 Mask = NDArray[np.bool_]
 Bytes = NDArray[np.uint8]
 
-PADDING: Final = b" " * 1_024
-"""Before the first value and behind the last: whatever a value holds, one looks no further than this beyond it."""
+PADDING: Final = 1_024
+"""Bytes before the first value and behind the last: whatever a value holds, one looks no further beyond it."""
+_OPENED: Final = b"[".ljust(PADDING)
+_CLOSED: Final = b"]".rjust(PADDING)
+_BETWEEN: Final = b","
 QUOTE: Final = 0x22
 _SPACE, _BACKSLASH = b" \\"
 _VIEW: Final = np.dtype([("length", "<i4"), ("prefix", "V4"), ("buffer", "<i4"), ("start", "<i4")])
@@ -57,14 +62,50 @@ class Pattern:
         return np.ones(len(pieces), np.bool_) if same.all() else np.logical_and.reduce(same, axis=1)
 
 
-class Joined:
-    """The values, one behind the other; ``start`` and ``end`` say where each is."""
+class Joined(Sequence[bytes | None]):
+    """The values, one behind the other; ``start`` and ``end`` say where each is, one that is none being empty there.
 
-    def __init__(self, values: Sequence[bytes]) -> None:
-        self.text: Final = b"".join([PADDING, *values, PADDING])
-        lengths = np.fromiter(map(len, values), np.int64, len(values))
-        self.end: Final = np.cumsum(lengths) + len(PADDING)
-        self.start: Final = self.end - lengths
+    ``text`` is a list in JSON if all values are JSON.
+    """
+
+    def __init__(self, pieces: Sequence[bytes], lengths: Sequence[Codes], absent: frozenset[int] = frozenset()) -> None:
+        """Take values that are joined by commas in one piece or several, and how long each is."""
+        with_commas = [part for piece in pieces for part in (_BETWEEN, piece)]
+        self.text: Final = b"".join([_OPENED, *with_commas[1:], _CLOSED])
+        known = np.concatenate([np.empty(0, np.int64), *lengths])
+        self.end: Final = np.cumsum(known + len(_BETWEEN)) + (PADDING - len(_BETWEEN))
+        self.start: Final = self.end - known
+        self._absent = absent
+
+    @classmethod
+    def of(cls, values: Sequence[bytes | None]) -> "Joined":
+        """Join values; what is joined stays as it is."""
+        if isinstance(values, cls):
+            return values
+        joiner = Joiner()
+        joiner.add(values)
+        return joiner.take()
+
+    def __len__(self) -> int:
+        return len(self.end)
+
+    @overload
+    def __getitem__(self, place: int) -> bytes | None: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[bytes | None]: ...
+
+    def __getitem__(self, place: int | slice) -> bytes | list[bytes | None] | None:
+        if isinstance(place, slice):
+            return [self[each] for each in range(*place.indices(len(self)))]
+        return None if place in self._absent else self.text[self.start[place] : self.end[place]]
+
+    def without(self, dropped: Sequence[int]) -> "Joined":
+        """Return the values but for a few, whose places come in order."""
+        runs = [slice(before + 1, after) for before, after in pairwise([-1, *dropped, len(self)]) if after - before > 1]
+        pieces = [self.text[self.start[run][0] : self.end[run][-1]] for run in runs]
+        absent = [place - bisect_left(dropped, place) for place in self._absent.difference(dropped)]
+        return Joined(pieces, [self.end[run] - self.start[run] for run in runs], frozenset(absent))
 
     def plain(self) -> Mask:
         """Whether values are free of what makes a string say something other than it shows, or be no string at all.
@@ -100,3 +141,40 @@ class Joined:
         buffers = [None, pa.py_buffer(views), pa.py_buffer(self.text)]
         pieces = pa.Array.from_buffers(pa.binary_view(), len(start), buffers).dictionary_encode()
         return Slices(pieces.dictionary.to_pylist(), pieces.indices.to_numpy().astype(np.int64))
+
+
+class Joiner:
+    """Joins values as they come, a few at a time: each is copied while it is still in the processor's cache."""
+
+    def __init__(self) -> None:
+        self._forget()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, values: Sequence[bytes | None]) -> None:
+        """Add values behind the others."""
+        if not values:
+            return
+        try:
+            piece = _BETWEEN.join(values)  # type: ignore[arg-type]  # mostly there is none among them
+            lengths = map(len, values)  # type: ignore[arg-type]
+        except TypeError:
+            self._absent.update(self._count + place for place, value in enumerate(values) if value is None)
+            known = [value or b"" for value in values]
+            piece, lengths = _BETWEEN.join(known), map(len, known)
+        self._pieces.append(piece)
+        self._lengths.append(np.fromiter(lengths, np.int64, len(values)))
+        self._count += len(values)
+
+    def take(self) -> Joined:
+        """Return what was added, and begin anew."""
+        joined = Joined(self._pieces, self._lengths, frozenset(self._absent))
+        self._forget()
+        return joined
+
+    def _forget(self) -> None:
+        self._pieces: list[bytes] = []
+        self._lengths: list[Codes] = []
+        self._absent: set[int] = set()
+        self._count = 0

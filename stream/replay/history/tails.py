@@ -21,7 +21,7 @@ _TAIL: Final = re.compile(
     rb'"offset":(?P<offset>0|[1-9][0-9]{0,17})\}\}\Z'
 )
 """Numbers of up to 18 digits are sure to fit into 64 bits."""
-_LONGEST: Final = len(PADDING) // 2
+_LONGEST: Final = PADDING // 2
 """Bytes of the longest tail that is recognised."""
 KEPT: Final = 8
 """Shapes that are remembered from batch to batch, and the most that are looked for in one."""

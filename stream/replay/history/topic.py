@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.errors import ChatwardenError, ConfigError, DataLost, TransportError
+from stream.replay.history.joined import Joiner
 from stream.replay.history.stretch import RawBatch, Stretch
 
 if TYPE_CHECKING:
@@ -116,19 +117,20 @@ class TopicReader:
         """
         from confluent_kafka import Message
 
-        values: list[bytes | None] = []
+        joiner = Joiner()
         offsets: list[NDArray[np.int64]] = []
         for messages in self.messages(stretch):
-            values += map(Message.value, messages)  # half the cost of asking each in a loop of ours
+            joiner.add(list(map(Message.value, messages)))  # half the cost of asking each in a loop of ours
             offsets.append(_offsets(messages))
-            if len(values) >= _BATCH:
-                yield RawBatch(self._address.topic, stretch.partition, np.concatenate(offsets), values)
-                values, offsets = [], []
-        if values:
-            yield RawBatch(self._address.topic, stretch.partition, np.concatenate(offsets), values)
+            messages.clear()  # before the client makes the next ones, which then are put where these were
+            if len(joiner) >= _BATCH:
+                yield RawBatch(self._address.topic, stretch.partition, np.concatenate(offsets), joiner.take())
+                offsets = []
+        if len(joiner):
+            yield RawBatch(self._address.topic, stretch.partition, np.concatenate(offsets), joiner.take())
 
     def messages(self, stretch: Stretch) -> "Iterator[list[Message]]":
-        """Yield the records of a stretch as the client has them; raises as ``read``."""
+        """Yield the records of a stretch as the client has them, in lists to keep; raises as ``read``."""
         self._seek(stretch.partition, stretch.start)
         reached, heard = stretch.start, self._clock()
         while reached < stretch.end:
@@ -176,10 +178,10 @@ class TopicReader:
             fetched = self._consumer.consume(min(_TAKEN, stretch.end - reached), _WAIT_S)
         except KafkaException as exc:
             raise _translated(self._address, exc) from exc
-        errors = list(map(Message.error, fetched))
-        if not any(errors):  # never by ``==``: the client's errors cannot be compared with None
+        if not any(map(Message.error, fetched)):  # never by ``==``: the client's errors cannot be compared with None
             return fetched, None
-        for message, error in zip(fetched, errors, strict=True):
+        for message in fetched:
+            error = message.error()
             if error is None:
                 continue
             if error.code() != KafkaError._PARTITION_EOF:

@@ -100,9 +100,9 @@ class WrittenReader:
     def __init__(self) -> None:
         self._read_tails = TailReader()
 
-    def __call__(self, values: Sequence[bytes]) -> Written:
+    def __call__(self, values: Sequence[bytes | None]) -> Written:
         """Return the values that are written so.  Raises nothing: what is no verdict is none of them."""
-        text = Joined(values)
+        text = Joined.of(values)
         written = text.plain()
         game, end = text.start, text.start
         for pattern in _HEAD:
