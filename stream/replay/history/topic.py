@@ -226,7 +226,8 @@ def _consumer(address: TopicAddress, on_error: "Callable[[KafkaError], object]" 
         # A broker holds a request at the end of a partition for this long, and with it the next partition's.
         "fetch.wait.max.ms": 10,
         "fetch.max.bytes": 16_777_216,
-        "fetch.message.max.bytes": 4_194_304,
+        # A response is taken apart whole before its first record comes, and while a partition is left for the next.
+        "fetch.message.max.bytes": 1_048_576,
         **address.properties,
         "client.id": "chatwarden-replay",
         "error_cb": on_error,
