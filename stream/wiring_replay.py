@@ -40,12 +40,15 @@ def sides(job: Job) -> Sides:
     reviews = read_reviews(job.reviews) if job.reviews is not None else None
     labelling = Labelling(job.label, reviews)
     if job.depth == "redecide":
-        return Sides(_baseline(job, None), _redecided(job.settings), labelling)
+        redecided = _redecided(job.settings)
+        return Sides(_baseline(job, None), redecided, labelling, redecided.names)
     if job.depth == "full":
         judge = wiring.judge(_uncached(job.settings), lambda: REPLAYED_AT)
-        return Sides(_baseline(job, None), Judged(judge, job.settings.pipeline.chunk_size), labelling)
+        judged = Judged(judge, job.settings.pipeline.chunk_size)
+        return Sides(_baseline(job, None), judged, labelling, wiring.load_parts(job.settings).taxonomy.names)
     scored = _scored(job.settings)
-    return Sides(_baseline(job, scored), Rescored(scored, _decider(job.settings, scored)), labelling)
+    rescored = Rescored(scored, _decider(job.settings, scored))
+    return Sides(_baseline(job, scored), rescored, labelling, scored.scorer.taxonomy.names)
 
 
 def sharing(settings: Settings, workers: int, cores: int) -> Settings:

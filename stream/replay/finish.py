@@ -121,7 +121,9 @@ def check_compared(document: Document) -> None:
     if not totals["events"]:
         raise ConfigError(f"nothing could be compared: of {totals['records']:,} records {_no_events(totals)}")
     kind, name = document["baseline"]["kind"], document["baseline"]["name"]
-    if kind == "labels":
+    if totals["left_out"]:
+        lack = f"{_of_no_category(totals)}; give --model with the bundle that has them, or --depth rescore"
+    elif kind == "labels":
         lack = f"no event has the label {name!r} in its metadata"
     else:
         lack = "no recorded verdict is about any of them (do --verdicts, the topics and the span belong together?)"
@@ -147,11 +149,20 @@ def summary(document: Document) -> str:
     ]
     if totals["dead_letters"]:
         lines.append(f"of {totals['records']:,} records {_no_events(totals)}")
+    if totals["recorded_of_no_category"]:
+        lines.append(f"{_of_no_category(totals)}; {totals['left_out']:,} of them left out")
     if document["quality"]:
         if unknown := document["quality"]["labels_of_no_category"]:
-            named = ", ".join(f"{label} ({n:,})" for label, n in unknown.items())
-            lines.append(f"labels that name no category of the candidate: {named}")
+            lines.append(f"labels that name no category of the candidate: {_named(unknown)}")
         for side in ("baseline", "candidate"):
             q = document["quality"][side]
             lines.append(f"{side}: precision {q['precision']}, recall {q['recall']}, F1 {q['f1']}, AUC {q['auc']}")
     return "\n".join(lines)
+
+
+def _of_no_category(totals: Mapping[str, Any]) -> str:
+    return f"recorded verdicts name categories that the candidate lacks: {_named(totals['recorded_of_no_category'])}"
+
+
+def _named(amounts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} ({n:,})" for name, n in amounts.items())

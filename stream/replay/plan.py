@@ -14,7 +14,7 @@ from stream.replay.history.stretch import Stretch, cut
 from stream.replay.history.tables import Span
 from stream.replay.history.topic import TopicAddress, spans
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Of plans, parts and tables of recorded verdicts."""
 MARGIN_BEFORE_MS: Final = 3_600_000
 """Verdicts are looked for from this long before the span on: clocks of producers differ."""

@@ -15,17 +15,19 @@ from stream.replay.history.stretch import HistoryReader, Stretch
 from stream.replay.history.tables import ByEventId, ByOrigin
 from stream.replay.history.topic import TopicAddress, TopicReader
 from stream.replay.job import Job
+from stream.replay.judging.foreign import foreign
 from stream.replay.judging.sides import Material, Side
 from stream.replay.parts import Comparison, Parts
 from stream.replay.plan import Origins
 
 
 class Sides(NamedTuple):
-    """Who is compared, and where true categories come from."""
+    """Who is compared, where true categories come from, and which categories the candidate has."""
 
     baseline: Side
     candidate: Side
     labelling: Labelling
+    categories: tuple[str, ...]
 
 
 Cast = Callable[[Job], Sides]
@@ -78,7 +80,10 @@ def compare(desk: Desk, cast: Cast, stretches: Sequence[Stretch], done: Done) ->
             candidate, baseline = sides.candidate(material), sides.baseline(material)
             compared = Comparison(material.events, baseline, candidate)
             truth = Truth.by_labels(material.events.labels) if desk.job.labelled else Truth.by_opinions(baseline)
-            parts.keep(stretch.number, compared, count(material.events, baseline, candidate, truth), desk.job.kept)
+            counts = count(material.events, baseline, candidate, truth)
+            if material.recorded is not None:
+                counts.note(foreign(material.recorded, sides.categories), candidate)
+            parts.keep(stretch.number, compared, counts, desk.job.kept)
             done(stretch, len(material.events))
 
 

@@ -177,6 +177,21 @@ def test_the_indexed_job_of_the_manifest_merges_to_a_single_run(
     assert report_bytes(tmp_path / "report" / "merged") == report_bytes(tmp_path / "single")
 
 
+def test_verdicts_of_another_model_are_left_out_and_named(
+    kafka: str, options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topics = RecordedTopics(kafka, 600)
+    foreign = topics.say_again(60, lambda verdict: verdict.replace(b'"insult"', b'"alien"'))
+    monkeypatch.setenv("CHATWARDEN__TOPICS__VERDICTS", topics.verdicts)
+    chatwarden(*redecide(topics, options, tmp_path / "joined"))
+    asked = redecide(topics, options, tmp_path / "alone")
+    chatwarden(*[topics.verdicts if word == topics.events else word for word in asked])
+    for name in ("joined", "alone"):
+        totals = json.loads((tmp_path / name / "report.json").read_bytes())["totals"]
+        assert totals["recorded_of_no_category"] == {"alien": foreign}
+        assert totals["left_out"] == totals["without_candidate"] == foreign > 40
+
+
 def test_an_archive_outlives_the_topic_and_forgets_players(
     topics: RecordedTopics, options: list[str], tmp_path: Path
 ) -> None:

@@ -1,6 +1,6 @@
 """Topics as a worker leaves them: events, and their verdicts in transactions, some of which were aborted."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 from uuid import uuid4
 
@@ -28,6 +28,18 @@ class RecordedTopics:
         create_topics(bootstrap, {self.events: PARTITIONS, self.verdicts: 2}, {"retention.ms": "-1"})
         records = self._produce_events(list(lines(count)))
         self._produce_verdicts(records)
+
+    def say_again(self, count: int, change: Callable[[bytes], bytes]) -> int:
+        """Produce the verdicts about the first events once more, changed; returns how many they are."""
+        places = [divmod(number, PARTITIONS) for number in range(count)]
+        values = zip(lines(count), places, strict=True)
+        records = [Record(value, offset, self.events, partition) for value, (offset, partition) in values]
+        results = [each for each in a_policy_judge(LENIENT)(Chunk(records)).results if isinstance(each, Outgoing)]
+        producer = Producer({"bootstrap.servers": self.bootstrap})
+        for result in results:
+            producer.produce(self.verdicts, change(result.verdict), result.key)
+        producer.flush(10)
+        return len(results)
 
     def _produce_events(self, values: Sequence[bytes]) -> list[Record]:
         producer = Producer({"bootstrap.servers": self.bootstrap, "linger.ms": 20, "compression.type": "lz4"})

@@ -74,7 +74,7 @@ def cast_words(job: Job) -> Sides:
         "policy": Redecided(lenient, TAXONOMY, floors) if job.depth == "redecide" else Rescored(scored, lenient),
         "bundle": Rescored(Scored(SCORER, 0), decider),
     }
-    return Sides(baselines[job.baseline.kind], candidates[job.depth], Labelling(job.label))
+    return Sides(baselines[job.baseline.kind], candidates[job.depth], Labelling(job.label), TAXONOMY.names)
 
 
 def replay_files(

@@ -16,6 +16,7 @@ from schemas.taxonomy import NON_TOXIC
 from schemas.verdict import ACTIONS
 from stream.replay.history.columns import Codes, distinct
 from stream.replay.history.events import Events
+from stream.replay.judging.foreign import Foreign
 from stream.replay.judging.opinions import RESOLVERS, Opinions
 
 SideName = Literal["baseline", "candidate"]
@@ -91,6 +92,15 @@ class Counts:
     resolved_by: Counter[tuple[str, str]] = field(default_factory=Counter)
     scores: dict[tuple[str, str], Histogram] = field(default_factory=dict)
     digests: set[tuple[str, str, str]] = field(default_factory=set)
+    foreign: Counter[str] = field(default_factory=Counter)
+    """Recorded verdicts by the categories they name that the candidate lacks."""
+    left_out: int = 0
+    """Those of them that the candidate has no opinion of."""
+
+    def note(self, found: Foreign, candidate: Opinions) -> None:
+        """Count recorded verdicts that name categories which the candidate lacks."""
+        self.foreign.update(found.names)
+        self.left_out += int((found.naming & (candidate.actions < 0)).sum())
 
     def add(self, other: "Counts") -> None:
         """Add the counts of other events."""
@@ -99,6 +109,8 @@ class Counts:
         self.dead_letters.update(other.dead_letters)
         self.resolved_by.update(other.resolved_by)
         self.digests |= other.digests
+        self.foreign.update(other.foreign)
+        self.left_out += other.left_out
         for key, histogram in other.scores.items():
             mine = self.scores.get(key)
             self.scores[key] = histogram if mine is None else mine + histogram
@@ -188,6 +200,8 @@ class _Document(msgspec.Struct):
     resolved_by: list[tuple[tuple[str, str], int]]
     scores: list[tuple[str, str, list[tuple[int, int, int]]]]
     digests: list[tuple[str, str, str]]
+    foreign: dict[str, int]
+    left_out: int
 
 
 def write_counts(counts: Counts) -> bytes:
@@ -200,6 +214,8 @@ def write_counts(counts: Counts) -> bytes:
             resolved_by=sorted(counts.resolved_by.items()),
             scores=[(*key, _sparse(counts.scores[key])) for key in sorted(counts.scores)],
             digests=sorted(counts.digests),
+            foreign=dict(sorted(counts.foreign.items())),
+            left_out=counts.left_out,
         )
     )
 
@@ -218,6 +234,8 @@ def read_counts(raw: bytes) -> Counts:
         resolved_by=Counter(dict(document.resolved_by)),
         scores={(side, category): _dense(entries) for side, category, entries in document.scores},
         digests=set(document.digests),
+        foreign=Counter(document.foreign),
+        left_out=document.left_out,
     )
 
 

@@ -68,6 +68,8 @@ def _totals(counts: Counts, compared: dict[Cell, int], flipped: dict[Cell, int])
         "dead_letters": dict(sorted(counts.dead_letters.items())),
         "without_baseline": _sum(counts.cells, lambda cell: cell.baseline_action == NOBODY),
         "without_candidate": _sum(counts.cells, lambda cell: cell.candidate_action == NOBODY),
+        "recorded_of_no_category": dict(sorted(counts.foreign.items())),
+        "left_out": counts.left_out,
         "compared": both,
         "flips": flips,
         "flip_share": _share(flips, both),

@@ -33,6 +33,7 @@ from stream.replay.history.gathering import RecordedColumns
 from stream.replay.history.recorded import Recorded as RecordedVerdicts
 from stream.replay.history.recorded import Said, VerdictReader
 from stream.replay.judging.floors import Floors
+from stream.replay.judging.foreign import foreign
 from stream.replay.judging.opinions import NO_FLOOR, RESOLVERS, Answers, Opinions, decide
 
 _read_said: Final = VerdictReader(Said)
@@ -119,29 +120,22 @@ class Redecided:
     """Another policy over the recorded scores; what rules hit stays as recorded."""
 
     def __init__(self, decider: ColumnDecider, taxonomy: Taxonomy, floors: Floors) -> None:
+        self.names: Final = taxonomy.names
         self._decider = decider
-        self._names = taxonomy.names
         self._floors = floors
 
     def __call__(self, material: Material) -> Opinions:
-        """Decide.
-
-        Raises:
-            ConfigError: the scores name a category that the taxonomy lacks.
-        """
+        """Decide.  Of a verdict that names a category which the taxonomy lacks there is no opinion."""
         recorded = material.verdicts()
-        unknown = sorted(set(recorded.names) - set(self._names))
-        if unknown:
-            raise ConfigError(
-                f"recorded scores name {', '.join(unknown)}, which the taxonomy lacks; give --model with their bundle"
-            )
-        scores = np.zeros((len(recorded.scores), len(self._names)), np.uint16)
-        scores[:, [self._names.index(name) for name in recorded.names]] = recorded.scores
+        scores = np.zeros((len(recorded.scores), len(self.names)), np.uint16)
+        known = [place for place, name in enumerate(recorded.names) if name in self.names]
+        scores[:, [self.names.index(recorded.names[place]) for place in known]] = recorded.scores[:, known]
+        row = np.where(foreign(recorded, self.names).naming, -1, recorded.score)
         resolvers = np.array([*(RESOLVERS.index(fact.resolved_by) for fact in recorded.facts), -1], np.int64)
         floors, floor = self._floors.of(recorded, material.events)
-        answers = Answers(scores, recorded.scored, recorded.score, floors, floor, resolvers[recorded.fact])
+        answers = Answers(scores, recorded.scored, row, floors, floor, resolvers[recorded.fact])
         digests = frozenset((fact.scorer, self._decider.digest) for fact in recorded.facts)
-        return decide(answers, material.events, self._decider, self._names, digests)
+        return decide(answers, material.events, self._decider, self.names, digests)
 
 
 class Scored:
