@@ -239,10 +239,10 @@ def test_public_sets_help_and_the_learning_curve_says_how_much(studio: Path) -> 
     arguments = train(studio, "few")
     arguments[1] = studio / "few.csv"
     arguments += ["--public", write_public(studio / "public"), "--sources", "jigsaw"]
-    assert "only 120 own lines to draw from; left out: 5000" in run(*arguments, "--learning-curve", "40,5000").output
+    assert "only 119 own lines to draw from; left out: 5000" in run(*arguments, "--learning-curve", "40,5000").output
     report = json.loads((studio / "few-report.json").read_text())
     points = report["few"]["learning_curve"]
-    assert [(point["labels"], point["train"], point["develop"]) for point in points] == [(40, 32, 8), (120, 105, 15)]
+    assert [(point["labels"], point["train"], point["develop"]) for point in points] == [(40, 32, 8), (119, 105, 14)]
     assert all(0 <= point["auc"][1] <= point["auc"][0] <= point["auc"][2] <= 1 for point in points)
     assert "Learning curve" in (studio / "few-report.html").read_text()
     bundle = load_bundle(studio / "few")
