@@ -34,7 +34,7 @@ _OURS: Final[Mapping[str, str]] = {
     "delivery.timeout.ms": "it follows the transaction's time-out",
     "delivery.report.only.error": "the worker must hear of every failed delivery",
     "enable.gapless.guarantee": "transactions make it moot",
-    "enable.partition.eof": "the worker reads without end",
+    "enable.partition.eof": "the worker measures its lag by it",
     "check.crcs": "corrupt records must be seen",
     "allow.auto.create.topics": "a mistyped topic must not come into being; use `chatwarden topics`",
     "log.connection.close": "the worker must hear of lost connections",
@@ -80,6 +80,8 @@ def consumer_properties(kafka: KafkaSettings) -> Properties:
         "enable.auto.offset.store": False,
         "auto.offset.reset": "error",
         "isolation.level": "read_committed",
+        # Where everything is read is told by nothing else: the marks of transactions take up offsets, too.
+        "enable.partition.eof": True,
         "check.crcs": True,
         "allow.auto.create.topics": False,
         "max.poll.interval.ms": 60_000,

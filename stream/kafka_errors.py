@@ -121,6 +121,11 @@ def cause_of(error: KafkaError) -> str:
     return str(error.name()).lstrip("_").lower()
 
 
+def is_end(error: KafkaError) -> bool:
+    """Whether this is no trouble: everything before an offset has been read."""
+    return error.code() == KafkaError._PARTITION_EOF
+
+
 def is_not_fetching(error: KafkaError) -> bool:
     """Whether a seek was refused because the partition is not being read, yet or any more."""
     return error.code() == KafkaError._STATE

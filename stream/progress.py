@@ -11,6 +11,7 @@ from stream.records import Partition, Record
 log: Final = logging.getLogger("stream.progress")
 
 STUCK_S: Final = 30.0
+ALL: Final = -1  # in place of a partition's number: trouble that is the whole topic's
 HELD: Final = (
     "if this lasts, an open transaction holds the group's offsets: a dead worker's, until its transactional id returns "
     "or times out, or one that a broker did not end; see kafka-transactions.sh find-hanging"
@@ -18,16 +19,17 @@ HELD: Final = (
 
 
 class Progress:
-    """Measures the partitions that we own.
+    """Measures the partitions that we own, and makes us unready while one of them stands still.
 
     ``high`` tells the end of a partition as the client last heard it, negative before it has heard anything.
-    ``answered`` asks the broker, briefly, whether it tells the committed offset.  ``wall`` is the time in seconds.
+    ``answered`` asks the broker, briefly, of which partitions it tells the committed offset.  ``wall`` is the time in
+    seconds.
     """
 
     def __init__(
         self,
         high: Callable[[int], int],
-        answered: Callable[[int], bool],
+        answered: Callable[[list[int]], frozenset[int]],
         health: Health,
         metrics: Metrics,
         wall: Callable[[], float],
@@ -38,59 +40,136 @@ class Progress:
         self._metrics = metrics
         self._wall = wall
         self._since: dict[Partition, float] = {}
-        self._taken_ms: dict[int, int] = {}
-        self._stuck: set[Partition] = set()
+        self._idle_since = wall()
+        self._taken_s: dict[int, float] = {}
+        self._drained: dict[int, int] = {}
+        self._empty_s: dict[int, float] = {}
+        self._held: set[int] = set()
+        self.still: dict[int, str] = {}
+        """Why a partition stands still, by its number; ``ALL`` for the topic."""
 
-    def assigned(self, partition: Partition) -> None:
-        """Begin with a partition."""
-        self._since[partition] = self._wall()
+    def assigned(self, partitions: Iterable[Partition]) -> None:
+        """Begin with partitions; none are fine: others have them all."""
+        for partition in partitions:
+            self._since[partition] = self._wall()
+            self.still.pop(partition.number, None)
+            self.rewound(partition.number)
+        self.still.pop(ALL, None)
+        self._tell()
 
     def gone(self, partition: Partition) -> None:
         """End with a partition."""
+        number = partition.number
         self._since.pop(partition, None)
-        self._taken_ms.pop(partition.number, None)
-        self._stuck.discard(partition)
+        self._idle_since = self._wall()
+        self._taken_s.pop(number, None)
+        self.rewound(number)
+        self._held.discard(number)
+        if self.still.pop(number, None):
+            self._tell()
         self._metrics.forget("consumer_lag_records", **_labels(partition))
         self._metrics.forget("lag_seconds", **_labels(partition))
 
     def taken(self, last: Iterable[Record]) -> None:
         """Note the last records that were taken, one of each partition."""
-        self._taken_ms.update((record.partition, record.timestamp_ms) for record in last)
+        self._taken_s.update((record.partition, record.timestamp_ms / 1000) for record in last)
+
+    def drained(self, number: int, offset: int) -> None:
+        """Note that there is nothing to read before an offset any more.
+
+        What lies between the last record and it are the marks that transactions leave.
+        """
+        self._drained[number] = offset
+        self._empty_s[number] = self._wall()
+        self.moves(number)
+
+    def rewound(self, number: int) -> None:
+        """Note that reading goes back in a partition."""
+        self._drained.pop(number, None)
+        self._empty_s.pop(number, None)
+
+    def stands_still(self, number: int, why: str) -> None:
+        """Note that a partition, or with ``ALL`` the topic, cannot be read now."""
+        self.still[number] = why
+        self._tell()
+
+    def moves(self, number: int) -> None:
+        """Note that a partition can be read."""
+        self._held.discard(number)
+        known = [self.still.pop(key) for key in (number, ALL) if key in self.still]
+        if known:
+            self._tell()
 
     def report(self, next_offsets: Mapping[int, int]) -> None:
         """Measure; ``next_offsets`` says where reading goes on, by partition number."""
-        for partition in list(self._since):
-            position = next_offsets.get(partition.number)
-            high = self._high(partition.number)
-            if position is None:
-                self._perhaps_stuck(partition)
-            elif high >= 0:
-                self._moves(partition)
+        for partition in self._since:
+            number = partition.number
+            position = max(next_offsets.get(number, -1), self._drained.get(number, -1))
+            high = self._high(number)
+            if position >= 0 and high >= 0:
                 self._measure(partition, max(high - position, 0))
 
+    def look(self, next_offsets: Mapping[int, int]) -> None:
+        """Look at partitions that brought nothing since they are ours: they are empty, or their offsets are held back.
+
+        Asks the broker about all of them at once, at most every ``STUCK_S`` seconds; without a partition, whether it
+        answers at all.
+        """
+        if not self._since:
+            self._look_around()
+            return
+        heard = next_offsets.keys() | self._drained.keys() | (self.still.keys() - self._held)
+        now = self._wall()
+        silent = [each for each, since in self._since.items() if now - since >= STUCK_S and each.number not in heard]
+        if not silent:
+            return
+        answered = self._answered([partition.number for partition in silent])
+        for partition in silent:
+            self._since[partition] = now
+            if partition.number in answered:
+                self.moves(partition.number)
+            else:
+                self._stuck(partition)
+
+    def _look_around(self) -> None:
+        """Be ready without a partition where the broker answers: there are more workers than partitions.
+
+        Of that, unlike of partitions, not every group protocol tells.
+        """
+        if self._wall() - self._idle_since < STUCK_S:
+            return
+        self._idle_since = self._wall()
+        if self._answered([0]):
+            self.still.pop(ALL, None)
+            self._tell()
+        else:
+            self.stands_still(ALL, "no partition is ours, and Kafka does not answer")
+
     def _measure(self, partition: Partition, lag: int) -> None:
-        taken_ms = self._taken_ms.get(partition.number)
-        age = self._wall() - taken_ms / 1000 if lag and taken_ms is not None else 0.0
+        """Tell the lag, and how old the oldest record that waits may be.
+
+        It is younger than the last one that was taken, and than the last moment at which nothing waited.
+        """
+        number = partition.number
+        if not lag:
+            self._empty_s[number] = self._wall()
+        known = [when[number] for when in (self._taken_s, self._empty_s) if number in when]
+        age = self._wall() - max(known) if lag and known else 0.0
         self._metrics.gauge("consumer_lag_records", lag, **_labels(partition))
         self._metrics.gauge("lag_seconds", max(age, 0.0), **_labels(partition))
 
-    def _moves(self, partition: Partition) -> None:
-        if partition in self._stuck:
-            self._stuck.discard(partition)
-            self._health.ready("partitions")
-
-    def _perhaps_stuck(self, partition: Partition) -> None:
-        """Look at a partition that brought nothing since it is ours: it is empty, or its offset is held back."""
-        if self._wall() - self._since[partition] < STUCK_S:
-            return
-        self._since[partition] = self._wall()
-        if self._answered(partition.number):
-            self._moves(partition)
-            return
-        self._stuck.add(partition)
+    def _stuck(self, partition: Partition) -> None:
         why = f"{partition.topic}[{partition.number}] is ours and nothing has been read for {STUCK_S:g} s: {HELD}"
-        self._health.unready("partitions", why)
+        self._held.add(partition.number)
+        self.stands_still(partition.number, why)
         log.error(why, extra={"topic": partition.topic, "partition": partition.number})
+
+    def _tell(self) -> None:
+        if not self.still:
+            self._health.ready("partitions")
+            return
+        first, *others = self.still.values()
+        self._health.unready("partitions", f"{first} (and {len(others)} more)" if others else first)
 
 
 def _labels(partition: Partition) -> Mapping[str, str]:

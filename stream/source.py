@@ -7,24 +7,27 @@ revoked partition costs nothing but the work in flight, which the next owner rep
 import logging
 import time
 from collections.abc import Callable
-from typing import Final, cast
+from contextlib import suppress
+from typing import Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from stream.errors import DataLost, TransportError
+from stream.errors import TransportError
 from stream.health import Health
 from stream.kafka_config import Properties
-from stream.kafka_errors import Reading, cause_of, is_not_fetching, reading_of, transport_error
+from stream.kafka_errors import Reading, cause_of, is_end, is_not_fetching, reading_of, transport_error
+from stream.messages import place_of, record_of
 from stream.metrics import Metrics
-from stream.progress import HELD, Progress
+from stream.progress import ALL, HELD, Progress
 from stream.read_ahead import ReadAhead
-from stream.records import Chunk, Partition, Record
+from stream.records import Chunk, Partition
+from stream.remedies import NO_OFFSET, data_lost, reset_command
 from stream.seams import Taken
 from stream.start import Start, ensure_start
 
 log: Final = logging.getLogger("stream.source")
-NO_OFFSET: Final = -1001  # what ``committed`` answers where a group has committed nothing
 FAILED_CALL_S: Final = 10.0
+ASK_AGAIN_S: Final = 10.0
 
 
 class KafkaSource:
@@ -51,10 +54,10 @@ class KafkaSource:
         """
         self._topic: Final = topic
         self._group: Final = str(properties["group.id"])
-        self._health = health
         self._metrics = metrics
         self._start = start
         self._on_lost = on_lost
+        self._wall, self._asked_s = wall, 0.0
         self._progress = Progress(self._high, self._answered, health, metrics, wall)
         self._owned: dict[int, Partition] = {}
         self._next: dict[int, int] = {}
@@ -133,6 +136,7 @@ class KafkaSource:
             self._consumer.incremental_assign([place])
             self._paused = None
         self._next[number] = offset
+        self._progress.rewound(number)
 
     def group(self) -> object:
         """Return the group metadata as it is now, for one transaction: the broker fences a stale one."""
@@ -145,17 +149,30 @@ class KafkaSource:
     def report(self) -> None:
         """Report lag; also probes partitions that have been idle for long."""
         self._progress.report(self._next)
+        if not self._paused:
+            self._progress.look(self._next)
+            self._ask_again()
+
+    def _ask_again(self) -> None:
+        """Have librdkafka read on where it was refused: it does not say by itself that it may read again."""
+        if self._wall() - self._asked_s < ASK_AGAIN_S:
+            return
+        self._asked_s = self._wall()
+        for number in self._progress.still.keys() & self._next.keys() - self._stopped:
+            with suppress(KafkaException):  # it is tried again
+                self._go_to(number, self._next[number])
 
     def _high(self, number: int) -> int:
         _, high = self._consumer.get_watermark_offsets(TopicPartition(self._topic, number), cached=True)
         return high
 
-    def _answered(self, number: int) -> bool:
+    def _answered(self, numbers: list[int]) -> frozenset[int]:
+        asked = [TopicPartition(self._topic, number) for number in numbers]
         try:
-            found = self._consumer.committed([TopicPartition(self._topic, number)], timeout=1.0)
+            found = self._consumer.committed(asked, timeout=1.0)
         except KafkaException:
-            return False
-        return found[0].error is None
+            return frozenset()
+        return frozenset(place.partition for place in found if place.error is None)
 
     def _read(self, limit: int, wait_s: float) -> bool:
         """Append what comes to the buffer; whether anything came, be it an error or a stale record."""
@@ -167,31 +184,28 @@ class KafkaSource:
             raise transport_error(exc.args[0], "reading") from exc
         for message in messages:
             error = message.error()
-            if error is not None:
-                self._trouble(error, message.partition() or 0, message.offset() or 0)
-            else:
+            if error is None:
                 self._keep(message)
+            elif is_end(error):
+                self._drained(*place_of(message))
+            else:
+                number = message.partition()
+                self._trouble(error, ALL if number is None else number, message.offset() or 0)
         return bool(messages)
 
     def _keep(self, message: Message) -> None:
-        number = cast("int", message.partition())
-        offset = cast("int", message.offset())
+        number, offset = place_of(message)
         # Records of a partition that just went away, or that are in flight already, are somebody else's or repeated.
         if number not in self._owned or number in self._stopped or offset < self._next.get(number, 0):
             return
         self._next[number] = offset + 1
-        headers = message.headers()
-        self._buffer.append(
-            Record(
-                message.value(),
-                offset,
-                self._topic,
-                number,
-                message.key(),
-                tuple(cast("list[tuple[str, bytes | None]]", headers)) if headers else (),
-                message.timestamp()[1],
-            )
-        )
+        if self._progress.still:
+            self._progress.moves(number)
+        self._buffer.append(record_of(message, self._topic, number, offset))
+
+    def _drained(self, number: int, offset: int) -> None:
+        if number in self._owned and number not in self._stopped:
+            self._progress.drained(number, offset)
 
     def _flow(self) -> None:
         """Pause while the buffer is full.  Pausing throws librdkafka's own queue away, so it is the last resort."""
@@ -204,13 +218,12 @@ class KafkaSource:
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         for assigned in partitions:
-            partition = self._owned[assigned.partition] = Partition(self._topic, assigned.partition)
-            self._progress.assigned(partition)
+            self._owned[assigned.partition] = Partition(self._topic, assigned.partition)
             self._next.pop(assigned.partition, None)
             self._stopped.discard(assigned.partition)
         self._paused = None
         self._rebalanced("assigned", partitions)
-        self._health.ready("partitions")
+        self._progress.assigned([self._owned[assigned.partition] for assigned in partitions])
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._forget(partitions)
@@ -219,6 +232,7 @@ class KafkaSource:
     def _lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._forget(partitions)
         self._rebalanced("lost", partitions)
+        self._progress.stands_still(ALL, f"{self._topic}: the group went on without us; joining again")
         self._on_lost()
 
     def _rebalanced(self, kind: str, partitions: list[TopicPartition]) -> None:
@@ -247,7 +261,8 @@ class KafkaSource:
             case Reading.UNREADABLE:
                 self._stop_partition(error, number, offset)
             case Reading.REFUSED:
-                self._health.unready("partitions", f"{self._topic}: {error.name()}: {error.str()}")
+                where = number if number in self._owned else ALL
+                self._progress.stands_still(where, f"{self._topic}: {error.name()}: {error.str()}")
                 log.error("reading is refused", extra={"topic": self._topic, "cause": cause_of(error)})
             case Reading.FATAL:
                 raise TransportError(f"the consumer failed for good: {error.name()}: {error.str()}")
@@ -267,12 +282,7 @@ class KafkaSource:
                 return
         except KafkaException as exc:
             raise transport_error(exc.args[0], "looking for the first record") from exc
-        raise DataLost(
-            f"{self._topic}[{number}]: the group {self._group} is at "
-            f"{'no offset' if committed.offset == NO_OFFSET else f'offset {committed.offset}'}, the topic holds {low} "
-            f"to {high}: records were deleted before they were read ({error.name()}).  To accept the loss, stop every "
-            f"worker and set the group's offset: {_reset_command(self._group, self._topic, number, low)}"
-        )
+        raise data_lost(self._group, self._topic, number, committed.offset, (low, high), error.name())
 
     def _stop_partition(self, error: KafkaError, number: int, offset: int) -> None:
         if number in self._stopped or number not in self._owned:
@@ -280,18 +290,10 @@ class KafkaSource:
         self._stopped.add(number)
         self._consumer.pause([TopicPartition(self._topic, number)])
         why = f"{self._topic}[{number}] cannot be read at offset {offset} ({error.name()})"
-        self._health.unready("partitions", why)
+        self._progress.stands_still(number, why)
         log.error(
             "%s.  The partition stands still, the others go on.  To skip it, stop every worker and run: %s",
             why,
-            _reset_command(self._group, self._topic, number, offset + 1),
+            reset_command(self._group, self._topic, number, offset + 1),
             extra={"topic": self._topic, "partition": number, "offset": offset, "cause": cause_of(error)},
         )
-
-
-def _reset_command(group: str, topic: str, partition: int, offset: int) -> str:
-    """Return the command that moves a group past a place where it cannot go on."""
-    return (
-        f"kafka-consumer-groups.sh --bootstrap-server ADDRESS --group {group} --topic {topic}:{partition} "
-        f"--reset-offsets --to-offset {offset} --execute"
-    )

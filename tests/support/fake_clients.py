@@ -87,6 +87,7 @@ class FakeConsumer:
         self.on_revoke: Callable[[Any, list[TopicPartition]], None]
         self.on_lost: Callable[[Any, list[TopicPartition]], None]
         self.failing: dict[str, KafkaException] = {}
+        self.asked: list[list[int]] = []
 
     def __call__(self, properties: dict[str, Any]) -> "FakeConsumer":
         """Stand for the class."""
@@ -114,6 +115,7 @@ class FakeConsumer:
         return type("M", (), {"topics": {topic: described}})
 
     def committed(self, partitions: list[TopicPartition], timeout: float) -> list[TopicPartition]:
+        self.asked.append([place.partition for place in partitions])
         if "committed" in self.failing:
             raise self.failing["committed"]
         return [TopicPartition(p.topic, p.partition, self.offsets[p.partition]) for p in partitions]

@@ -1,78 +1,19 @@
 """What the source makes of what the consumer says."""
 
-from typing import cast
-
 import pytest
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import KafkaError
 
 from stream.errors import ConfigError, DataLost, TransportError
 from stream.health import Health
 from stream.kafka_config import consumer_properties
-from stream.metrics import NoMetrics, PrometheusMetrics
-from stream.records import Chunk, Partition
+from stream.metrics import NoMetrics
+from stream.records import Partition
 from stream.settings import KafkaSettings
 from stream.source import KafkaSource
-from stream.start import Start, parse_start
+from stream.start import parse_start
 from tests.support.clocks import ManualClock
-from tests.support.fake_clients import FakeConsumer, failure
-
-TOPIC = "chat.events"
-
-
-class Scene:
-    """A source on a scripted consumer, that owns partitions 0 and 1."""
-
-    def __init__(self, read_ahead: int = 4, start: Start = "earliest", offsets: tuple[int, ...] = (0, 0)) -> None:
-        self.now = 100.0
-        self.losses: list[float] = []
-        self.consumer = FakeConsumer()
-        self.consumer.offsets = dict(enumerate(offsets))
-        self.health = Health(ManualClock(), 10, ("partitions",))
-        self.metrics = PrometheusMetrics()
-        self.source = KafkaSource(
-            TOPIC,
-            consumer_properties(KafkaSettings()),
-            self.health,
-            self.metrics,
-            read_ahead,
-            start,
-            lambda: self.losses.append(self.now),
-            cast("type[Consumer]", self.consumer),
-            lambda: self.now,
-        )
-
-    def joined(self) -> "Scene":
-        self.source.join()
-        self.say(lambda: self.consumer.on_assign(self.consumer, self.places(0, 1)))
-        self.source.stay(0)
-        return self
-
-    def say(self, *steps: object) -> None:
-        self.consumer.script += steps  # type: ignore[arg-type]  # messages or callbacks
-
-    @staticmethod
-    def places(*numbers: int) -> list[TopicPartition]:
-        return [TopicPartition(TOPIC, number) for number in numbers]
-
-    def revoke(self, *numbers: int) -> None:
-        self.say(lambda: self.consumer.on_revoke(self.consumer, self.places(*numbers)))
-
-
-def a_message(partition: int, offset: int, error: int | None = None) -> Message:
-    return Message(
-        topic=TOPIC,
-        partition=partition,
-        offset=offset,
-        key=b"k",
-        value=b"v",
-        headers=[("h", b"1")],
-        timestamp=(1, 42_000),
-        error=None if error is None else KafkaError(error),
-    )
-
-
-def offsets(chunk: Chunk) -> list[tuple[int, int]]:
-    return [(record.partition, record.offset) for record in chunk.records]
+from tests.support.fake_clients import failure
+from tests.support.sources import TOPIC, Scene, a_message, offsets
 
 
 def test_records_carry_all_that_a_dead_letter_needs() -> None:
@@ -215,40 +156,6 @@ def test_a_consumer_that_is_broken_for_good_ends_the_worker() -> None:
     scene.consumer.failing["consume"] = failure(KafkaError._FATAL, fatal=True)
     with pytest.raises(TransportError):
         scene.source.take(9, 0)
-
-
-def test_lag_is_measured_and_forgotten() -> None:
-    scene = Scene().joined()
-    scene.say([a_message(0, 89)])
-    scene.source.take(9, 0)
-    scene.source.report()
-    exposition = scene.metrics.exposition().decode()
-    assert 'chatwarden_consumer_lag_records{partition="0",topic="chat.events"} 10.0' in exposition
-    assert 'chatwarden_lag_seconds{partition="0",topic="chat.events"} 58.0' in exposition
-    scene.revoke(0, 1)
-    scene.source.stay(0)
-    assert "chatwarden_consumer_lag_records{" not in scene.metrics.exposition().decode()
-
-
-def test_a_partition_that_is_ours_and_never_read_is_not_ready_and_says_where_to_look() -> None:
-    scene = Scene().joined()
-    scene.consumer.failing["committed"] = failure(KafkaError._TIMED_OUT)
-    scene.source.report()
-    assert scene.health.readyz().status == 200
-    scene.now += 31
-    scene.source.report()
-    assert b"find-hanging" in scene.health.readyz().body
-    scene.say([a_message(0, 5), a_message(1, 5)])
-    scene.source.take(9, 0)
-    scene.source.report()
-    assert scene.health.readyz().status == 200
-
-
-def test_an_empty_partition_is_not_stuck() -> None:
-    scene = Scene().joined()
-    scene.now += 31
-    scene.source.report()
-    assert scene.health.readyz().status == 200
 
 
 NEW = (-1001, -1001)
