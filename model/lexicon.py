@@ -96,12 +96,21 @@ _ORDINARY: Final = _words("""
     kind kinds king kings
 """)
 
+# Short forms, gear and words of other tongues that look like a misspelt insult ("dbl kill", "idt so", "sks", "smp").
+_SHORT_FORMS: Final = _words("""
+    admn anml aps apse ares ars bbs bost brr btos bubs burr carp clo cnt cnts cns coc cocs crn cul dbl dgs dman doks dwn
+    fats faks fgs fild filt fts gks gys hmo hms hng homs hos hose hte htd hts idt ikke iss itts jws lch mada merd mnk
+    nbs nde nds naz nud pata pato pdr pds peds pmp pns porc prc prn pron prst pss psss pta ptas pto pts quea rapd rase
+    rast rpd salk scd shm ska sks slp slt smp spst stf stuf symp tht togs trad trd trds twt txc tyke upto verg vgn vido
+    whr whrs zuck
+""")
+
 HARSH: Final = frozenset(_HARSH)
 """Words that give a line away: one that turns out to hide one is worth a second reading."""
 PLAIN: Final = frozenset(_PLAIN) - HARSH
 """Words that are mended beside a harsh one."""
 
-ORDINARY: Final = frozenset(_ORDINARY) | HARSH | PLAIN
+ORDINARY: Final = frozenset(_ORDINARY) | frozenset(_SHORT_FORMS) | HARSH | PLAIN
 """Words that are never taken for a misspelt one."""
 
 COURTESY: Final = (

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from model.mending import KNOWN
+from model.mending import KNOWN, is_harsh
 from model.normalise import MAX_CANONICAL, View, align, as_view, canonical
 from model.readings import MAX_READINGS, readings, views, without_punctuation
 from model.suspects import Lines, disguised
@@ -154,3 +154,14 @@ def _is_shown(view: View, folded: str, word: re.Match[str]) -> bool:
 )
 def test_what_spaces_a_word_is_told_from_what_parts_words(written: str, read: str) -> None:
     assert read in readings(canonical(written))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "dbl kill mid", "idt so", "hi gys", "good stuf", "i cnt see", "my sks", "smp server", "coc later", "fgs def",
+        "nds game", "10 pts", "slt les gars", "whr r u", "psss come here",
+    ],
+)  # fmt: skip
+def test_a_short_form_is_not_taken_for_a_misspelt_insult(line: str) -> None:
+    assert not any(is_harsh(way) for way in readings(canonical(line)))
