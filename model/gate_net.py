@@ -32,7 +32,7 @@ _WORD_GRID: Final = 64.0
 _WEIGHT_GRID: Final = 2.0**20
 _FEATURE_GRID: Final = 4_096.0
 _HEAD_GRID: Final = 1_024.0
-_PLACES: Final = 12
+_PLACES: Final = 16
 """Tokens that are looked at place by place, in all texts at once; the rest of longer texts follows text by text."""
 _ROWS: Final = 64
 """Rows multiplied at once: below this size no linear algebra library starts threads for it."""
@@ -65,47 +65,52 @@ class _Places(NamedTuple):
 
     order: Ints
     lengths: Ints
+    """How many tokens each text has; of those with more than ``MAX_TOKENS`` one more is counted and read."""
     tokens: Ints
     """Each token's place in the row of all texts; behind the first ``_PLACES`` of all texts the rest, text by text."""
     reaches: list[int]
     """How many texts have a token at each of the first places."""
-    rests: list[int]
-    """How many tokens each of the longest texts has beyond those."""
+    rests: Ints
+    """Where the rest of each of the longest texts begins, among all rests."""
 
 
-def _places(starts: Ints, lengths: Ints) -> _Places:
-    """Take texts apart; ``starts`` has the place before each text's first token."""
-    order = np.argsort(-lengths, kind="stable")
-    firsts, falling = starts[order] + 1, -lengths[order]
-    reaches = np.searchsorted(falling, -np.arange(min(-int(falling[0]), _PLACES)), side="left").tolist()
-    longer = int(np.searchsorted(falling, -_PLACES, side="left"))
-    rests = (-_PLACES - falling[:longer]).tolist()
-    tokens = [firsts[:reach] + place for place, reach in enumerate(reaches)]
-    tokens += [np.arange(first, first + rest) for first, rest in zip((firsts + _PLACES).tolist(), rests, strict=False)]
-    return _Places(order, -falling, np.concatenate([starts[:0], *tokens]), reaches, rests)
+def _places(rows: Ints) -> _Places:
+    """Take texts apart: the rows of their tokens, row 0 before each text and after the last."""
+    borders = np.flatnonzero(rows == 0)
+    lengths = np.minimum(np.diff(borders) - 1, MAX_TOKENS + 1)
+    order = np.argsort(-lengths.astype(np.int16), kind="stable")  # numbers as short as these are sorted by their digits
+    reaches = (len(order) - np.cumsum(np.bincount(lengths))).tolist()
+    lengths, firsts = lengths.take(order), borders.take(order) + 1
+    tokens = [firsts[:reach] + place for place, reach in enumerate(reaches[:_PLACES])]
+    rests = lengths[: reaches[_PLACES] if len(reaches) > _PLACES else 0] - _PLACES
+    begins = np.cumsum(rests) - rests
+    tokens.append(np.repeat(firsts[: len(rests)] + _PLACES - begins, rests) + np.arange(rests.sum()))
+    return _Places(order, lengths, np.concatenate(tokens), reaches[:_PLACES], begins)
 
 
 def _pooled(features: Floats, places: _Places) -> Doubles:
     """Return each text's highest and mean value of every feature, in the order of the places, in whole blocks.
 
-    All values are whole, so their sums are exact.
+    All values are whole, so their sums are exact.  What is below zero counts as zero.
     """
     number, width = len(places.lengths), features.shape[1]
-    highest, total = np.zeros((2, number, width), dtype=np.float32)
+    # Zeros by the row: numpy compares with one number alone far slower than with as many.
+    highest, total, zeros = np.zeros((3, number, width), dtype=np.float32)
     at = 0
     for reach in places.reaches:
         here = features[at : at + reach]
+        np.maximum(here, zeros[:reach], out=here)
         np.maximum(highest[:reach], here, out=highest[:reach])
         total[:reach] += here
         at += reach
-    for text, rest in enumerate(places.rests):
-        here = features[at : at + rest]
-        np.maximum(highest[text], here.max(axis=0), out=highest[text])
-        total[text] += here.sum(axis=0)
-        at += rest
-    pooled = np.zeros((-(-number // _ROWS) * _ROWS, 2 * width))
-    pooled[:number, :width] = highest
+    if longer := len(places.rests):
+        here = np.maximum(features[at:], 0)
+        np.maximum(highest[:longer], np.maximum.reduceat(here, places.rests), out=highest[:longer])
+        total[:longer] += np.add.reduceat(here, places.rests)
     total /= np.maximum(places.lengths, 1).astype(np.float32)[:, None]
+    pooled = np.empty((-(-number // _ROWS) * _ROWS, 2 * width))
+    pooled[number:] = 0
+    pooled[:number, :width] = highest
     np.rint(total, out=pooled[:number, width:])
     return pooled
 
@@ -125,8 +130,8 @@ class Net:
         self._bias = np.rint(weights.words_bias * _FEATURE_GRID).astype(np.float32)
         self._hidden = np.rint(weights.hidden.astype(np.float64).T * _HEAD_GRID)
         self._hidden_bias = np.rint(weights.hidden_bias.astype(np.float64) * _HEAD_GRID * _FEATURE_GRID)
-        self._out = np.rint(weights.out.astype(np.float64).T * _HEAD_GRID)
-        self._out_bias = weights.out_bias.astype(np.float64)
+        self._out = np.rint(weights.out.astype(np.float64) * _HEAD_GRID)
+        self._out_bias = weights.out_bias.astype(np.float64)[:, None]
         self._rows: dict[Token, int] = {}
         self._parts: dict[str, bytes] = {}
         self._kept: Floats = np.zeros((3, 1, self._features), dtype=np.float32)
@@ -140,13 +145,12 @@ class Net:
         if not texts:
             return np.zeros(0)
         rows = self._rows_of(texts)
-        starts = np.flatnonzero(rows[:-1] == 0)
-        lengths = np.diff(starts, append=len(rows) - 1) - 1
-        places = _places(starts, lengths)
+        places = _places(rows)
         pooled = _pooled(self._features_at(rows, places.tokens), places)
-        distances = np.empty(len(starts))
-        distances[places.order] = self._distances(pooled)[: len(starts)]
-        distances[lengths > MAX_TOKENS] = np.inf
+        found = self._distances(pooled)[: len(texts)]
+        found[places.lengths > MAX_TOKENS] = np.inf
+        distances = np.empty(len(texts))
+        distances[places.order] = found
         return distances
 
     def _features_at(self, rows: Ints, tokens: Ints) -> Floats:
@@ -155,19 +159,18 @@ class Net:
         features: Floats = own.take(rows.take(tokens), axis=0)
         features += before.take(rows.take(tokens - 1), axis=0)
         features += after.take(rows.take(tokens + 1), axis=0)
-        return np.maximum(features, 0, out=features)
+        return features
 
     def _distances(self, pooled: Doubles) -> Doubles:
         """Return each row's highest distance to a limit."""
-        blocks = pooled.reshape(-1, _ROWS, pooled.shape[1])
-        weighed = (blocks @ self._hidden).reshape(len(pooled), -1)
+        weighed = pooled.reshape(-1, _ROWS, pooled.shape[1]) @ self._hidden
         weighed += self._hidden_bias
-        np.maximum(weighed, 0, out=weighed)
-        weighed /= _HEAD_GRID
-        distances = np.rint(weighed, out=weighed) @ self._out
-        distances /= _FEATURE_GRID * _HEAD_GRID
+        np.maximum(weighed, np.zeros_like(weighed), out=weighed)
+        weighed *= 1 / _HEAD_GRID
+        distances = self._out @ np.rint(weighed, out=weighed).swapaxes(1, 2)
+        distances *= 1 / (_FEATURE_GRID * _HEAD_GRID)
         distances += self._out_bias
-        highest: Doubles = distances.max(axis=1)
+        highest: Doubles = distances.max(axis=1).ravel()
         return highest
 
     def _rows_of(self, texts: Sequence[str]) -> Ints:
