@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from model.gate_parts import Parts
 from model.gate_words import Ints, Reader, Token
 
 Floats = NDArray[np.float32]
@@ -24,9 +25,7 @@ MAX_TOKENS: Final = 64
 KEPT_TOKENS: Final = 1 << 14
 """Tokens whose features are kept; at 64 features that is 12 MB."""
 KEPT_PARTS: Final = 1 << 16
-"""Of what stands between blanks: how much is kept as tokens; about 10 MB."""
-TEXT: Final = "\n"
-"""Stands before each text; no canonical text has one."""
+"""Of what stands between blanks: how much is kept as tokens; about 8 MB."""
 
 _WORD_GRID: Final = 64.0
 _WEIGHT_GRID: Final = 2.0**20
@@ -55,11 +54,6 @@ class Weights(NamedTuple):
     out_bias: Floats
 
 
-def parts_of(texts: Sequence[str]) -> list[str]:
-    """Return what stands between blanks, with ``TEXT`` before each text."""
-    return (f"{TEXT} " + f" {TEXT} ".join(texts)).split(" ")
-
-
 class _Places(NamedTuple):
     """Where the texts' tokens stand, the longest text first: the first tokens of all, the second ones, and so on."""
 
@@ -77,14 +71,14 @@ class _Places(NamedTuple):
 def _places(rows: Ints) -> _Places:
     """Take texts apart: the rows of their tokens, row 0 before each text and after the last."""
     borders = np.flatnonzero(rows == 0)
-    lengths = np.minimum(np.diff(borders) - 1, MAX_TOKENS + 1)
-    order = np.argsort(-lengths.astype(np.int16), kind="stable")  # numbers as short as these are sorted by their digits
-    reaches = (len(order) - np.cumsum(np.bincount(lengths))).tolist()
+    lengths = np.minimum(borders[1:] - borders[:-1] - 1, MAX_TOKENS + 1)
+    order = (-lengths.astype(np.int16)).argsort(kind="stable")  # numbers as short as these are sorted by their digits
+    reaches = (len(order) - np.bincount(lengths).cumsum()).tolist()
     lengths, firsts = lengths.take(order), borders.take(order) + 1
     tokens = [firsts[:reach] + place for place, reach in enumerate(reaches[:_PLACES])]
     rests = lengths[: reaches[_PLACES] if len(reaches) > _PLACES else 0] - _PLACES
-    begins = np.cumsum(rests) - rests
-    tokens.append(np.repeat(firsts[: len(rests)] + _PLACES - begins, rests) + np.arange(rests.sum()))
+    begins = rests.cumsum() - rests
+    tokens.append((firsts[: len(rests)] + _PLACES - begins).repeat(rests) + np.arange(rests.sum()))
     return _Places(order, lengths, np.concatenate(tokens), reaches[:_PLACES], begins)
 
 
@@ -133,7 +127,7 @@ class Net:
         self._out = np.rint(weights.out.astype(np.float64) * _HEAD_GRID)
         self._out_bias = weights.out_bias.astype(np.float64)[:, None]
         self._rows: dict[Token, int] = {}
-        self._parts: dict[str, bytes] = {}
+        self._parts = Parts()
         self._kept: Floats = np.zeros((3, 1, self._features), dtype=np.float32)
         self._forget()
 
@@ -175,30 +169,25 @@ class Net:
 
     def _rows_of(self, texts: Sequence[str]) -> Ints:
         """Return the kept rows of the texts' tokens, row 0 before each text and after the last."""
-        parts = parts_of(texts)
-        parts.append(TEXT)
-        try:
-            rows = b"".join(map(self._parts.__getitem__, parts))
-        except KeyError:
-            self._meet(parts)
-            rows = b"".join(map(self._parts.__getitem__, parts))
-        return np.frombuffer(rows, dtype=np.int64)
+        rows, unmet = self._parts.rows(texts)
+        if unmet:
+            self._meet(unmet, texts)
+            rows, _ = self._parts.rows(texts)
+        return rows
 
-    def _meet(self, parts: Sequence[str]) -> None:
+    def _meet(self, unmet: Sequence[str], texts: Sequence[str]) -> None:
         """Keep the rows of what has not been met, of all of it where that is too much to add."""
-        new, unknown = self._unmet(parts)
-        if len(self._parts) + len(new) > self._most_parts or len(self._rows) + len(unknown) > self._most_tokens:
+        split, unknown = self._split(unmet)
+        if len(self._parts) + len(split) > self._most_parts or len(self._rows) + len(unknown) > self._most_tokens:
             self._forget()
-            new, unknown = self._unmet(parts)
+            split, unknown = self._split(self._parts.rows(texts)[1])
         if unknown:
             self._learn(unknown)
-        for part, found in new.items():
-            self._parts[part] = np.array([self._rows[token] for token in found], dtype=np.int64).tobytes()
+        self._parts.keep({part: [self._rows[token] for token in tokens] for part, tokens in split.items()})
 
-    def _unmet(self, parts: Sequence[str]) -> tuple[dict[str, Sequence[Token]], list[Token]]:
-        """Return the parts that have not been met, each as tokens, and the tokens among them that are new."""
-        new = [part for part in dict.fromkeys(parts) if part not in self._parts]
-        split = dict(zip(new, self._reader.split(new), strict=True))
+    def _split(self, parts: Sequence[str]) -> tuple[dict[str, Sequence[Token]], list[Token]]:
+        """Return each of the parts as tokens, and the tokens among them that are new."""
+        split = dict(zip(parts, self._reader.split(parts), strict=True))
         tokens = dict.fromkeys(token for found in split.values() for token in found)
         return split, [token for token in tokens if token not in self._rows]
 
@@ -218,5 +207,5 @@ class Net:
 
     def _forget(self) -> None:
         self._rows = {}
-        self._parts = {TEXT: bytes(8)}
+        self._parts = Parts()
         self._kept = np.zeros((3, 1_024, self._features), dtype=np.float32)

@@ -22,6 +22,8 @@ from model.suspects import Lines, line_starts
 PATTERN_MEMORY: Final = 1 << 20
 """Bytes that one compiled pattern may take; RE2 refuses what needs more."""
 UNION_MEMORY: Final = 64 << 20
+TABLE_LETTERS: Final = 1 << 13
+"""Letters in a pack's entries up to which they are kept as a table of steps; a megabyte or two at most."""
 
 _ALLOWED: Final = -1
 
@@ -115,7 +117,7 @@ class Matcher:
             for entry in allowed.stems:
                 self._entry(entry, _Entry(_ALLOWED, begins=True, ends=False))
         self._listed = list(self._entries.values())
-        self._automaton = ahocorasick_rs.AhoCorasick(list(self._entries), store_patterns=False)
+        self._automaton = _automaton(list(self._entries))
         self._union = _union(self._patterns)
 
     def find(self, texts: Sequence[str]) -> dict[int, list[Hit]]:
@@ -144,7 +146,7 @@ class Matcher:
         return found
 
     def _by_floods(self, written: Sequence[str]) -> Iterator[tuple[int, Hit]]:
-        long = [number for number, text in enumerate(written) if len(text) >= self._shortest]
+        long = [number for number, length in enumerate(map(len, written)) if length >= self._shortest]
         for rule, flooded in self._floods:
             for number in [number for number in long if flooded.may_be_in(written[number])]:
                 yield from ((number, Hit(rule, *span)) for span in flooded(written[number]))
@@ -256,6 +258,13 @@ def _sources(rule: Rule) -> tuple[str, ...]:
     if rule.detector is not None and rule.detector in PATTERNS:
         return (*rule.patterns, PATTERNS[rule.detector])
     return rule.patterns
+
+
+def _automaton(entries: list[str]) -> ahocorasick_rs.AhoCorasick:
+    """Return what finds the entries: where they are few as a table of steps, three times as fast and far larger."""
+    few = sum(map(len, entries)) <= TABLE_LETTERS
+    table = ahocorasick_rs.Implementation.DFA if few else None
+    return ahocorasick_rs.AhoCorasick(entries, store_patterns=False, implementation=table)
 
 
 def _union(patterns: Sequence[_Pattern]) -> re.Pattern[bytes] | None:

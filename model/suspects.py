@@ -1,43 +1,42 @@
 """Which lines of a chunk are worth a second reading: searches over all of them at once, in compiled code.
 
-What is searched for here is more than what counts; each line that hits is then looked at alone.
+What is searched for here is more than what counts; each line that hits is then looked at alone.  Signs are sought with
+whole arrays of marks, one for each kind of byte: a search by pattern costs more for each hit than this for all lines.
 """
 
 import string
-from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import accumulate
-from typing import Any, Final
+from itertools import accumulate, chain
+from operator import add
+from typing import Final
 
 import ahocorasick_rs
 import numpy as np
-import re2
+from numpy.typing import NDArray
 
 from model.lexicon import COURTESY, HARSH
 from model.mending import GIVEAWAYS
 
-_SIGNS: Final = r"[._*\-,|/~\"+=:;^`]"
-_ODD: Final = "[0-9@$!|+]"
-_LIKELY_DISGUISED: Final = (
-    rf"[\x80-\xff]|[a-z](?:{_ODD}{{1,2}}|{_SIGNS}+)[a-z]|(?:^|[^a-z0-9]){_ODD}{{1,2}}[a-z][a-z@$!|+]"
-    rf"|[a-z]{{3}}[0-9@$+][^a-z]|[a-z][*#]|\([a-z]\)\(|{'|'.join(letter * 3 for letter in string.ascii_lowercase)}"
-    r"|[^a-z0-9@$][a-z0-9@$!][ ._*\-,|/~'\"+=:;]{1,3}[a-z0-9@$!][^a-z0-9@$]"
-)
-_LIKELY_PUNCTUATED: Final = r"[^ a-z0-9\n] [^ \n]|[a-z0-9\x80-\xff] [^ a-z0-9\n]|[a-z](?:'|\xe2\x80\x99)[a-z]"
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
-
-def _compiled(source: str) -> Any:
-    """Compile what to look for, and the rest of the line with it: a line hits but once."""
-    options = re2.Options()
-    options.never_capture = True
-    options.encoding = re2.Options.Encoding.LATIN1
-    return re2.compile(rf"(?:{source})[^\n]*".encode("latin-1"), options)
-
-
-_DISGUISED: Final = _compiled(_LIKELY_DISGUISED)
-_PUNCTUATED: Final = _compiled(_LIKELY_PUNCTUATED)
+# Kinds of bytes, a bit each.
+_LETTER, _DIGIT, _AT, _BANG, _PLUS, _BAR, _SIGN, _GAP = (1 << bit for bit in range(8))
+_ODD: Final = _DIGIT | _AT | _BANG | _PLUS | _BAR
+_OF_KIND: Final = {
+    _LETTER: string.ascii_lowercase,
+    _DIGIT: string.digits,
+    _AT: "@$",
+    _BANG: "!",
+    _PLUS: "+",
+    _BAR: "|",
+    _SIGN: '._*-,|/~"+=:;^`',
+    _GAP: " ._*-,|/~'\"+=:;",
+}
+_KINDS: Final = bytes(sum(kind for kind, signs in _OF_KIND.items() if chr(sign) in signs) for sign in range(256))
+_REACH: Final = 5
+"""How far apart bytes are looked at together."""
 _BLANK: Final = ord(" ")
-_BREAK: Final = ord("\n")
 _WORDS_APART: Final = bytes(sign if sign in b"\n" or sign > 127 or chr(sign).isalnum() else 32 for sign in range(256))
 _INSIDE: Final = [word for word in sorted(HARSH) if len(word) > 3]
 _PATTERNS: Final = [
@@ -53,7 +52,7 @@ _AUTOMATON: Final = ahocorasick_rs.BytesAhoCorasick([pattern.encode() for patter
 
 def line_starts(lines: Sequence[str] | Sequence[bytes]) -> list[int]:
     """Return where each line starts once they are joined by one character."""
-    return [0, *accumulate(len(line) + 1 for line in lines)][: len(lines)]
+    return [*map(add, accumulate(map(len, lines), initial=0), range(len(lines)))]
 
 
 class _Last:
@@ -82,42 +81,131 @@ def disguised(lines: Sequence[str]) -> list[int]:
     return Lines(lines).disguised() if known is None else known
 
 
+class _Marks:
+    """Some bytes of a row: ``marks[2]`` has for each place whether the byte two places on is one of them."""
+
+    def __init__(self, marked: Bools) -> None:
+        self.all: Final = marked
+
+    def __getitem__(self, places: int) -> Bools:
+        return self.all[_REACH + places : len(self.all) - _REACH + places]
+
+
+class _Bytes:
+    """A row of bytes, to be marked."""
+
+    def __init__(self, data: bytes) -> None:
+        border = bytes(_REACH)
+        self._data: Final = np.frombuffer(border + data + border, dtype=np.uint8)
+        self._kinds: Final = np.frombuffer(border + data.translate(_KINDS) + border, dtype=np.uint8)
+        self.letter: Final = self.any_of(_LETTER)
+        self.blank: Final = self.each(" ")
+        self.line_break: Final = self.each("\n")
+        self.foreign: Final = _Marks(self._data > 127)
+
+    def any_of(self, kinds: int) -> _Marks:
+        """Mark what is of one of these kinds."""
+        return _Marks((self._kinds & kinds) != 0)
+
+    def none_of(self, kinds: int) -> _Marks:
+        """Mark what is of none of these kinds."""
+        return _Marks((self._kinds & kinds) == 0)
+
+    def each(self, sign: str) -> _Marks:
+        """Mark one sign, by its last byte."""
+        return _Marks(self._data == sign.encode()[-1])
+
+    def repeated(self) -> Bools:
+        """Mark what stands between its like."""
+        before, own, after = (self._data[_REACH + by : len(self._data) - _REACH + by] for by in (-1, 0, 1))
+        return (before == own) & (own == after)
+
+
+def _disguised(row: _Bytes) -> Bools:
+    """Mark other scripts, covered, bracketed and drawn-out letters, and whatever may be read as letters."""
+    letter = row.letter
+    covered = letter[-1] & (row.each("*")[0] | row.each("#")[0])
+    bracketed = row.each(")")[-1] & row.each("(")[0]
+    drawn_out = letter[0] & row.repeated()
+    return row.foreign[0] | covered | bracketed | drawn_out | _read_as_letters(row) | _signs_inside(row) | _spaced(row)
+
+
+def _read_as_letters(row: _Bytes) -> Bools:
+    """Mark digits and the like between letters, before two letters or after three."""
+    letter, odd, likely, apart = row.letter, row.any_of(_ODD), row.any_of(_LETTER | _ODD), row.none_of(_LETTER | _DIGIT)
+    between = letter[-1] & odd[0] & (letter[1] | odd[1] & letter[2])
+    before = apart[-1] & odd[0] & (letter[1] & likely[2] | odd[1] & letter[2] & likely[3])
+    after = letter[-3] & letter[-2] & letter[-1] & row.any_of(_DIGIT | _AT | _PLUS)[0] & ~letter[1]
+    return between | before | after
+
+
+def _signs_inside(row: _Bytes) -> Bools:
+    """Mark up to three signs between letters, and four after one."""
+    letter, sign = row.letter, row.any_of(_SIGN)
+    return letter[-1] & sign[0] & (letter[1] | sign[1] & (letter[2] | sign[2] & (letter[3] | sign[3])))
+
+
+def _spaced(row: _Bytes) -> Bools:
+    """Mark a lone letter or digit before another one."""
+    lone, apart, gap = row.any_of(_LETTER | _DIGIT | _AT | _BANG), row.none_of(_LETTER | _DIGIT | _AT), row.any_of(_GAP)
+    second, third, fourth = (lone[by] & apart[by + 1] for by in (2, 3, 4))
+    return apart[-1] & lone[0] & gap[1] & (second | gap[2] & (third | gap[3] & fourth))
+
+
+def _punctuated(row: _Bytes) -> Bools:
+    """Mark blanks beside a sign, and apostrophes before a letter."""
+    ink = _Marks(~(row.blank.all | row.line_break.all))
+    sign = _Marks(ink.all & row.none_of(_LETTER | _DIGIT).all)
+    loose = row.blank[0] & ink[-1] & ink[1] & (sign[-1] | sign[1])
+    apostrophe = (row.each("'")[0] | row.each("\u2019")[0]) & (row.letter[-1] | row.foreign[-1]) & row.letter[1]
+    return loose | apostrophe
+
+
 class Lines:
     """Canonical texts in one row of bytes, each between blanks, apart by line breaks."""
 
     def __init__(self, lines: Sequence[str]) -> None:
         self._lines: Final = lines
         self.data: Final = ("\n " + " \n ".join(lines) + " \n").encode()
-        breaks = np.flatnonzero(np.frombuffer(self.data, dtype=np.uint8) == _BREAK)
-        self._starts: Final[list[int]] = (breaks + 2).tolist()
+        self._row: Final = _Bytes(self.data)
+        self._starts: Final[Ints] = np.flatnonzero(self._row.line_break[0]) + 2
 
     def disguised(self) -> list[int]:
         """Return the numbers of the lines that may have further readings, in order."""
-        found = sorted({*self._matching(_DISGUISED), *self._given_away()})
+        found = sorted(self._given_away().union(self._marked(_disguised(self._row))))
         _LAST.keep(self._lines, found)
         return found
 
     def punctuated(self) -> list[int]:
         """Return the numbers of the lines that phrases may spell without their punctuation, in order."""
-        return self._matching(_PUNCTUATED)
+        return sorted(self._marked(_punctuated(self._row)))
 
-    def _matching(self, pattern: Any) -> list[int]:
-        """Return the numbers of the lines in which an RE2 pattern hits."""
-        starts = self._starts
-        return [bisect_right(starts, match.start() + 1) - 1 for match in pattern.finditer(self.data)]
+    def _marked(self, marks: Bools) -> set[int]:
+        """Return the numbers of the lines in which something is marked."""
+        return set(self._numbers(np.flatnonzero(marks)).tolist())
+
+    def _numbers(self, places: Ints) -> Ints:
+        """Return the numbers of the lines that hold these places, or the blank before."""
+        return np.searchsorted(self._starts, places + 1, side="right") - 1
 
     def _given_away(self) -> set[int]:
         """Return the numbers of the lines in which mending may bring a harsh word to light."""
         data = self.data.translate(_WORDS_APART)
-        found: dict[str, set[int]] = {"misspelt": set(), "kind": set(), "harsh": set(), "": set()}
-        for which, start, end in _AUTOMATON.find_matches_as_indexes(data, overlapping=True):
-            number = bisect_right(self._starts, start + 1) - 1
-            if which < _FIRST_KIND:
-                found["misspelt"].add(number)
-            elif which < _FIRST_HARSH:
-                at_an_end = start < self._starts[number] or not data[end : self._starts[number + 1] - 3].strip()
-                found["kind" if at_an_end else ""].add(number)
-            else:
-                apart = which < _FIRST_INSIDE or data[start - 1] == data[end] == _BLANK
-                found["harsh" if apart else "misspelt"].add(number)
-        return found["misspelt"] | found["kind"] & found["harsh"]
+        hits = _AUTOMATON.find_matches_as_indexes(data, overlapping=True)
+        which, start, end = np.fromiter(chain.from_iterable(hits), dtype=np.int64, count=3 * len(hits)).reshape(-1, 3).T
+        number = self._numbers(start)
+        blank = np.frombuffer(data, dtype=np.uint8) == _BLANK
+        apart = (which < _FIRST_INSIDE) | (blank[start - 1] & blank[end])
+        is_harsh, is_kind = which >= _FIRST_HARSH, (which >= _FIRST_KIND) & (which < _FIRST_HARSH)
+        harsh = set(number[is_harsh & apart].tolist())
+        found = set(number[(which < _FIRST_KIND) | ~apart].tolist())
+        for line, first, last in zip(
+            number[is_kind].tolist(), start[is_kind].tolist(), end[is_kind].tolist(), strict=True
+        ):
+            if line in harsh and line not in found and self._at_an_end(data, line, first, last):
+                found.add(line)
+        return found
+
+    def _at_an_end(self, data: bytes, line: int, first: int, last: int) -> bool:
+        """Tell whether nothing stands before, or nothing behind."""
+        return first < self._starts[line] or not data[last : self._starts[line + 1] - 3].strip()

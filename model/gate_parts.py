@@ -1,0 +1,111 @@
+"""What stands between blanks, with the rows of its tokens, as the gate keeps it.
+
+A dictionary goes to memory for its own table, each key and each value, mostly cold, which made it the gate's dearest
+step.  Here a whole chunk is looked up at once, in a table in which the bytes of a short part are its key.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.gate_words import Ints
+
+Keys = NDArray[np.uint64]
+
+TEXT: Final = "\n"
+"""Stands before each text and after the last; no canonical text has one."""
+
+_BITS: Final = 16
+"""Of a place in the table.  A part has two places to choose from; one that finds both taken is kept apart."""
+_HALF: Final = 8
+_LONGEST: Final = 2 * _HALF - 1
+"""Bytes of a part that its key has room for: two numbers, with the length in the last byte.  Longer ones are apart."""
+_MASKS: Final[Keys] = np.array([(1 << 8 * count) - 1 for count in range(_HALF + 1)], dtype=np.uint64)
+_SPREAD: Final[Keys] = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F], dtype=np.uint64)
+_COUNT: Final = 16
+"""Bits of a value for how many rows there are; those above are where the rows begin."""
+
+
+class _Split:
+    """Parts, each with its key and its two places in the table."""
+
+    def __init__(self, written: str) -> None:
+        """Take parts with one blank behind each."""
+        self.data: Final = written.encode()
+        self.ends: Final[Ints] = np.flatnonzero(np.frombuffer(self.data, dtype=np.uint8) == ord(" "))
+        self.starts: Final[Ints] = np.concatenate([self.ends[:0], [0], self.ends[:-1] + 1])
+        lengths = self.ends - self.starts
+        # A number of eight bytes from each byte on; what lies behind a part's end is masked.
+        eights: Keys = np.ndarray(
+            (len(self.data) + _HALF,), dtype="<u8", buffer=self.data + bytes(2 * _HALF), strides=(1,)
+        )
+        self.first: Final[Keys] = eights[self.starts] & _MASKS.take(lengths, mode="clip")
+        second = eights[self.starts + _HALF] & _MASKS.take(lengths - _HALF, mode="clip")
+        self.second: Final[Keys] = second | np.minimum(lengths, _LONGEST + 1).astype(np.uint64) << np.uint64(56)
+        mixed = self.first * _SPREAD[0] ^ self.second * _SPREAD[1]
+        self.places: Final[Ints] = (mixed >> np.uint64(64 - _BITS)).astype(np.int64)
+        self.other_places: Final[Ints] = (mixed >> np.uint64(64 - 2 * _BITS)).astype(np.int64) & ((1 << _BITS) - 1)
+
+    def part(self, number: int) -> bytes:
+        """Return a part's bytes."""
+        return self.data[self.starts[number] : self.ends[number]]
+
+
+class Parts:
+    """Parts and the rows of their tokens."""
+
+    def __init__(self) -> None:
+        self._table: Keys = np.zeros((1 << _BITS, 3), dtype=np.uint64)
+        """A key and its value by place.  Only the empty part's key is zero: an empty place says that it has no rows."""
+        self._apart: dict[bytes, int] = {}
+        self._rows: Ints = np.zeros(1 << 12, dtype=np.int64)
+        self._used = 0
+        self._number = 0
+        self.keep({TEXT: [0]})
+
+    def __len__(self) -> int:
+        """Return how many parts are kept."""
+        return self._number
+
+    def rows(self, texts: Sequence[str]) -> tuple[Ints, list[str]]:
+        """Return the rows of the texts' tokens, ``TEXT``'s before each text and after the last.
+
+        The list has the parts that have not been kept; where there are any, the rows are of no use.
+        """
+        split = _Split(f"{TEXT} " + f" {TEXT} ".join(texts) + f" {TEXT} ")
+        found = self._table.take(split.places, axis=0)
+        values = found[:, 2].astype(np.int64)
+        missed = np.flatnonzero((found[:, 0] != split.first) | (found[:, 1] != split.second))
+        again = self._table.take(split.other_places[missed], axis=0)
+        values[missed] = again[:, 2]
+        missed = missed[(again[:, 0] != split.first[missed]) | (again[:, 1] != split.second[missed])]
+        apart = [self._apart.get(split.part(number)) for number in missed.tolist()]
+        if None in apart:
+            unmet = [split.part(number) for number, value in zip(missed.tolist(), apart, strict=True) if value is None]
+            return values[:0], [part.decode() for part in dict.fromkeys(unmet)]
+        values[missed] = apart
+        counts = values & ((1 << _COUNT) - 1)
+        at = ((values >> _COUNT) - counts.cumsum() + counts).repeat(counts)
+        at += np.arange(len(at))
+        return self._rows.take(at), []
+
+    def keep(self, rows: Mapping[str, Sequence[int]]) -> None:
+        """Keep the rows of parts that have not been kept."""
+        flat = [row for found in rows.values() for row in found]
+        if self._used + len(flat) > len(self._rows):
+            self._rows = np.concatenate([self._rows, np.zeros(self._used + len(flat), dtype=np.int64)])
+        self._rows[self._used : self._used + len(flat)] = flat
+        split = _Split("".join(f"{part} " for part in rows))
+        for number, found in enumerate(rows.values()):
+            self._place(split, number, self._used << _COUNT | len(found))
+            self._used += len(found)
+        self._number += len(rows)
+
+    def _place(self, split: _Split, number: int, value: int) -> None:
+        for place in (split.places[number], split.other_places[number]):
+            if self._table[place, 1] == 0 and split.ends[number] - split.starts[number] <= _LONGEST:
+                self._table[place] = split.first[number], split.second[number], value
+                return
+        self._apart[split.part(number)] = value
