@@ -26,6 +26,7 @@ _MASKS: Final[Keys] = np.array([(1 << 8 * count) - 1 for count in range(_HALF + 
 _SPREAD: Final[Keys] = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F], dtype=np.uint64)
 _COUNT: Final = 16
 """Bits of a value for how many rows there are; those above are where the rows begin."""
+_UNMET: Final = -1
 
 
 class _Split:
@@ -58,8 +59,8 @@ class Parts:
 
     def __init__(self) -> None:
         self._table: Keys = np.zeros((1 << _BITS, 3), dtype=np.uint64)
-        """A key and its value by place.  Only the empty part's key is zero: an empty place says that it has no rows."""
-        self._apart: dict[bytes, int] = {}
+        """A key and its value by place; zeros where there is none."""
+        self._apart: dict[bytes, int] = {b"": 0}  # its key is all zeros, as an empty place is, and so are its rows
         self._rows: Ints = np.zeros(1 << 12, dtype=np.int64)
         self._used = 0
         self._number = 0
@@ -81,9 +82,11 @@ class Parts:
         again = self._table.take(split.other_places[missed], axis=0)
         values[missed] = again[:, 2]
         missed = missed[(again[:, 0] != split.first[missed]) | (again[:, 1] != split.second[missed])]
-        apart = [self._apart.get(split.part(number)) for number in missed.tolist()]
-        if None in apart:
-            unmet = [split.part(number) for number, value in zip(missed.tolist(), apart, strict=True) if value is None]
+        apart = [self._apart.get(split.part(number), _UNMET) for number in missed.tolist()]
+        if _UNMET in apart:
+            unmet = [
+                split.part(number) for number, value in zip(missed.tolist(), apart, strict=True) if value == _UNMET
+            ]
             return values[:0], [part.decode() for part in dict.fromkeys(unmet)]
         values[missed] = apart
         counts = values & ((1 << _COUNT) - 1)
@@ -93,6 +96,8 @@ class Parts:
 
     def keep(self, rows: Mapping[str, Sequence[int]]) -> None:
         """Keep the rows of parts that have not been kept."""
+        if not rows:
+            return
         flat = [row for found in rows.values() for row in found]
         if self._used + len(flat) > len(self._rows):
             self._rows = np.concatenate([self._rows, np.zeros(self._used + len(flat), dtype=np.int64)])

@@ -163,14 +163,13 @@ class _Bound:
 
     def reply(self, texts: Sequence[Text], numbers: Sequence[int], replies: list[Reply]) -> None:
         """Write the replies to ``texts`` at their ``numbers``."""
-        still_open: list[int] = []
-        for place, text in enumerate(texts):
-            answer = self._allowed.get(text.canonical)
-            if answer is None:
-                still_open.append(place)
-            else:
-                replies[numbers[place]] = answer
-        found = self._pack.find([texts[place].canonical for place in still_open])
+        written = [text.canonical for text in texts]
+        allowed = list(map(self._allowed.get, written))
+        still_open = [place for place, answer in enumerate(allowed) if answer is None]
+        if len(still_open) < len(texts):
+            for number, answer in zip(numbers, allowed, strict=True):
+                replies[number] = answer
+        found = self._pack.find([written[place] for place in still_open])
         for number, hits in found.items():
             place = still_open[number]
             replies[numbers[place]] = self._judged(texts[place], hits)

@@ -46,8 +46,11 @@ class Flood(NamedTuple):
     pattern: re.Pattern[str]
 
     def may_be_in(self, text: str) -> bool:
-        """Tell whether a text is long enough to be searched."""
-        return len(text) >= self.shortest and text.count(" ") >= self.blanks
+        """Tell whether a text is long enough to be searched and repeats as many words, wherever they stand."""
+        if len(text) < self.shortest or text.count(" ") < self.blanks:
+            return False
+        words = text.split(" ")
+        return len(words) - len(set(words)) >= self.blanks
 
     def __call__(self, text: str) -> Iterator[Found]:
         """Yield the repetitions."""

@@ -41,12 +41,11 @@ class _Lines:
 
     def __init__(self, written: Sequence[str]) -> None:
         self.written = written
-        self._views: list[tuple[int, View]] = []
         suspects = Lines(written)
-        for number in suspects.disguised():
-            self._views.extend((number, view) for view in _shown(written[number]))
-        for number in suspects.punctuated():
-            self._views.extend((number, view) for view in _phrased(written[number]))
+        self._views: list[tuple[int, View]] = [
+            *[(number, view) for number in suspects.disguised() for view in _shown(written[number])],
+            *[(number, view) for number in suspects.punctuated() for view in _phrased(written[number])],
+        ]
         self.texts = [*written, *(view.text for _, view in self._views)]
         self.starts = line_starts(self.texts)
         self.joined = "\n".join(self.texts)
@@ -148,8 +147,9 @@ class Matcher:
     def _by_floods(self, written: Sequence[str]) -> Iterator[tuple[int, Hit]]:
         long = [number for number, length in enumerate(map(len, written)) if length >= self._shortest]
         for rule, flooded in self._floods:
-            for number in [number for number in long if flooded.may_be_in(written[number])]:
-                yield from ((number, Hit(rule, *span)) for span in flooded(written[number]))
+            for number in [number for number in long if len(written[number]) >= flooded.shortest]:
+                if flooded.may_be_in(written[number]):
+                    yield from ((number, Hit(rule, *span)) for span in flooded(written[number]))
 
     def _seen_there(self, lines: _Lines, number: int, hits: list[Hit]) -> list[Hit]:
         """Drop what rules for texts as written found in another reading."""

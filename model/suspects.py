@@ -6,8 +6,7 @@ whole arrays of marks, one for each kind of byte: a search by pattern costs more
 
 import string
 from collections.abc import Sequence
-from itertools import accumulate, chain
-from operator import add
+from itertools import chain, compress
 from typing import Final
 
 import ahocorasick_rs
@@ -52,24 +51,28 @@ _AUTOMATON: Final = ahocorasick_rs.BytesAhoCorasick([pattern.encode() for patter
 
 def line_starts(lines: Sequence[str] | Sequence[bytes]) -> list[int]:
     """Return where each line starts once they are joined by one character."""
-    return [*map(add, accumulate(map(len, lines), initial=0), range(len(lines)))]
+    lengths = np.fromiter(map(len, lines), dtype=np.int64, count=len(lines)) + 1
+    starts: list[int] = (lengths.cumsum() - lengths).tolist()
+    return starts
 
 
 class _Last:
     """The lines last searched for disguises: the gate asks about those that rules have just asked about."""
 
     def __init__(self) -> None:
-        self._known: tuple[frozenset[str], frozenset[str]] = frozenset(), frozenset()
+        self._known: dict[str, bool] = {}
 
     def keep(self, lines: Sequence[str], disguised: Sequence[int]) -> None:
-        self._known = frozenset(lines), frozenset(lines[number] for number in disguised)
+        known = dict.fromkeys(lines, False)
+        known.update((lines[number], True) for number in disguised)
+        self._known = known
 
     def disguised(self, lines: Sequence[str]) -> list[int] | None:
         """Return the numbers of the lines that may be disguised; None where there is any not seen last."""
-        seen, disguised = self._known
-        if not seen.issuperset(lines):
+        try:
+            return list(compress(range(len(lines)), map(self._known.__getitem__, lines)))
+        except KeyError:
             return None
-        return [number for number, line in enumerate(lines) if line in disguised]
 
 
 _LAST: Final = _Last()
@@ -118,7 +121,8 @@ class _Bytes:
     def repeated(self) -> Bools:
         """Mark what stands between its like."""
         before, own, after = (self._data[_REACH + by : len(self._data) - _REACH + by] for by in (-1, 0, 1))
-        return (before == own) & (own == after)
+        found: Bools = (before == own) & (own == after)
+        return found
 
 
 def _disguised(row: _Bytes) -> Bools:
@@ -196,13 +200,13 @@ class Lines:
         number = self._numbers(start)
         blank = np.frombuffer(data, dtype=np.uint8) == _BLANK
         apart = (which < _FIRST_INSIDE) | (blank[start - 1] & blank[end])
-        is_harsh, is_kind = which >= _FIRST_HARSH, (which >= _FIRST_KIND) & (which < _FIRST_HARSH)
-        harsh = set(number[is_harsh & apart].tolist())
+        harsh = set(number[(which >= _FIRST_HARSH) & apart].tolist())
         found = set(number[(which < _FIRST_KIND) | ~apart].tolist())
-        for line, first, last in zip(
-            number[is_kind].tolist(), start[is_kind].tolist(), end[is_kind].tolist(), strict=True
-        ):
-            if line in harsh and line not in found and self._at_an_end(data, line, first, last):
+        open_still = np.zeros(len(self._starts), dtype=np.bool_)
+        open_still[list(harsh - found)] = True
+        kind = (which >= _FIRST_KIND) & (which < _FIRST_HARSH) & open_still[number]
+        for line, first, last in zip(*(of[kind].tolist() for of in (number, start, end)), strict=True):
+            if self._at_an_end(data, line, first, last):
                 found.add(line)
         return found
 

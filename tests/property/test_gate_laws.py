@@ -10,7 +10,9 @@ from tokenizers import Tokenizer
 from tokenizers.normalizers import Replace
 
 import model
+from model import gate_parts
 from model.gate_net import MAX_TOKENS
+from model.gate_parts import Parts
 from model.gate_words import Words, gram_buckets
 from model.normalise import canonical
 from model.pieces import quick_encode
@@ -95,6 +97,27 @@ def test_forgetting_words_changes_no_score(batch: list[str]) -> None:
     forgetful = a_net(kept=(8, 12))
     assert np.array_equal(np.concatenate([forgetful([text]) for text in batch]), SHARED(batch))
     assert np.array_equal(forgetful(batch), SHARED(batch))
+
+
+long_and_alike = st.lists(st.one_of(st.text("ab", max_size=20), words), max_size=9).map(" ".join).map(canonical)
+
+
+@pytest.mark.parametrize("bits", [1, 3, 16])
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.lists(long_and_alike, max_size=6), max_size=4))
+def test_parts_are_kept_as_a_dictionary_would_keep_them(bits: int, chunks: list[list[str]]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gate_parts, "_BITS", bits)
+        parts = Parts()
+        expected: dict[str, list[int]] = {"\n": [0], "": []}
+        for chunk in chunks:
+            written = " ".join(["\n", *(f"{text} \n" for text in chunk)] if chunk else ["\n", "", "\n"]).split(" ")
+            new = [part for part in dict.fromkeys(written) if part not in expected]
+            _, unmet = parts.rows(chunk)
+            assert unmet == new
+            expected.update({part: list(range(len(expected), len(expected) + len(part) % 4)) for part in new})
+            parts.keep({part: expected[part] for part in unmet})
+            assert parts.rows(chunk)[0].tolist() == [row for part in written for row in expected[part]]
 
 
 @settings(max_examples=200, deadline=None)
