@@ -102,15 +102,27 @@ class Parts:
         if self._used + len(flat) > len(self._rows):
             self._rows = np.concatenate([self._rows, np.zeros(self._used + len(flat), dtype=np.int64)])
         self._rows[self._used : self._used + len(flat)] = flat
-        split = _Split("".join(f"{part} " for part in rows))
-        for number, found in enumerate(rows.values()):
-            self._place(split, number, self._used << _COUNT | len(found))
-            self._used += len(found)
+        counts = np.array([len(found) for found in rows.values()], dtype=np.int64)
+        begins = self._used + counts.cumsum() - counts
+        self._place(_Split("".join(f"{part} " for part in rows)), begins << _COUNT | counts)
+        self._used += len(flat)
         self._number += len(rows)
 
-    def _place(self, split: _Split, number: int, value: int) -> None:
-        for place in (split.places[number], split.other_places[number]):
-            if self._table[place, 1] == 0 and split.ends[number] - split.starts[number] <= _LONGEST:
-                self._table[place] = split.first[number], split.second[number], value
-                return
-        self._apart[split.part(number)] = value
+    def _place(self, split: _Split, values: Ints) -> None:
+        """Put each value at the first of its part's places that is free, or apart."""
+        short = split.ends - split.starts <= _LONGEST
+        free, other_free = (short & (self._table[at, 1] == 0) for at in (split.places, split.other_places))
+        choices = zip(
+            split.places.tolist(), free.tolist(), split.other_places.tolist(), other_free.tolist(), strict=True
+        )
+        chosen: dict[int, int] = {}
+        for number, (place, is_free, other, other_is_free) in enumerate(choices):
+            if is_free and place not in chosen:
+                chosen[place] = number
+            elif other_is_free and other not in chosen:
+                chosen[other] = number
+            else:
+                self._apart[split.part(number)] = int(values[number])
+        places, parts = list(chosen), list(chosen.values())
+        self._table[places, 0], self._table[places, 1] = split.first[parts], split.second[parts]
+        self._table[places, 2] = values[parts].astype(np.uint64)
