@@ -5,12 +5,13 @@ endpoints would hand out standings to anybody, and the pickle codecs, with which
 """
 
 import logging
-from collections.abc import AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import faust
 from faust.serializers import codecs
+from faust.types import TP
 from yarl import URL
 
 from stream.metrics import Metrics
@@ -100,10 +101,20 @@ class StrikesApp(faust.App):
 
 @dataclass(frozen=True, slots=True)
 class FaustWhereabouts:
-    """Where standings are, as Faust's assignor has it."""
+    """Where standings are, as Faust's assignor has it, and how far the group is, as Kafka has it."""
 
     app: StrikesApp
     tables: Tables
+    places: frozenset[TP]
+    """The partitions of what is read."""
+
+    def epoch(self) -> int | None:
+        """Return a number that changes with every rebalance; None while partitions are on the move."""
+        return cast("VerdictConsumer", self.app.consumer).ledger.epoch if self.app.settled else None
+
+    async def committed(self) -> Mapping[TP, int]:
+        """Return the group's committed offset of every partition; none while Kafka does not say."""
+        return await cast("VerdictConsumer", self.app.consumer).committed(self.places)
 
     def partitions(self) -> list[int] | None:
         """Return the partitions that are here; None while they are on the move."""

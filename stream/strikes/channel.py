@@ -21,6 +21,8 @@ from stream.strikes.windows import Mark, Marks, admit, find, ids, prune
 PATIENCE_S: Final = 600
 """By how much of event time the partitions' remarks may be apart, as when a backlog is worked off.  Each remark is
 judged by what was said around it, not by what came in before it."""
+REMARKS_WAIT_S: Final = 86_400
+"""How long remarks are kept for channels to read, hence how late they may be."""
 BUCKET_MS: Final = 10_000
 """Shares are counted in steps of ten seconds."""
 MAX_MARKS: Final = 256
@@ -88,6 +90,18 @@ def hear(channel: Channel, remark: Remark, who: str, rules: Rules) -> Heard:
             quiet[key] = remark.at - finding.cool_down_s * 1_000, finding.quiet_until(remark.at)
     issued = remember(channel.issued, strikes)
     return Heard(msgspec.structs.replace(after, quiet=quiet, issued=issued), tuple(strikes))
+
+
+def lapses_s(ladder: Ladder) -> int:
+    """Return after how many seconds without a remark a channel has lapsed: it finds what one just begun would."""
+    crowd, leap = ladder.raid, ladder.pile_on
+    quiet = max(max(rule.cool_down_s, rule.duration_s or 0) for rule in (crowd, leap))
+    return max(crowd.window_s, leap.baseline_s, quiet) + PATIENCE_S
+
+
+def kept_s(ladder: Ladder) -> int:
+    """Return how many seconds after its clock a channel is kept: as much longer as remarks are kept to be read."""
+    return lapses_s(ladder) + REMARKS_WAIT_S
 
 
 def raid(channel: Channel, remark: Remark, ladder: Ladder) -> Finding | None:

@@ -12,6 +12,7 @@ import aiokafka
 
 from stream.errors import DataLost
 from stream.strikes.store import KeptStore, Place
+from stream.strikes.tally import change_of
 
 Now = Callable[[], float]
 """A clock: seconds since the epoch."""
@@ -80,9 +81,9 @@ class Restore:
         fetched = await self._reader.getmany(*open_ones, timeout_ms=1_000, max_records=5_000)
         now = self._now()
         for tp, records in fetched.items():
-            changes = [(record.key, record.value) for record in records]
             place = Place(records[-1].offset + 1, now)
             try:
+                changes = [change_of(record.key, record.value, record.headers) for record in records]
                 self._stores[tp].absorb(tp.partition, changes, place)
             except ValueError as exc:
                 offsets = f"{records[0].offset} to {records[-1].offset}"

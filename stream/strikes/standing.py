@@ -55,6 +55,9 @@ def fold(standing: Standing, verdict: Verdict, rules: Rules) -> Folded:
     """Add one verdict.  A verdict that is known, or older than every window, changes nothing but the clock."""
     ladder = rules.ladder
     at = event_time(verdict, ladder.max_skew_s)
+    if at - standing.clock >= lapses_s(ladder) * 1_000:
+        # Whether or not it was removed by now must make no difference, to what is remembered neither.
+        standing = Standing()
     after = _observe(standing, verdict, at, ladder)
     subject = Subject(verdict.game_id, verdict.player_id, verdict.verdict_id, at)
     quiet, level, strikes = standing.quiet, standing.level, []
@@ -68,6 +71,19 @@ def fold(standing: Standing, verdict: Verdict, rules: Rules) -> Folded:
         return Folded(after, ())
     issued = remember(standing.issued, strikes)
     return Folded(msgspec.structs.replace(after, level=level, quiet=quiet, issued=issued), tuple(strikes))
+
+
+def lapses_s(ladder: Ladder) -> int:
+    """Return after how many seconds without a verdict a standing has lapsed: it decides what one just begun would."""
+    return max(_longest_window_s(ladder), _longest_quiet_s(ladder))
+
+
+def kept_s(ladder: Ladder) -> int:
+    """Return how many seconds after its clock a standing is kept.
+
+    Longer than until it lapses, so that a verdict late by the difference, the shorter of the two, still finds it.
+    """
+    return _longest_window_s(ladder) + _longest_quiet_s(ladder)
 
 
 def points(standing: Standing, ladder: Ladder) -> float:
@@ -152,6 +168,16 @@ def _observe(standing: Standing, verdict: Verdict, at: int, ladder: Ladder) -> S
     limit = 4 * ladder.flood.repeats
     messages = admit(standing.messages, spoken, clock, ladder.flood.window_s, limit)
     return msgspec.structs.replace(standing, clock=clock, offences=offences, murmurs=murmurs, messages=messages)
+
+
+def _longest_window_s(ladder: Ladder) -> int:
+    return max(ladder.window_s, ladder.flood.window_s, ladder.pattern.window_s)
+
+
+def _longest_quiet_s(ladder: Ladder) -> int:
+    """Return how long a rule may be quiet; every rule's cool-down, and every mute, counts."""
+    mutes = [part.duration_s or 0 for part in (*ladder.rungs, ladder.flood, ladder.pattern)]
+    return max(ladder.cool_down_s, ladder.flood.cool_down_s, ladder.pattern.cool_down_s, *mutes)
 
 
 def _points(verdict: Verdict, ladder: Ladder) -> float:

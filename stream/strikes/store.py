@@ -1,6 +1,7 @@
 """What is stored on disk: a RocksDB for each partition of a table, and the place up to which it is complete."""
 
 import gc
+import itertools
 import json
 import shutil
 from collections.abc import Iterable, Iterator
@@ -11,7 +12,7 @@ from faust.stores import rocksdb
 from faust.types import TP
 
 from stream.strikes.logs import FAUST_LOG
-from stream.strikes.tally import newer
+from stream.strikes.tally import Change, newer
 
 _PLACE: Final = b"\xffplace"
 """Where the place lies among the values: no player or channel has this key, since it is not UTF-8."""
@@ -45,24 +46,33 @@ class KeptStore(rocksdb.Store):
         """Return what is kept."""
         return ((key, value) for key, value in self._db_for_partition(partition).items() if key != _PLACE)
 
+    def page(self, partition: int, begin: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+        """Return the first ``limit`` keys at or after ``begin``, with their values; reads the disk."""
+        items = self._db_for_partition(partition).items(from_key=begin)
+        return list(itertools.islice(((key, value) for key, value in items if key != _PLACE), limit))
+
     def place(self, partition: int) -> Place | None:
         """Return up to where the disk is complete; None when nothing is known."""
         found = self._db_for_partition(partition).get(_PLACE)
         return None if found is None else Place(*json.loads(found))
 
-    def absorb(self, partition: int, changes: Iterable[tuple[bytes, bytes | None]], place: Place) -> None:
-        """Apply changes in order and move the place past them, in one write."""
+    def absorb(self, partition: int, changes: Iterable[Change], place: Place) -> None:
+        """Apply changes in order and move the place past them, in one write.
+
+        Raises:
+            ValueError: a value that is none of ours.
+        """
         db = self._db_for_partition(partition)
         current: dict[bytes, bytes | None] = {}
         batch = rocksdict.WriteBatch(raw_mode=True)
-        for key, value in changes:
-            before = current[key] if key in current else db.get(key)
+        for change in changes:
+            key, value = change.key, change.value
+            if not newer(current[key] if key in current else db.get(key), change):
+                continue
             if value is None:
                 batch.delete(key)
-            elif newer(before, value):
-                batch.put(key, value)
             else:
-                continue
+                batch.put(key, value)
             current[key] = value
         batch.put(_PLACE, json.dumps(place).encode())
         db.write(batch)

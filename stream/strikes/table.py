@@ -7,6 +7,7 @@ whatever their order, so that a worker that was paused while others took over ca
 a newer one.
 """
 
+import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
 import aiokafka
@@ -18,6 +19,7 @@ from faust.types import TP
 from stream.strikes.logs import FAUST_LOG
 from stream.strikes.restore import Restore
 from stream.strikes.store import KeptStore
+from stream.strikes.tally import UNTIL, stored_offset
 
 if TYPE_CHECKING:
     from stream.strikes.app import StrikesApp
@@ -27,6 +29,11 @@ class KeptTable(faust.Table[bytes, bytes]):
     """A table with a changelog."""
 
     logger = FAUST_LOG
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # So that the changelog has values in the order in which the disk had them, whoever writes.
+        self._turn = asyncio.Lock()
 
     @property
     def store(self) -> KeptStore:
@@ -50,12 +57,26 @@ class KeptTable(faust.Table[bytes, bytes]):
 
     async def keep(self, partition: int, key: bytes, value: bytes | None) -> None:
         """Keep a value and write it to the changelog; None removes it from both."""
-        self.store.save(partition, key, value)
-        await self.say(partition, key, value)
+        async with self._turn:
+            self.store.save(partition, key, value)
+            await self.say(partition, key, value)
 
     async def say(self, partition: int, key: bytes, value: bytes | None) -> None:
         """Write a value to the changelog, perhaps again."""
         await cast("StrikesApp", self.app).outbox.put(self.changelog_topic_name, key, value, partition)
+
+    async def say_lapsed(self, partition: int, key: bytes, value: bytes, left: bytes | None) -> bool:
+        """Write to the changelog what is left of a value; False, and nothing, when another took its place meanwhile.
+
+        A removal spares whatever is later than the value: who writes it may have been asleep, and not know of that.
+        """
+        async with self._turn:
+            if self.store.load(partition, key) != value:
+                return False
+            until = [(UNTIL, str(stored_offset(value)).encode())]
+            outbox = cast("StrikesApp", self.app).outbox
+            await outbox.put(self.changelog_topic_name, key, left, partition, until if left is None else ())
+            return True
 
 
 class KeptRecovery(Recovery):

@@ -7,17 +7,19 @@ both the value and the strikes it led to, because the worker that said it first 
 
 import hashlib
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Set
 from typing import Final, NamedTuple
 
 import msgspec
 
 from schemas.verdict import Verdict
 from stream.strikes.channel import Channel, Remark, hear
-from stream.strikes.issue import MEMORY, Issued, event_time
+from stream.strikes.issue import Issued, event_time
 from stream.strikes.ladder import Ladders
 from stream.strikes.standing import Standing, fold, toxicity
 
+UNTIL: Final = "until"
+"""The header of a removal that is to remove no state later than this offset."""
 _FORMAT: Final = 1
 _HEAD: Final = struct.Struct(">Bq")
 
@@ -40,6 +42,14 @@ class Tallied(NamedTuple):
     forgets: bool = False
 
 
+class Change(NamedTuple):
+    """A changelog record.  Where ``value`` is None it removes: whatever is there, or no state later than ``until``."""
+
+    key: bytes
+    value: bytes | None
+    until: int | None = None
+
+
 def tally_verdict(stored: bytes | None, offset: int, verdict: Verdict, ladders: Ladders) -> Tallied:
     """Add a verdict to its player's entry."""
     entry = read_entry(stored)
@@ -47,8 +57,9 @@ def tally_verdict(stored: bytes | None, offset: int, verdict: Verdict, ladders: 
     if stored is not None and offset <= stored_offset(stored):
         return Tallied(None, _caused(standing.issued, verdict.verdict_id))
     folded = fold(standing, verdict, ladders.of(verdict.game_id))
-    games = {**entry.games, verdict.game_id: folded.standing}
-    return Tallied(_pack(offset, Entry(games)), folded.strikes, _forgets(standing.issued, folded.strikes))
+    # In the order of their names: a game that lapsed and came again must not show in the bytes.
+    games = sorted({**entry.games, verdict.game_id: folded.standing}.items())
+    return Tallied(_pack(offset, Entry(dict(games))), folded.strikes, _forgets(standing.issued, folded.standing.issued))
 
 
 def tally_remark(stored: bytes | None, offset: int, remark: Remark, who: str, ladders: Ladders) -> Tallied:
@@ -57,7 +68,7 @@ def tally_remark(stored: bytes | None, offset: int, remark: Remark, who: str, la
     if stored is not None and offset <= stored_offset(stored):
         return Tallied(None, _caused(channel.issued, remark.verdict_id))
     heard = hear(channel, remark, who, ladders.of(remark.game_id))
-    return Tallied(_pack(offset, heard.channel), heard.strikes, _forgets(channel.issued, heard.strikes))
+    return Tallied(_pack(offset, heard.channel), heard.strikes, _forgets(channel.issued, heard.channel.issued))
 
 
 def stored_offset(stored: bytes) -> int:
@@ -70,20 +81,40 @@ def stored_offset(stored: bytes) -> int:
     return int(offset)
 
 
-def newer(stored: bytes | None, found: bytes) -> bool:
-    """Say whether ``found`` should take the place of ``stored``: never an older state that of a newer one."""
-    offset = stored_offset(found)
-    return stored is None or offset >= stored_offset(stored)
+def newer(stored: bytes | None, found: Change) -> bool:
+    """Say whether ``found`` should take the place of ``stored``: never what is older that of a newer state."""
+    offset = found.until if found.value is None else stored_offset(found.value)
+    return offset is None or stored is None or offset >= stored_offset(stored)
+
+
+def body(stored: bytes) -> bytes:
+    """Return a stored value's state, packed."""
+    return stored[_HEAD.size :]
+
+
+def change_of(key: bytes, value: bytes | None, headers: Iterable[tuple[str, bytes | None]]) -> Change:
+    """Read a changelog record.
+
+    Raises:
+        ValueError: a header of ours that says no offset.
+    """
+    return Change(key, value, next((int(said or b"") for name, said in headers if name == UNTIL), None))
+
+
+def without(stored: bytes, games: Set[str]) -> bytes | None:
+    """Return a player's entry without some games; None when none is left."""
+    left = {game: standing for game, standing in read_entry(stored).games.items() if game not in games}
+    return _pack(stored_offset(stored), Entry(left)) if left else None
 
 
 def read_entry(stored: bytes | None) -> Entry:
     """Read a player's entry; one that is not there is empty."""
-    return Entry() if stored is None else _entry(stored[_HEAD.size :])
+    return Entry() if stored is None else _entry(body(stored))
 
 
 def read_channel(stored: bytes | None) -> Channel:
     """Read a channel; one that is not there is empty."""
-    return Channel() if stored is None else _channel(stored[_HEAD.size :])
+    return Channel() if stored is None else _channel(body(stored))
 
 
 def remark_of(verdict: Verdict, partition: int, offset: int, ladders: Ladders) -> Remark:
@@ -133,5 +164,5 @@ def _caused(issued: tuple[Issued, ...], cause: str) -> tuple[Issued, ...]:
     return tuple(strike for strike in issued if strike.cause == cause)
 
 
-def _forgets(issued: tuple[Issued, ...], strikes: tuple[Issued, ...]) -> bool:
-    return len(issued) + len(strikes) > MEMORY
+def _forgets(before: tuple[Issued, ...], after: tuple[Issued, ...]) -> bool:
+    return after[: len(before)] != before

@@ -12,6 +12,7 @@ from schemas.topics import DAY_MS
 from stream.errors import ConfigError, TransportError
 from stream.refusals import refused_topic
 from stream.settings import Settings
+from stream.strikes.channel import REMARKS_WAIT_S
 from stream.strikes.reach import why
 
 log: Final = logging.getLogger(__name__)
@@ -37,18 +38,20 @@ def configs(settings: Settings) -> dict[str, dict[str, str]]:
     """Return the topics that the worker makes, with their settings.
 
     A changelog keeps older values of a key for a day before it is compacted: a worker that wakes after a pause may
-    write an old state behind a newer one, and both must be there for the newer one to be told.
+    write an old state behind a newer one, and both must be there for the newer one to be told.  Nor longer than two
+    days, else what was removed would stay for as long as too little is written to make Kafka compact.
     """
     compacted = {
         "cleanup.policy": "compact",
         "min.compaction.lag.ms": str(DAY_MS),
+        "max.compaction.lag.ms": str(2 * DAY_MS),
         "delete.retention.ms": str(DAY_MS),
         "max.message.bytes": "4194304",
     }
     strikes = settings.strikes
     return {
         **{changelog(strikes.app_id, table): compacted for table in TABLES},
-        strikes.channels: {"retention.ms": str(DAY_MS)},
+        strikes.channels: {"retention.ms": str(REMARKS_WAIT_S * 1_000)},
         strikes.erasures: {"retention.ms": str(DAY_MS)},
         strikes.audit: {"retention.ms": str(365 * DAY_MS)},
         strikes.dead_letters: {"retention.ms": str(30 * DAY_MS), "max.message.bytes": "2097152"},

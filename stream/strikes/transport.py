@@ -11,12 +11,12 @@ Three things that Faust's own does not promise hold here:
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Set
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, cast
 
 import aiokafka
-from aiokafka.errors import ConsumerStoppedError, CorruptRecordException, UnsupportedCodecError
+from aiokafka.errors import ConsumerStoppedError, CorruptRecordException, KafkaError, UnsupportedCodecError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from mode.utils.futures import notify
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 log: Final = logging.getLogger(__name__)
 READ_COMMITTED: Final = "read_committed"
 SEEK_TIMEOUT_S: Final = 30.0
+ASK_TIMEOUT_S: Final = 5.0
 MAX_RECORDS: Final = 1_000
 _UNREADABLE: Final = (CorruptRecordException, UnsupportedCodecError, UnicodeDecodeError)
 """A wrong checksum, an unknown compression, the name of a header that is not UTF-8."""
@@ -74,7 +75,18 @@ class VerdictConsumerThread(driver.AIOKafkaConsumerThread):
         """Return where each partition goes on: its committed offset, or its first record."""
         return cast("dict[TP, int]", await self.call_thread(self._committed, partitions))
 
-    async def _committed(self, partitions: set[TP]) -> dict[TP, int]:
+    async def known_committed(self, partitions: Set[TP]) -> dict[TP, int]:
+        """Return the same; none where Kafka does not say in time."""
+        return cast("dict[TP, int]", await self.call_thread(self._known_committed, partitions))
+
+    async def _known_committed(self, partitions: Set[TP]) -> dict[TP, int]:
+        try:
+            async with asyncio.timeout(ASK_TIMEOUT_S):
+                return await self._committed(partitions)
+        except (KafkaError, TimeoutError):
+            return {}
+
+    async def _committed(self, partitions: Set[TP]) -> dict[TP, int]:
         consumer = self._ensure_consumer()
         offsets = {tp: await consumer.committed(driver.ensure_aiokafka_TP(tp)) for tp in partitions}
         unknown = [driver.ensure_aiokafka_TP(tp) for tp, offset in offsets.items() if offset is None]
@@ -235,6 +247,10 @@ class VerdictConsumer(driver.Consumer):
             return False
         self.ledger.committed(epoch, offsets)
         return True
+
+    async def committed(self, partitions: Set[TP]) -> dict[TP, int]:
+        """Return the group's committed offsets, of partitions of others too; none where Kafka does not say in time."""
+        return await self._thread.known_committed(partitions)
 
     async def commit_all(self) -> None:
         """Commit until nothing that was finished before this call is due."""

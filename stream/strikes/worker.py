@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
 
 from aiokafka.errors import KafkaError
+from faust.types import TP
 
 from stream.errors import ChatwardenError, ConfigError, TransportError
 from stream.health import Health, open_admin
@@ -26,6 +27,7 @@ from stream.strikes.leaving import LATE, Leaving, leave
 from stream.strikes.outbox import Outbox
 from stream.strikes.security import security
 from stream.strikes.steps import Steps
+from stream.strikes.sweep import Sweep
 from stream.strikes.tally import pseudonyms
 from stream.strikes.topics import Shape, prepare
 
@@ -61,11 +63,12 @@ async def _main(settings: Settings, leaving: Leaving) -> int:
     health = Health(time.monotonic, _MAX_TICK_AGE_S, ("partitions",), metrics)
     with open_admin(settings.admin, health, metrics.exposition):
         async with contextlib.AsyncExitStack() as stack:
-            app = await _unless(stop, stack.enter_async_context(_prepared(settings, metrics, health)), health)
-            if app is None:
+            found = await _unless(stop, stack.enter_async_context(_prepared(settings, metrics, health)), health)
+            if found is None:
                 log.info("asked to stop before anything had begun")
                 return 0
-            code = await _attend(app, stop, health)
+            app, sweep = found
+            code = await _attend(app, sweep, stop, health)
             if code == TransportError.exit_code:
                 # To stop, Faust needs a Kafka that answers.  What is not committed is read again, as after a crash.
                 leave(code)
@@ -112,7 +115,9 @@ async def _reached(settings: Settings, options: dict[str, Any], health: Health) 
 
 
 @contextlib.asynccontextmanager
-async def _prepared(settings: Settings, metrics: PrometheusMetrics, health: Health) -> AsyncIterator[StrikesApp]:
+async def _prepared(
+    settings: Settings, metrics: PrometheusMetrics, health: Health
+) -> AsyncIterator[tuple[StrikesApp, Sweep]]:
     """Build the application, with its topics, its outbox and its endpoint open; waits for Kafka."""
     ladders = _ladders(settings.strikes.ladder)
     options = security(settings.kafka.properties)
@@ -126,9 +131,12 @@ async def _prepared(settings: Settings, metrics: PrometheusMetrics, health: Heal
     attend(app, settings, steps)
     app.finalize()
     new_id = functools.partial(secrets.token_hex, 16)
-    served = await serve(Endpoint(FaustWhereabouts(app, tables), steps, ladders, shape, settings.strikes, new_id))
+    read = (settings.topics.verdicts, settings.strikes.channels)
+    places = frozenset(TP(topic, partition) for topic in read for partition in range(shape.partitions))
+    where = FaustWhereabouts(app, tables, places)
+    served = await serve(Endpoint(where, steps, ladders, shape, settings.strikes, new_id))
     try:
-        yield app
+        yield app, Sweep(where, tables, settings, ladders, outbox, metrics, clocks.wall)
     finally:
         await outbox.stop()
         if served is not None:
@@ -142,22 +150,25 @@ def _ladders(path: Path | None) -> Ladders:
         raise ConfigError("\n".join(f"strikes.ladder: {line}" for line in str(exc).splitlines())) from exc
 
 
-async def _attend(app: StrikesApp, stop: asyncio.Event, health: Health) -> int:
+async def _attend(app: StrikesApp, sweep: Sweep, stop: asyncio.Event, health: Health) -> int:
     """Watch over the application until it is asked to stop or fails; return the exit code.
 
     What it fails of is told here, before it is stopped, which may take longer than there is time.
     """
+    sweeping = asyncio.ensure_future(sweep.run())
     try:
-        await _watch(app, stop, health)
+        await _watch(app, sweeping, stop, health)
     except _AWAY as exc:
         return last_words(reason_of(exc))
     except Exception as exc:  # the process edge
         return last_words(exc)
+    finally:
+        sweeping.cancel()
     return 0
 
 
-async def _watch(app: StrikesApp, stop: asyncio.Event, health: Health) -> None:
-    """Start the application and watch over it until it is asked to stop or fails."""
+async def _watch(app: StrikesApp, sweeping: asyncio.Future[None], stop: asyncio.Event, health: Health) -> None:
+    """Start the application and watch over it, and its sweep, until it is asked to stop or one of them fails."""
     starting = asyncio.ensure_future(app.maybe_start())
     while not stop.is_set():
         health.tick()
@@ -168,8 +179,9 @@ async def _watch(app: StrikesApp, stop: asyncio.Event, health: Health) -> None:
             health.unready("partitions", "reading partitions back")
         if app.crashed:
             raise reason_of(app.crash_reason)
-        if starting.done():
-            starting.result()
+        for begun in (starting, sweeping):
+            if begun.done():
+                begun.result()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), _TICK_S)
 

@@ -14,7 +14,7 @@ from stream.strikes.channel import Channel, Remark, hear
 from stream.strikes.issue import Issued
 from stream.strikes.ladder import Flood, Ladder, Ladders, Pattern, PileOn, Raid
 from stream.strikes.standing import Standing, fold, points
-from stream.strikes.tally import newer, read_channel, read_entry, remark_of, tally_remark, tally_verdict
+from stream.strikes.tally import Change, newer, read_channel, read_entry, remark_of, tally_remark, tally_verdict
 from tests.support.verdicts import START, a_verdict, an_allowed
 
 LADDERS = Ladders(
@@ -171,7 +171,7 @@ def test_of_two_stored_states_the_later_stays(history: list[Verdict]) -> None:
         states.append(stored)
     kept: bytes | None = None
     for state in (*reversed(states), *states):
-        kept = state if newer(kept, state) else kept
+        kept = state if newer(kept, Change(b"c", state)) else kept
     assert kept == states[-1]
     assert read_channel(kept).heard
 

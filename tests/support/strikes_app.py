@@ -43,12 +43,12 @@ class ListOutbox:
         return [record for record in self.sent if record[0] == topic]
 
 
-def an_app(folder: Path) -> tuple[StrikesApp, Tables, ListOutbox, Settings]:
+def an_app(folder: Path, outbox: ListOutbox | None = None) -> tuple[StrikesApp, Tables, ListOutbox, Settings]:
     """Build an application whose tables lie in ``folder``."""
     settings = Settings(
         kafka=KafkaSettings(bootstrap_servers="127.0.0.1:1"), strikes=StrikesSettings(data_dir=folder, app_id="unit")
     )
-    outbox = ListOutbox()
+    outbox = outbox or ListOutbox()
     connections = Connections("127.0.0.1:1", {}, outbox, NoMetrics(), Clocks(time.time, time.monotonic))
     app, tables = build(settings, Shape(2, 1), connections)
     return app, tables, outbox, settings

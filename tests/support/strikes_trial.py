@@ -17,7 +17,7 @@ from schemas.verdict import Verdict
 from stream.strikes.channel import Remark
 from stream.strikes.issue import held
 from stream.strikes.ladder import Ladders
-from stream.strikes.tally import channel_key, newer, pseudonyms, tally_remark, tally_verdict
+from stream.strikes.tally import Change, change_of, channel_key, newer, pseudonyms, tally_remark, tally_verdict
 from tests.support.broker import create_topics
 from tests.support.processes import Child, free_port
 
@@ -213,8 +213,9 @@ def actual(trial: Trial) -> Outcome:
     outcome = Outcome()
     for table, states in (("standings", outcome.standings), ("channels", outcome.channels)):
         for message in read(trial.bootstrap, trial.changelog(table)):
-            place = (_place(message)[0], message.key() or b"")
-            _apply(states, place, message.value())
+            headers = [(name, said) for name, said in dict(message.headers() or ()).items() if isinstance(said, bytes)]
+            change = change_of(message.key() or b"", message.value(), headers)
+            _apply(states, (_place(message)[0], change.key), change)
     for message in read(trial.bootstrap, trial.topic("strikes")):
         body = (message.value() or b"").decode()
         outcome.published += 1
@@ -223,11 +224,13 @@ def actual(trial: Trial) -> Outcome:
     return outcome
 
 
-def _apply(states: dict[tuple[int, bytes], bytes], place: tuple[int, bytes], value: bytes | None) -> None:
-    if value is None:
+def _apply(states: dict[tuple[int, bytes], bytes], place: tuple[int, bytes], change: Change) -> None:
+    if not newer(states.get(place), change):
+        return
+    if change.value is None:
         states.pop(place, None)
-    elif newer(states.get(place), value):
-        states[place] = value
+    else:
+        states[place] = change.value
 
 
 def ends(trial: Trial) -> dict[int, int]:

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from aiokafka import TopicPartition
 
+from stream.errors import DataLost
 from stream.strikes.ladder import Ladders
 from stream.strikes.restore import STALE_S, Restore
 from stream.strikes.store import KeptStore, Place
-from stream.strikes.tally import stored_offset, tally_verdict
+from stream.strikes.tally import UNTIL, Change, stored_offset, tally_verdict
 from tests.support.strikes_app import an_app
 from tests.support.verdicts import a_verdict
 
@@ -34,22 +35,39 @@ def store(tmp_path: Path) -> Iterator[KeptStore]:
 
 
 def test_of_two_states_the_later_stays_whatever_their_order(store: KeptStore) -> None:
-    store.absorb(0, [(b"p", a_state(5)), (b"p", a_state(3))], Place(2, 0))
+    store.absorb(0, [Change(b"p", a_state(5)), Change(b"p", a_state(3))], Place(2, 0))
     assert stored_offset(store.load(0, b"p") or b"") == 5
-    store.absorb(0, [(b"p", a_state(4))], Place(3, 0))
+    store.absorb(0, [Change(b"p", a_state(4))], Place(3, 0))
     assert stored_offset(store.load(0, b"p") or b"") == 5
-    store.absorb(0, [(b"p", a_state(6))], Place(4, 0))
+    store.absorb(0, [Change(b"p", a_state(6))], Place(4, 0))
     assert stored_offset(store.load(0, b"p") or b"") == 6
     assert store.place(0) == Place(4, 0)
     assert store.place(1) is None
 
 
 def test_a_tombstone_removes_and_what_follows_it_begins_anew(store: KeptStore) -> None:
-    store.absorb(0, [(b"p", a_state(5)), (b"p", None)], Place(2, 0))
+    store.absorb(0, [Change(b"p", a_state(5)), Change(b"p", None)], Place(2, 0))
     assert store.load(0, b"p") is None
-    store.absorb(0, [(b"p", a_state(7)), (b"p", None), (b"p", a_state(8))], Place(5, 0))
+    store.absorb(0, [Change(b"p", a_state(7)), Change(b"p", None), Change(b"p", a_state(8))], Place(5, 0))
     assert stored_offset(store.load(0, b"p") or b"") == 8
     assert [key for key, _ in store.kept(0)] == [b"p"]
+
+
+def test_a_removal_spares_what_is_later_than_what_it_removes(store: KeptStore) -> None:
+    store.absorb(0, [Change(b"p", a_state(5)), Change(b"p", None, 4)], Place(2, 0))
+    assert stored_offset(store.load(0, b"p") or b"") == 5
+    store.absorb(0, [Change(b"p", None, 5)], Place(3, 0))
+    assert store.load(0, b"p") is None
+    store.absorb(0, [Change(b"p", None, 5)], Place(4, 0))
+    assert store.load(0, b"p") is None
+
+
+def test_a_page_begins_where_it_is_told_and_holds_no_more_than_it_may(store: KeptStore) -> None:
+    keys = [b"a", b"ab", b"b", b"\xc3\xa9"]
+    store.absorb(0, [Change(key, a_state(1)) for key in keys], Place(2, 0))
+    assert [key for key, _ in store.page(0, b"", 3)] == keys[:3]
+    assert [key for key, _ in store.page(0, b"b\0", 3)] == keys[3:]
+    assert store.page(0, b"\xc3\xa9\0", 3) == []
 
 
 @dataclass(frozen=True)
@@ -57,6 +75,7 @@ class Row:
     offset: int
     key: bytes
     value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 class FakeReader:
@@ -121,11 +140,20 @@ def test_an_interrupted_reading_goes_on_where_the_disk_is_complete(store: KeptSt
     assert asyncio.run(Restore(reader, {TP: store}, time.time).run()) == 0
 
 
+def test_removals_are_read_back_with_what_they_spare(store: KeptStore) -> None:
+    gone = [Row(2, b"player-1", None, ((UNTIL, b"1"),)), Row(3, b"player-0", None, ((UNTIL, b"-1"),))]
+    asyncio.run(Restore(FakeReader([*rows(0, 1), *gone]), {TP: store}, time.time).run())
+    assert [key for key, _ in store.kept(0)] == [b"player-0"]
+    broken = FakeReader([Row(4, b"player-0", None, ((UNTIL, b"soon"),))])
+    with pytest.raises(DataLost, match="offsets 4 to 4"):
+        asyncio.run(Restore(broken, {TP: store}, time.time).run())
+
+
 def test_a_disk_that_the_changelog_does_not_vouch_for_is_read_anew(store: KeptStore) -> None:
     stale = Place(3, time.time() - STALE_S - 1)
     ahead = Place(1_000, time.time())
     for place in (stale, ahead):
-        store.absorb(0, [(b"long deleted", a_state(1))], place)
+        store.absorb(0, [Change(b"long deleted", a_state(1))], place)
         reader = FakeReader(rows(2, 3, 4))
         assert asyncio.run(Restore(reader, {TP: store}, time.time).run()) == 3
         assert b"long deleted" not in dict(store.kept(0))

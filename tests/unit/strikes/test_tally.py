@@ -11,6 +11,7 @@ from schemas.verdict import Verdict
 from stream.strikes.issue import MEMORY, held, milliseconds
 from stream.strikes.ladder import Ladder, Ladders, Rung
 from stream.strikes.tally import (
+    Change,
     channel_key,
     newer,
     pseudonyms,
@@ -74,8 +75,8 @@ def test_a_repeated_remark_is_stored_as_read_but_does_not_count() -> None:
     assert twice.value is not None
     assert once.value[9:] == twice.value[9:]
     assert (stored_offset(once.value), stored_offset(twice.value)) == (0, 1)
-    assert newer(once.value, twice.value)
-    assert not newer(twice.value, once.value)
+    assert newer(once.value, Change(b"c", twice.value))
+    assert not newer(twice.value, Change(b"c", once.value))
 
 
 def test_a_known_remark_is_said_again_with_its_strikes() -> None:
