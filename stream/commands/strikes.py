@@ -24,8 +24,8 @@ def strikes(
     Runs until SIGTERM or SIGINT.  Several workers share the partitions.  Strikes are published at least once, under
     stable ids; docs/strikes.md says what is guaranteed.
 
-    Exit codes: 0 asked to stop, all committed · 2 usage or configuration · 70 a bug, or no end within
-    strikes.shutdown_s · 75 Kafka became unavailable · 77 a changelog or a record cannot be read.
+    Exit codes: 0 asked to stop, all committed · 2 usage or configuration · 70 a bug · 75 Kafka became
+    unavailable, or did not take what was in hand within strikes.shutdown_s · 77 a changelog or a record cannot be read.
     """
     from stream.logs import last_words
     from stream.settings import load_settings

@@ -71,6 +71,12 @@ class StrikesApp(faust.App):
         """Whether partitions are assigned and read back."""
         return not self.rebalancing and self.tables.actives_ready
 
+    @property
+    def in_hand(self) -> bool:
+        """Whether a record was handed on, or something said, that is not committed yet."""
+        consumer = cast("VerdictConsumer", self.consumer)
+        return bool(consumer.unacked or consumer.ledger.due()) or not self.outbox.idle
+
     def on_loss(self, count: int) -> None:
         """Count verdicts that were deleted before they were read."""
         self._metrics.count("verdicts_lost_total", count)

@@ -18,7 +18,7 @@ from typing import Final, NoReturn
 log: Final = logging.getLogger(__name__)
 
 LATE: Final = 70
-"""Exit code of a process that had to leave before it was done."""
+"""Exit code of a process that had to leave without having begun to: what stands still is a defect of ours."""
 _LAST_WORDS_S: Final = 0.5
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -67,7 +67,8 @@ class Leaving:
 
 
 def _say_late(within_s: float, code: int) -> None:
-    log.error("not done within %g s; what is in hand is left to the next owner", within_s, extra={"code": code})
+    left = "what is in hand is left to the next owner" if code else "nothing was in hand"
+    log.error("not done within %g s; %s", within_s, left, extra={"code": code})
 
 
 def leave(code: int) -> NoReturn:

@@ -35,6 +35,11 @@ class Sender(Protocol):
         """Wait until everything handed over so far has arrived."""
         ...
 
+    @property
+    def idle(self) -> bool:
+        """Whether everything handed over has arrived."""
+        ...
+
 
 class Outbox:
     """Sends records.  Belongs to the event loop it was started in."""
@@ -106,6 +111,11 @@ class Outbox:
         if pending:
             await asyncio.wait(pending)
         self._check(*pending)
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything handed over has arrived."""
+        return not self._pending and self._failure is None
 
     def _done(self, sent: asyncio.Future[Any]) -> None:
         self._pending.discard(sent)

@@ -23,7 +23,7 @@ from stream.settings import Settings
 from stream.strikes.app import Clocks, Connections, FaustWhereabouts, StrikesApp, attend, build
 from stream.strikes.endpoint import Endpoint, check_door, serve
 from stream.strikes.ladder import Ladders
-from stream.strikes.leaving import LATE, Leaving, leave
+from stream.strikes.leaving import Leaving, leave
 from stream.strikes.outbox import Outbox
 from stream.strikes.security import security
 from stream.strikes.steps import Steps
@@ -43,8 +43,8 @@ T = TypeVar("T")
 def run(settings: Settings) -> NoReturn:
     """Run until SIGTERM or SIGINT, or until something fails; never returns.
 
-    Exit codes: 0 asked to stop, all committed · 2 configuration · 70 a defect, or time ran out · 75 Kafka went away ·
-    77 a changelog or a record cannot be read.
+    Exit codes: 0 asked to stop, all committed · 2 configuration · 70 a defect · 75 Kafka went away, or no time was left
+    to commit what was in hand · 77 a changelog or a record cannot be read.
     """
     leaving = Leaving(settings.strikes.shutdown_s)
     log.info("the strikes worker starts")
@@ -72,8 +72,10 @@ async def _main(settings: Settings, leaving: Leaving) -> int:
             if code == TransportError.exit_code:
                 # To stop, Faust needs a Kafka that answers.  What is not committed is read again, as after a crash.
                 leave(code)
-            log.info("stopping")
-            leaving.begin(code or LATE)
+            in_hand = app.in_hand
+            log.info("stopping", extra={"in_hand": in_hand})
+            # This loop turns, so where time runs out it is Kafka that does not answer: Faust needs one that does.
+            leaving.begin(code or (TransportError.exit_code if in_hand else 0))
             began = time.monotonic()
             await app.stop()
             log.info("stopped", extra={"seconds": round(time.monotonic() - began, 3)})

@@ -193,7 +193,7 @@ def test_sigterm_ends_a_worker_whose_kafka_is_away(tmp_path: Path) -> None:
         wait_until(lambda: is_done(trial, goal), 120, "all is tallied")
         broker.kill()
         worker.signal(signal.SIGTERM)
-        assert worker.process.wait(30) in (0, 70, 75)
+        assert worker.process.wait(30) == 0, "nothing was in hand"
         homeless = trial.start("worker-1")
         wait_until(lambda: homeless.output().count("waiting for Kafka: kafka.bootstrap_servers") > 1, 60, "it waits")
         broker.start()

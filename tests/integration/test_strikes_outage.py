@@ -1,6 +1,7 @@
 """The strikes worker on a broker that goes away while it runs."""
 
 import json
+import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -57,6 +58,19 @@ def test_a_worker_that_cannot_say_what_it_tallied_ends_with_75_and_its_successor
     wait_until(lambda: is_done(trial, goal), 120, "all is tallied")
     assert successor.stop(60) == 0, successor.output()[-3_000:]
     assert actual(trial).same_as(expected(trial, Ladders()))
+
+
+def test_a_worker_that_is_asked_to_stop_with_work_in_hand_while_kafka_is_away_ends_with_75(
+    broker: Broker, trial: Trial
+) -> None:
+    feed(trial, a_history(3_000, 200))
+    worker = trial.start("worker-0", strikes__shutdown_s=3)
+    wait_until(lambda: committed(trial) > 0, 120, "the first verdicts are tallied")
+    broker.kill()
+    worker.signal(signal.SIGTERM)
+    assert worker.process.wait(30) == 75, worker.output()[-3_000:]
+    last = json.loads(worker.output().splitlines()[-1])
+    assert last["message"] == "not done within 3 s; what is in hand is left to the next owner"
 
 
 def test_a_worker_with_nothing_to_say_outlives_an_outage_and_its_log_stays_short(broker: Broker, trial: Trial) -> None:

@@ -38,6 +38,11 @@ class ListOutbox:
         """Note how much had been given."""
         self.settled = len(self.sent)
 
+    @property
+    def idle(self) -> bool:
+        """Whether all was settled."""
+        return self.settled == len(self.sent)
+
     def to(self, topic: str) -> list[Sent]:
         """Return what went to a topic."""
         return [record for record in self.sent if record[0] == topic]

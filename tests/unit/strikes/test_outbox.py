@@ -28,6 +28,7 @@ def test_settled_means_that_everything_before_has_arrived() -> None:
     async def run() -> None:
         producer = SlowProducer()
         outbox = Outbox(producer)
+        assert outbox.idle
         await outbox.put("t", None, b"1")
         await outbox.put("t", None, b"2")
         settling = asyncio.ensure_future(outbox.settle())
@@ -39,6 +40,10 @@ def test_settled_means_that_everything_before_has_arrived() -> None:
         producer.sent[1][1].set_result(None)
         await asyncio.wait_for(settling, 1)
         assert not producer.sent[2][1].done()
+        assert not outbox.idle
+        producer.sent[2][1].set_result(None)
+        await outbox.settle()
+        assert outbox.idle
 
     asyncio.run(run())
 
@@ -56,6 +61,7 @@ def test_a_send_that_failed_is_told_then_and_ever_after() -> None:
                 await outbox.settle()
         with pytest.raises(TransportError):
             await outbox.put("t", None, b"3")
+        assert not outbox.idle
 
     asyncio.run(run())
 
