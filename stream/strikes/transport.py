@@ -88,7 +88,9 @@ class VerdictConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def _committed(self, partitions: Set[TP]) -> dict[TP, int]:
         consumer = self._ensure_consumer()
-        offsets = {tp: await consumer.committed(driver.ensure_aiokafka_TP(tp)) for tp in partitions}
+        asked = list(partitions)
+        answers = await asyncio.gather(*(consumer.committed(driver.ensure_aiokafka_TP(tp)) for tp in asked))
+        offsets = dict(zip(asked, answers, strict=True))
         unknown = [driver.ensure_aiokafka_TP(tp) for tp, offset in offsets.items() if offset is None]
         first = await consumer.beginning_offsets(unknown) if unknown else {}
         return {
