@@ -57,7 +57,7 @@ def a_history(count: int, players: int, seed: int = 7) -> list[Verdict]:
         elif kind < 0.02:
             history += _burst(chance, index, players)
         else:
-            late = chance.choice((-20, -400, -900_000)) if kind > 0.99 else 0
+            late = chance.choice((-20, -400, -80_000)) if kind > 0.99 else 0  # within what room there is
             history.append(_one(chance, index, players, index * 0.5 + late))
     return history[:count]
 
