@@ -28,7 +28,7 @@ CounterName = Literal[
     "strikes_total",  # strikes worker: strikes issued, by kind and action
     "verdicts_lost_total",  # strikes worker: verdicts that retention deleted before they were read
     "standings_erased_total",  # strikes worker: players forgotten on request
-    "lapsed_total",  # strikes worker: stored values of which something was removed because it had lapsed, by table
+    "values_lapsed_total",  # strikes worker: stored values removed, or made smaller, as they had lapsed, by table
     "cache_lookups_total",  # texts looked up in Redis, by result (hit, miss, skipped: the breaker was open)
     "gate_audits_total",  # texts that the gate cleared and the classifier looked at, by result (right, missed, ...)
 ]
@@ -40,7 +40,7 @@ GaugeName = Literal[
     "waiting",  # 1 while a component (model, producer, partitions) is waited for, as /readyz says
     "decider_info",  # always 1; its labels are the digests of the scorer and the policy that are in service
     "partitions_assigned",  # partitions that this worker owns
-    "kept",  # strikes worker: stored values of this worker, by table
+    "values_kept",  # strikes worker: stored values of this worker, by table
 ]
 HistogramName = Literal[
     "chunk_records",  # records per chunk
@@ -88,7 +88,7 @@ COUNTERS: Final[Mapping[CounterName, Metric]] = {
     "strikes_total": Metric("Strikes issued", ("kind", "action"), _STRIKES),
     "verdicts_lost_total": Metric("Verdicts deleted before the strikes worker read them", (), _STRIKES),
     "standings_erased_total": Metric("Players forgotten on request", (), _STRIKES),
-    "lapsed_total": Metric(
+    "values_lapsed_total": Metric(
         "Stored values of which something had lapsed and was removed",
         ("table",),
         _STRIKES,
@@ -109,7 +109,7 @@ GAUGES: Final[Mapping[GaugeName, Metric]] = {
     "waiting": Metric("1 while a component is waited for", ("component",), _BOTH),
     "decider_info": Metric("Digests of the scorer and the policy in service", ("scorer", "policy")),
     "partitions_assigned": Metric("Partitions that this worker owns", (), _BOTH),
-    "kept": Metric("Values that this worker has stored", ("table",), _STRIKES),
+    "values_kept": Metric("Values that this worker has stored", ("table",), _STRIKES),
 }
 HISTOGRAMS: Final[Mapping[HistogramName, Metric]] = {
     "chunk_records": Metric("Records per chunk", (), buckets=_SIZES),

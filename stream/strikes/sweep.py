@@ -101,7 +101,7 @@ class Sweep:
                 kept += await self._over(kind, partition, epoch)
             if epoch is None or self.holder.epoch() != epoch:
                 return
-            self.metrics.gauge("kept", kept, table=kind.table.name)
+            self.metrics.gauge("values_kept", kept, table=kind.table.name)
 
     def _kinds(self) -> tuple[_Kind, ...]:
         topics = self.settings.topics.verdicts, self.settings.strikes.channels
@@ -152,7 +152,7 @@ class Sweep:
             if store.load(partition, one.key) == one.value:
                 store.save(partition, one.key, one.left)
                 gone += one.left is None
-                self.metrics.count("lapsed_total", 1, table=kind.table.name)
+                self.metrics.count("values_lapsed_total", 1, table=kind.table.name)
         return gone
 
     async def _say(self, kind: _Kind, partition: int, epoch: int, one: _Lapsed) -> bool:

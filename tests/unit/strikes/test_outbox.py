@@ -28,7 +28,7 @@ def test_settled_means_that_everything_before_has_arrived() -> None:
     async def run() -> None:
         producer = SlowProducer()
         outbox = Outbox(producer)
-        assert outbox.idle
+        idle = [outbox.idle]
         await outbox.put("t", None, b"1")
         await outbox.put("t", None, b"2")
         settling = asyncio.ensure_future(outbox.settle())
@@ -40,10 +40,10 @@ def test_settled_means_that_everything_before_has_arrived() -> None:
         producer.sent[1][1].set_result(None)
         await asyncio.wait_for(settling, 1)
         assert not producer.sent[2][1].done()
-        assert not outbox.idle
+        idle.append(outbox.idle)
         producer.sent[2][1].set_result(None)
         await outbox.settle()
-        assert outbox.idle
+        assert [*idle, outbox.idle] == [True, False, True]
 
     asyncio.run(run())
 

@@ -116,8 +116,8 @@ def test_a_player_is_removed_when_the_stream_has_gone_on_for_long_enough(floor: 
     assert floor.outbox.sent == [("unit-standings-changelog", b"a-gone", None, 1)]
     assert floor.outbox.headers == [{"until": b"7"}]
     told = floor.metrics.exposition().decode()
-    assert 'chatwarden_lapsed_total{table="standings"} 1.0' in told
-    assert 'chatwarden_kept{table="standings"} 2.0' in told
+    assert 'chatwarden_values_lapsed_total{table="standings"} 1.0' in told
+    assert 'chatwarden_values_kept{table="standings"} 2.0' in told
 
 
 def test_what_might_be_delivered_again_stays(floor: Floor) -> None:
