@@ -92,7 +92,6 @@ COUNTERS: Final[Mapping[CounterName, Metric]] = {
         "Stored values of which something had lapsed and was removed",
         ("table",),
         _STRIKES,
-        begins=("standings", "channels"),
     ),
     "cache_lookups_total": Metric("Texts looked up in Redis", ("result",), begins=("hit", "miss", "skipped")),
     "gate_audits_total": Metric(

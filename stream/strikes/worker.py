@@ -73,7 +73,7 @@ async def _main(settings: Settings, leaving: Leaving) -> int:
                 # To stop, Faust needs a Kafka that answers.  What is not committed is read again, as after a crash.
                 leave(code)
             in_hand = app.in_hand
-            log.info("stopping", extra={"in_hand": in_hand})
+            log.info("stopping with work in hand" if in_hand else "stopping with nothing in hand")
             # This loop turns, so where time runs out it is Kafka that does not answer: Faust needs one that does.
             leaving.begin(code or (TransportError.exit_code if in_hand else 0))
             began = time.monotonic()
