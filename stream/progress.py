@@ -110,15 +110,16 @@ class Progress:
                 self._measure(partition, max(high - position, 0))
 
     def look(self, next_offsets: Mapping[int, int]) -> None:
-        """Look at partitions that brought nothing since they are ours: they are empty, or their offsets are held back.
+        """Look at partitions that brought nothing since they are ours.
 
+        They are empty, their offsets are held back, or Kafka is away, of which an end that was reached says nothing.
         Asks the broker about all of them at once, at most every ``STUCK_S`` seconds; without a partition, whether it
         answers at all.
         """
         if not self._since:
             self._look_around()
             return
-        heard = next_offsets.keys() | self._drained.keys() | (self.still.keys() - self._held)
+        heard = next_offsets.keys() | (self.still.keys() - self._held)
         now = self._wall()
         silent = [each for each, since in self._since.items() if now - since >= STUCK_S and each.number not in heard]
         if not silent:

@@ -147,13 +147,26 @@ def test_partitions_that_are_ours_and_never_read_are_asked_about_at_once_and_not
     assert scene.waiting() == ""
 
 
-def test_partitions_that_are_empty_are_not_stuck_and_not_asked_about() -> None:
+def test_partitions_that_are_empty_are_not_stuck_while_kafka_answers() -> None:
     scene = Scene().joined()
     scene.consumer.asked.clear()
     read(scene, end(0, 0))
     scene.now += 31
     scene.source.report()
-    assert (scene.waiting(), scene.consumer.asked) == ("", [[1]])  # of the other one the broker tells the offset
+    assert (scene.waiting(), scene.consumer.asked) == ("", [[0, 1]])
+
+
+def test_an_end_that_was_reached_does_not_hide_that_kafka_is_away() -> None:
+    scene = Scene().joined()
+    read(scene, end(0, 0), end(1, 0))
+    scene.consumer.failing["committed"] = failure(KafkaError._TRANSPORT)
+    scene.now += 31
+    scene.source.report()
+    assert "events[0]" in scene.waiting()
+    del scene.consumer.failing["committed"]
+    scene.now += 31
+    scene.source.report()
+    assert scene.waiting() == ""
 
 
 def test_a_worker_without_a_partition_is_ready_while_kafka_answers() -> None:
