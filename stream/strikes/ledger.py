@@ -18,28 +18,44 @@ class Ledger(Generic[P]):
         self.epoch: int | None = None
         self._next: dict[P, int] = {}
         self._finished: dict[P, int] = {}
+        self._taken: dict[P, int] = {}
+        self._committed: dict[P, int] = {}
 
     def open(self, epoch: int, positions: Mapping[P, int]) -> None:
         """Begin an epoch at the committed offsets."""
         self.epoch = epoch
         self._next = dict(positions)
         self._finished = {}
+        self._taken = dict(positions)
+        self._committed = dict(positions)
 
     def close(self) -> None:
         """End the epoch."""
         self.epoch = None
         self._next = {}
         self._finished = {}
+        self._taken = {}
+        self._committed = {}
+
+    def forsake(self, partition: P) -> None:
+        """Finish nothing more of a partition in this epoch; what is not committed of it is read again in the next."""
+        self._next.pop(partition, None)
+        self._finished.pop(partition, None)
 
     def positions(self, partitions: set[P]) -> dict[P, int]:
         """Return where to read on, of those partitions that are owned."""
         return {partition: offset for partition, offset in self._next.items() if partition in partitions}
 
-    def take(self, epoch: int, positions: Mapping[P, int]) -> bool:
-        """Accept what was read up to ``positions``; False when it was read in another epoch and must be dropped."""
+    def take(self, epoch: int, positions: Mapping[P, int], taken: Mapping[P, int]) -> bool:
+        """Accept what was read; False when it was read in another epoch and must be dropped.
+
+        ``positions`` is where to read on; ``taken`` the offset after the last record, which comes before it where
+        the log holds something that is no record, as the end of a transaction.
+        """
         if epoch != self.epoch:
             return False
         self._next.update({partition: offset for partition, offset in positions.items() if partition in self._next})
+        self._taken.update({partition: offset for partition, offset in taken.items() if partition in self._next})
         return True
 
     def finish(self, epoch: int, partition: P, offset: int) -> None:
@@ -55,3 +71,16 @@ class Ledger(Generic[P]):
         """Record a commit; what was finished meanwhile stays due."""
         if epoch == self.epoch:
             self._finished = {p: offset for p, offset in self._finished.items() if offsets.get(p) != offset}
+            self._committed.update(offsets)
+
+    def committed_to(self, partition: P) -> int:
+        """Return the offset before which everything is committed; 0 of a partition that is not owned."""
+        return self._committed.get(partition, 0)
+
+    def is_read_to(self, partition: P, end: int) -> bool:
+        """Say whether everything before ``end`` was read."""
+        return self._next.get(partition, -1) >= end
+
+    def is_committed_to(self, partition: P, end: int) -> bool:
+        """Say whether every record before ``end`` is committed."""
+        return self.is_read_to(partition, end) and self.committed_to(partition) >= min(end, self._taken[partition])

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 
 import msgspec
+from faust.types import TP
 
 from schemas.codec import decode_verdict
 from schemas.dead_letter import Rejection
@@ -23,7 +24,7 @@ from stream.strikes.issue import held
 from stream.strikes.ladder import Ladders
 from stream.strikes.outbox import Sender
 from stream.strikes.table import KeptTable
-from stream.strikes.tally import Tallied, channel_key, remark_of, tally_remark, tally_verdict
+from stream.strikes.tally import Tallied, channel_key, remark_of, stored_offset, tally_remark, tally_verdict
 from stream.strikes.transport import VerdictConsumer
 
 log: Final = logging.getLogger(__name__)
@@ -91,20 +92,33 @@ class Steps:
         erasure = _read(message, Erasure)
         if isinstance(erasure, Rejection):
             await self._set_aside(message, erasure)
-        else:
-            await self._erase(consumer, message.partition, erasure)
+        elif not await self._erase(consumer, message, erasure):
+            consumer.forsake(message)
+            return
         consumer.finish(message)
 
-    async def _erase(self, consumer: VerdictConsumer, partition: int, erasure: Erasure) -> None:
-        # What is committed is not delivered again, so that the standing cannot come back by itself.
-        await consumer.commit_all()
-        table, key = self.tables.standings, erasure.player_id.encode()
-        found = table.store.load(partition, key) is not None
-        # Said even where nothing is found: the worker that removed it may have ended before it was heard.
-        await table.keep(partition, key, None)
-        if found:
+    async def _erase(self, consumer: VerdictConsumer, message: Any, erasure: Erasure) -> bool:
+        """Forget a player once no verdict that is in the partition by now can be delivered again; False: not yet.
+
+        Else the standing would come back by itself: from a verdict that was read before, but not committed, or from
+        one that waits to be read.
+        """
+        partition, key, table = message.partition, erasure.player_id.encode(), self.tables.standings
+        verdicts = TP(self.settings.topics.verdicts, partition)
+        end = await consumer.end_of(verdicts, message.generation_id)
+        while await consumer.commit_to(verdicts, end, message.generation_id):
+            stored, committed = table.store.load(partition, key), consumer.ledger.committed_to(verdicts)
+            if stored is not None and stored_offset(stored) >= committed:
+                end = stored_offset(stored) + 1
+            elif await table.forget(partition, key, stored, committed - 1):
+                await self._erased(erasure, partition, key, stored)
+                return True
+        return False
+
+    async def _erased(self, erasure: Erasure, partition: int, key: bytes, stored: bytes | None) -> None:
+        if stored is not None:
             await self.outbox.put(self.settings.topics.strikes, key, None)
-        await self._audit(erasure, partition, found)
+        await self._audit(erasure, partition, stored is not None)
 
     async def _audit(self, erasure: Erasure, partition: int, found: bool) -> None:  # noqa: FBT001 - data, not a fork
         record = {

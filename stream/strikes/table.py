@@ -55,8 +55,8 @@ class KeptTable(faust.Table[bytes, bytes]):
             options={**small, "max_open_files": 128, "driver": "rocksdict"},
         )
 
-    async def keep(self, partition: int, key: bytes, value: bytes | None) -> None:
-        """Keep a value and write it to the changelog; None removes it from both."""
+    async def keep(self, partition: int, key: bytes, value: bytes) -> None:
+        """Keep a value and write it to the changelog."""
         async with self._turn:
             self.store.save(partition, key, value)
             await self.say(partition, key, value)
@@ -64,6 +64,18 @@ class KeptTable(faust.Table[bytes, bytes]):
     async def say(self, partition: int, key: bytes, value: bytes | None) -> None:
         """Write a value to the changelog, perhaps again."""
         await cast("StrikesApp", self.app).outbox.put(self.changelog_topic_name, key, value, partition)
+
+    async def forget(self, partition: int, key: bytes, value: bytes | None, until: int) -> bool:
+        """Remove a value, and no state later than ``until``; False, and nothing, when another took its place meanwhile.
+
+        Written to the changelog even where there is no value here: one may be there.
+        """
+        async with self._turn:
+            if self.store.load(partition, key) != value:
+                return False
+            self.store.save(partition, key, None)
+            await self._remove(partition, key, until)
+            return True
 
     async def say_lapsed(self, partition: int, key: bytes, value: bytes, left: bytes | None) -> bool:
         """Write to the changelog what is left of a value; False, and nothing, when another took its place meanwhile.
@@ -73,10 +85,15 @@ class KeptTable(faust.Table[bytes, bytes]):
         async with self._turn:
             if self.store.load(partition, key) != value:
                 return False
-            until = [(UNTIL, str(stored_offset(value)).encode())]
-            outbox = cast("StrikesApp", self.app).outbox
-            await outbox.put(self.changelog_topic_name, key, left, partition, until if left is None else ())
+            if left is None:
+                await self._remove(partition, key, stored_offset(value))
+            else:
+                await self.say(partition, key, left)
             return True
+
+    async def _remove(self, partition: int, key: bytes, until: int) -> None:
+        headers = [(UNTIL, str(until).encode())]
+        await cast("StrikesApp", self.app).outbox.put(self.changelog_topic_name, key, None, partition, headers)
 
 
 class KeptRecovery(Recovery):

@@ -7,9 +7,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from http.client import HTTPConnection
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from confluent_kafka import Producer
@@ -19,9 +17,9 @@ from stream.strikes.tally import stored_offset
 from tests.support.broker import Broker, create_topics
 from tests.support.processes import Child, free_port, wait_until
 from tests.support.servers import has_local_kafka, unavailable
+from tests.support.standings import answers, ask
 from tests.support.strikes_trial import (
     PARTITIONS,
-    TOKEN,
     Trial,
     actual,
     committed,
@@ -79,25 +77,6 @@ def test_killed_and_rebalanced_workers_come_to_the_pure_fold(trial: Trial) -> No
     kinds = {json.loads(body)["kind"] for body in found.strikes.values()}
     assert kinds == {"ladder", "flood", "raid", "pile_on", "pattern"}
     assert len(list(verdicts_of(trial))) == len(history)
-
-
-def ask(url: str, token: str = TOKEN, method: str = "GET") -> tuple[int, dict[str, object]]:
-    """Ask a worker's endpoint."""
-    parts = urlsplit(url)
-    connection = HTTPConnection(parts.netloc, timeout=20)
-    try:
-        connection.request(method, parts.path, headers={"Authorization": f"Bearer {token}"})
-        answer = connection.getresponse()
-        return answer.status, json.loads(answer.read())
-    finally:
-        connection.close()
-
-
-def answers(url: str, wanted: int) -> bool:
-    try:
-        return ask(url)[0] == wanted
-    except OSError:
-        return False
 
 
 def check_dead_letters(trial: Trial) -> None:
@@ -211,29 +190,6 @@ def test_more_replicas_than_brokers_are_a_matter_of_configuration(trial: Trial) 
     assert worker.process.wait(60) == 2
     assert "cannot be created" in worker.output()
     assert "set strikes.replication_factor to no more than the cluster has brokers" in worker.output()
-
-
-def test_a_request_to_forget_is_answered_while_kafka_is_frozen(tmp_path: Path) -> None:
-    if not has_local_kafka():
-        unavailable("Kafka that can be frozen", "make kafka (Java 17+ and Maven)")
-    broker = Broker(tmp_path / "kafka")
-    trial, port = Trial(broker.bootstrap, tmp_path), free_port()
-    url = f"http://127.0.0.1:{port}/v1/players/p%2F0"
-    try:
-        broker.start()
-        trial.prepare()
-        feed(trial, [a_verdict(player_id="p/0")])
-        trial.start("worker-0", strikes__port=port, strikes__session_timeout_s=10)
-        wait_until(lambda: answers(url, 200), 120, "the standing is told")
-        broker.child.signal(signal.SIGSTOP)
-        status, told = ask(url, method="DELETE")
-        assert (status, "ask again" in str(told["error"]), "request_id" in told) == (503, True, True)
-        broker.child.signal(signal.SIGCONT)
-        assert ask(url, method="DELETE")[0] == 202
-        wait_until(lambda: answers(url, 404), 60, "the player is forgotten")
-    finally:
-        trial.close()
-        broker.stop()
 
 
 def test_a_clock_that_is_ahead_silences_no_player(trial: Trial) -> None:

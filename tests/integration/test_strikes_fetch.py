@@ -12,7 +12,7 @@ from confluent_kafka import Producer, TopicPartition
 from faust.types import TP
 
 from stream.errors import DataLost
-from stream.strikes.transport import READ_COMMITTED, VerdictConsumerThread
+from stream.strikes.client import READ_COMMITTED, VerdictConsumerThread
 from tests.support.broker import admin, create_topics
 
 pytestmark = pytest.mark.kafka
@@ -70,7 +70,7 @@ async def reading(kafka: str, topic: str, check: Any) -> None:
 def test_every_committed_record_is_read_in_order_though_fetches_get_lost(
     kafka: str, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stream.strikes.transport.MAX_RECORDS", 17)
+    monkeypatch.setattr("stream.strikes.client.MAX_RECORDS", 17)
 
     async def check(thread: Thread, tp: TP) -> None:
         accepted, position, turn = list[int](), 0, 0

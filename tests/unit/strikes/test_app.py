@@ -1,7 +1,6 @@
 """The application: what is on, what is off, and what a step does with a record."""
 
 import asyncio
-import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -24,7 +23,7 @@ from stream.strikes.channel import Remark
 from stream.strikes.issue import milliseconds
 from stream.strikes.ladder import Ladders
 from stream.strikes.ledger import Ledger
-from stream.strikes.steps import Erasure, Steps, Tables
+from stream.strikes.steps import Steps, Tables
 from stream.strikes.store import Place
 from stream.strikes.tally import pseudonyms, read_entry, remark_of
 from stream.strikes.transport import VerdictConsumer
@@ -79,10 +78,6 @@ class Consumer(VerdictConsumer):
     def __init__(self) -> None:
         self.ledger: Ledger[TP] = Ledger()
         self.ledger.open(1, {TP(topic, 1): 0 for topic in ("moderation.verdicts", "channels", "erasures")})
-        self.commits = 0
-
-    async def commit_all(self) -> None:
-        self.commits += 1
 
 
 def test_a_verdict_is_kept_said_and_sent_on(desk: Desk) -> None:
@@ -176,28 +171,6 @@ def test_strangers_on_our_own_topics_are_set_aside_too(desk: Desk, raw: bytes | 
     asyncio.run(desk.steps.erasure(consumer, Message(raw, topic="erasures")))
     assert [record[:3] for record in desk.outbox.sent] == [("moderation.verdicts.dlq", b"key", raw)] * 2
     assert sorted(tp.topic for tp in consumer.ledger.due()) == ["channels", "erasures"]
-
-
-def test_an_erasure_commits_forgets_and_is_audited_without_the_id(desk: Desk) -> None:
-    consumer, raw = Consumer(), a_verdict(player_id="Mallory").model_dump_json().encode()
-    asyncio.run(desk.steps.verdict(consumer, Message(raw)))
-    request = msgspec.json.encode(Erasure("r1", "Mallory", START))
-    for offset in (0, 1):
-        asyncio.run(desk.steps.erasure(consumer, Message(request, offset, topic="erasures")))
-    assert consumer.commits == 2
-    assert desk.tables.standings.store.load(1, b"Mallory") is None
-    assert desk.outbox.to("unit-standings-changelog")[-1] == ("unit-standings-changelog", b"Mallory", None, 1)
-    assert desk.outbox.to("moderation.strikes")[-1] == ("moderation.strikes", b"Mallory", None, None)
-    first, second = (json.loads(record[2] or b"") for record in desk.outbox.to("moderation.erasures.audit"))
-    assert first == {
-        "request_id": "r1",
-        "player": pseudonyms(b"k")("Mallory"),
-        "partition": 1,
-        "found": True,
-        "requested_at": "2026-01-01T12:00:00+00:00",
-        "erased_at": "2026-01-02T00:00:00+00:00",
-    }
-    assert second == {**first, "found": False}
 
 
 class CommittingConsumer(VerdictConsumer):
