@@ -69,7 +69,9 @@ class StrikesApp(faust.App):
     @property
     def settled(self) -> bool:
         """Whether partitions are assigned and read back."""
-        return not self.rebalancing and self.tables.actives_ready
+        if self.rebalancing or not self.tables.actives_ready:
+            return False
+        return cast("VerdictConsumer", self.consumer).restored is not None
 
     @property
     def in_hand(self) -> bool:

@@ -23,6 +23,7 @@ from stream.strikes.tally import UNTIL, stored_offset
 
 if TYPE_CHECKING:
     from stream.strikes.app import StrikesApp
+    from stream.strikes.transport import VerdictConsumer
 
 
 class KeptTable(faust.Table[bytes, bytes]):
@@ -110,15 +111,24 @@ class KeptRecovery(Recovery):
         return False
 
     async def on_recovery_completed(self, generation_id: int = 0) -> None:
-        """Read back what may have changed elsewhere, before the first verdict of this epoch."""
-        for tp in [tp for tp in self._owned if tp not in self.active_tps]:
+        """Read back what may have changed elsewhere, before the first verdict of this epoch.
+
+        A rebalance may overtake this at any point.  What was read back by then counts; the epoch is left alone.
+        """
+        app = cast("StrikesApp", self.app)
+        # Taken now: a rebalance that overtakes us changes both.
+        tps, rebalances = frozenset(self.active_tps), app.rebalancing_count
+        for tp in self._owned.keys() - tps:
             del self._owned[tp]
         # A partition that was ours in the generation before this one has had no other owner since.
-        missing = {tp for tp in self.active_tps if self._owned.get(tp) != generation_id - 1}
+        missing = {tp for tp in tps if self._owned.get(tp) != generation_id - 1}
         if missing:
             await self._read_back(missing)
-        self._owned.update(dict.fromkeys(self.active_tps, generation_id))
-        cast("StrikesApp", self.app).on_assigned(len({tp.partition for tp in self.active_tps}))
+        self._owned.update(dict.fromkeys(tps, generation_id))
+        if app.rebalancing_count != rebalances:
+            return
+        app.on_assigned(len({tp.partition for tp in tps}))
+        cast("VerdictConsumer", app.consumer).restored = generation_id
         await super().on_recovery_completed(generation_id)
 
     async def _read_back(self, partitions: set[TP]) -> None:

@@ -45,6 +45,8 @@ class VerdictConsumer(driver.Consumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.ledger: Ledger[TP] = Ledger()
+        self.restored: int | None = None
+        """The epoch whose tables are read back; None while there is none."""
         super().__init__(*args, **kwargs)
         self._commit_every = None  # by time only
 
@@ -52,17 +54,20 @@ class VerdictConsumer(driver.Consumer):
         return VerdictConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def perform_seek(self) -> None:
-        """Open an epoch at the committed offsets."""
-        epoch = self.app.consumer_generation_id
+        """Open the epoch whose tables are read back, at the committed offsets; not where it is over by then."""
+        epoch = self.restored
+        if epoch is None:
+            return
         partitions = {tp for tp in self.assignment() if not self._is_changelog_tp(tp)}
         positions = await asyncio.wait_for(self._thread.committed(partitions), SEEK_TIMEOUT_S)
         for tp in partitions:
             self._read_offset[tp] = None
-        if epoch == self.app.consumer_generation_id:
+        if epoch == self.restored == self.app.consumer_generation_id:
             self.ledger.open(epoch, positions)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Finish and commit what is in hand, then close the epoch."""
+        self.restored = None
         await super().on_partitions_revoked(revoked)
         self.ledger.close()
 

@@ -4,7 +4,6 @@ import json
 import random
 import signal
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -33,14 +32,6 @@ from tests.support.strikes_trial import (
 from tests.support.verdicts import a_history, a_verdict
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
-
-
-@pytest.fixture
-def trial(kafka: str, tmp_path: Path) -> Iterator[Trial]:
-    trial = Trial(kafka, tmp_path)
-    trial.prepare()
-    yield trial
-    trial.close()
 
 
 def stop(*workers: Child) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import signal
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,14 +18,6 @@ from tests.support.strikes_trial import PARTITIONS, Trial, ends, feed, is_done, 
 from tests.support.verdicts import a_history, a_verdict
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
-
-
-@pytest.fixture
-def trial(kafka: str, tmp_path: Path) -> Iterator[Trial]:
-    trial = Trial(kafka, tmp_path)
-    trial.prepare()
-    yield trial
-    trial.close()
 
 
 def audited(trial: Trial) -> list[bool]:

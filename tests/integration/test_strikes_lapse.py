@@ -1,9 +1,7 @@
 """The strikes worker on a real broker: what has lapsed leaves the changelog, and does not come back."""
 
 import json
-from collections.abc import Iterator
 from http.client import HTTPConnection
-from pathlib import Path
 
 import pytest
 
@@ -17,14 +15,6 @@ from tests.support.verdicts import a_verdict
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 LATER_S = standing.kept_s(Ladders().default) + 10
-
-
-@pytest.fixture
-def trial(kafka: str, tmp_path: Path) -> Iterator[Trial]:
-    trial = Trial(kafka, tmp_path)
-    trial.prepare()
-    yield trial
-    trial.close()
 
 
 def speak(trial: Trial, players: list[str], after_s: int) -> None:
