@@ -32,7 +32,7 @@ def archive(
     it was. Records that are no events are kept as they are, with the cause.
 
     Exit codes: 0 done · 2 usage or configuration · 74 the archive cannot be written · 75 Kafka is unavailable ·
-    77 records were deleted before they were read · 130 interrupted.
+    77 records were deleted before they were read · 130 or 143 interrupted.
     """
     if context.invoked_subcommand is not None:
         return
@@ -104,7 +104,8 @@ def erase(
 
 
 def _lines(path: Path) -> list[str]:
+    """Read lines.  A line feed ends one, and nothing else that may: an id may hold it."""
     try:
-        return [line for line in path.read_text(encoding="utf-8").splitlines() if line]
+        return [line for line in path.read_text(encoding="utf-8-sig").split("\n") if line]
     except (OSError, UnicodeDecodeError) as exc:
         raise ConfigError(f"--players {path}: {exc}") from exc

@@ -1,14 +1,18 @@
 """Archives: what is where, what is missing, and how players are forgotten, on a file system that is only in memory."""
 
 from pathlib import Path
+from typing import BinaryIO
 from uuid import uuid4
 
+import fsspec
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
+from typer.testing import CliRunner
 
+from stream.cli import app
 from stream.errors import FileError
 from stream.replay.archive.erase import erase
 from stream.replay.archive.layout import ArchiveFile, day, missing, parse, schema
@@ -117,3 +121,30 @@ def test_broken_records_keep_their_bytes_until_a_player_in_them_is_erased() -> N
     assert erase(kept, ["q", "nobody"], lambda *_: None).rows == 1
     with kept.open(kept.files()[0]) as file:
         assert parquet.read_table(file)["value"].to_pylist() == [b"\xff\x00", None]
+
+
+def test_what_a_writer_left_unfinished_is_erased_too(archive: Archive) -> None:
+    """Nobody reads it, and it may name the player: an archive that is cut off goes on under another name."""
+    finished = archive.files()
+
+    def cut_off(sink: BinaryIO) -> None:
+        sink.write(b"player q says")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(FileError, match="No space left"):
+        archive.replace(finished[0].replace("-", "-9"), cut_off)
+    assert erase(archive, ["q"], lambda *_: None).rows == 2
+    system, path = fsspec.core.url_to_fs(archive.root)
+    assert sorted(system.find(path)) == finished
+
+
+def test_players_of_a_file_are_erased_whatever_their_ids_hold(archive: Archive, tmp_path: Path) -> None:
+    odd = ["first", "line\u2028end", "vertical\x0btab", " lead"]
+    table = pa.table([[*range(4)], [0] * 4, odd, [b"{}"] * 4, [None] * 4], schema=schema("chat", 2))
+    path = ArchiveFile("chat", "2026-01-01", 2, 0, 9).path(archive.root.removeprefix("memory:/"))
+    archive.replace(path, lambda sink: parquet.write_table(table, sink))
+    players = tmp_path / "players.txt"
+    players.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(odd).encode() + b"\r\n")
+    done = CliRunner().invoke(app, ["archive", "erase", archive.root, "--players", str(players)])
+    assert done.exit_code == 0, (done.output, done.exception)
+    assert "4 records erased from 1 of 3 files" in done.output

@@ -24,12 +24,13 @@ def erase(archive: Archive, players: Collection[str], looked: Callable[[int, int
     """Erase players; once more finds nothing.  ``looked`` is told how many files of how many were looked at.
 
     Broken records name nobody; those are erased in whose bytes a player's id occurs.  Each file is replaced whole, so
-    an erasure that is cut off is done by asking again.
+    an erasure that is cut off is done by asking again.  Unfinished files, which nobody reads, are removed.
 
     Raises:
         FileError: a file cannot be read or written.
     """
     files = rows = 0
+    archive.clear()
     paths = archive.files()
     for number, path in enumerate(paths, 1):
         removed = _erase_from(archive, path, players)
