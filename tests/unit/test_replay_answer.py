@@ -26,7 +26,7 @@ from stream.replay.history.events import Events
 from stream.replay.judging.opinions import Opinions
 from stream.replay.limits import Flips, Limits, missed
 from stream.replay.parts import PLAYERS_PART, write_table
-from stream.replay.report.page import render
+from stream.replay.report.page import policies, render
 
 SVG: Final = "{http://www.w3.org/2000/svg}"
 ACTIONS = ("allow", "flag", "block")
@@ -213,6 +213,23 @@ def test_the_page_is_drawn_whatever_a_game_is_called(game: str, label: str) -> N
     images = [base64.b64decode(found) for found in re.findall(r"data:image/svg\+xml;base64,([^\"]+)", page)]
     texts = [text.text for image in images for text in ElementTree.fromstring(image).iter(f"{SVG}text")]  # noqa: S314 - ours
     assert label in texts
+
+
+def test_policies_stand_where_their_load_is_however_few_events_are_labelled() -> None:
+    """Where moderators reviewed what was flagged, all that is labelled was acted upon, and that is not the load."""
+    quiet = Cell("arena", "team", "en", "allow", "non_toxic", "allow", "non_toxic")
+    flagged = quiet._replace(candidate_action="flag", candidate_category="insult")
+    found = Counts(cells=Counter({quiet: 90, flagged: 10}))
+    found.labelled[Labelled("insult", "allow", "non_toxic", "flag", "insult")] = 10
+    found.scores["candidate", ""] = _histogram({(1, 700): 10, (2, 100): 90})
+    about = {
+        "history": {"files": ["events.jsonl"]}, "depth": "redecide", "baseline": {"kind": "recorded", "name": ""},
+        "candidate": {"bundle": "(default)", "policy": "new.toml"}, "truth": "labels", "with_text": True,
+    }  # fmt: skip
+    document = build_document(about, found, count_players([]), [])
+    assert document["load"]["candidate"] == {"judged": 100, "acted_upon": 10, "share": 0.1}
+    assert document["load"]["baseline"] == {"judged": 100, "acted_upon": 0, "share": 0.0}
+    assert policies(document) == {"candidate": (0.1, 1.0), "baseline": (0.0, 0.0)}
 
 
 def test_rare_rows_are_summed_up() -> None:

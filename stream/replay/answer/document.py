@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from schemas.taxonomy import NON_TOXIC
 from schemas.verdict import ACTIONS
-from stream.replay.answer.counts import ANY, NOBODY, SIDES, Cell, Counts
+from stream.replay.answer.counts import ANY, NOBODY, SIDES, Cell, Counts, SideName
 from stream.replay.answer.flips import Row
 from stream.replay.answer.players import PlayerFlips
 from stream.replay.answer.quality import DECIMALS, area_under_curve, confusion, confusion_of, sweep
@@ -29,6 +29,7 @@ def build_document(about: Document, counts: Counts, players: PlayerFlips, sample
         "digests": {side: [list(d[1:]) for d in sorted(counts.digests) if d[0] == side] for side in SIDES},
         "totals": _totals(counts, compared, flipped),
         "actions": _actions(compared),
+        "load": {side: _load(counts, side) for side in SIDES},
         "flips": {
             "by_category": _breakdown(compared, _category),
             "by_game": _breakdown(compared, lambda cell: cell.game),
@@ -52,6 +53,16 @@ def _actions(compared: dict[Cell, int]) -> Document:
     for cell, n in compared.items():
         table[cell.baseline_action, cell.candidate_action] += n
     return {before: {after: table[before, after] for after in ACTIONS} for before in ACTIONS}
+
+
+def _load(counts: Counts, side: SideName) -> Document:
+    """Count the events that a side has an opinion of, labelled or not, and those it acts upon."""
+    said = [
+        (cell.baseline_action if side == "baseline" else cell.candidate_action, n) for cell, n in counts.cells.items()
+    ]
+    judged = sum(n for action, n in said if action != NOBODY)
+    acted = sum(n for action, n in said if action not in (NOBODY, "allow"))
+    return {"judged": judged, "acted_upon": acted, "share": _share(acted, judged)}
 
 
 def _sum(cells: dict[Cell, int], chosen: Callable[[Cell], bool]) -> int:

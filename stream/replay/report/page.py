@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from schemas.verdict import ACTIONS
+from stream.replay.answer.counts import SIDES
 from stream.replay.report import plots
 
 Document = dict[str, Any]
@@ -70,26 +71,23 @@ def _sweeps(document: Document) -> list[Document]:
 
 def _frontier(document: Document) -> str | None:
     curves = {side: sweeps["all"] for side, sweeps in document["sweeps"].items() if "all" in sweeps}
-    points: dict[str, tuple[float, float] | None] = {}
-    if document["quality"]:
-        for side in ("baseline", "candidate"):
-            quality = document["quality"][side]
-            labelled = sum(quality[key] for key in ("hits", "false_alarms", "misses", "rest"))
-            if labelled and quality["recall"] is not None:
-                points[side] = ((quality["hits"] + quality["false_alarms"]) / labelled, quality["recall"])
-    else:
-        points["candidate"] = _against_baseline(document)
-    return plots.frontier(curves, points)
+    return plots.frontier(curves, policies(document))
 
 
-def _against_baseline(document: Document) -> tuple[float, float] | None:
-    """Return the share that the candidate acts upon, and how much of the baseline's it catches."""
+def policies(document: Document) -> dict[str, tuple[float, float]]:
+    """Return, by side, the share of all events that its policy acts upon, and how much of what it ought to."""
+    quality = document["quality"]
+    caught = {side: quality[side]["recall"] for side in SIDES} if quality else {"candidate": _agreement(document)}
+    load = document["load"]
+    return {side: (load[side]["share"], recall) for side, recall in caught.items() if recall is not None}
+
+
+def _agreement(document: Document) -> float | None:
+    """Return how much of what the baseline acts upon the candidate does, too."""
     table = document["actions"]
-    compared = document["totals"]["compared"]
     ought = sum(table[before][after] for before in ("flag", "block") for after in ACTIONS)
     caught = sum(table[before][after] for before in ("flag", "block") for after in ("flag", "block"))
-    acted = sum(table[before][after] for before in ACTIONS for after in ("flag", "block"))
-    return (acted / compared, caught / ought) if compared and ought else None
+    return caught / ought if ought else None
 
 
 def _sources(document: Document) -> Document:

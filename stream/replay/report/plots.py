@@ -74,7 +74,7 @@ def sweep(category: str, sides: dict[str, Sequence[Document]]) -> str | None:
     return _image(draw, 2.6)
 
 
-def frontier(sides: dict[str, Sequence[Document]], points: dict[str, tuple[float, float] | None]) -> str | None:
+def frontier(sides: dict[str, Sequence[Document]], points: dict[str, tuple[float, float]]) -> str | None:
     """Draw what is caught against what is acted upon, for every threshold on the sum of scores, and both policies.
 
     ``points`` are the policies as they are: (share acted upon, share caught).
