@@ -11,7 +11,7 @@ from model.policy_columns import ColumnDecider
 from model.rules import OTHER_GAMES
 from stream import wiring
 from stream.replay.history.events import Labelling
-from stream.replay.history.reviews import file_digest, read_reviews
+from stream.replay.history.reviews import read_reviews, reviews_digest
 from stream.replay.job import Job
 from stream.replay.judging.floors import Floors
 from stream.replay.judging.sides import (
@@ -127,5 +127,5 @@ def contents(job: Job) -> dict[str, str]:
     if kind == "policy":
         found["baseline"] = wiring.decider(_changed(settings, "policy", path=Path(name)), parts.taxonomy).digest
     if job.reviews is not None:
-        found["reviews"] = file_digest(job.reviews)
+        found["reviews"] = reviews_digest(job.reviews)
     return found

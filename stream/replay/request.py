@@ -1,12 +1,14 @@
 """A request: what the user asked for in words, made into a job and a plan."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
+from schemas.codec import decode_event
+from schemas.dead_letter import Rejection
 from stream.errors import ConfigError
 from stream.kafka_config import consumer_properties
 from stream.replay.history.events import is_verdict
@@ -127,13 +129,11 @@ class Request:
             raise ConfigError("--shard needs --to: without it every worker would see another end of the topic")
 
     def _alone(self, settings: Settings) -> bool:
-        """Whether history is recorded verdicts without their events."""
+        """Whether history is recorded verdicts without their events: as the first record says that is either."""
         if self.topic is not None:
             return self.topic == settings.topics.verdicts
-        first = cut_files(expand(self.files)[:1], 1_000)[:1]
-        batches = chain.from_iterable(FileReader().read(stretch) for stretch in first)
-        values = next((batch.values for batch in batches if len(batch.values)), [None])
-        return is_verdict(values[0])
+        known = (_is_verdict(value) for path in expand(self.files) for value in _first_records(path))
+        return next((kind for kind in known if kind is not None), False)
 
     def _verdict_files(self, baseline: Baseline) -> list[str]:
         named = baseline.name.split(",") if baseline.kind == "recorded" and baseline.name else []
@@ -159,7 +159,7 @@ def address(settings: Settings, topic: str) -> TopicAddress:
 
 
 def milliseconds(option: str, text: str | None) -> int | None:
-    """Read a time as Kafka has it; None stays None.
+    """Read a time as Kafka has it, which knows none before 1970; None stays None.
 
     Raises:
         ConfigError: it is no time, or has no offset.
@@ -171,8 +171,20 @@ def milliseconds(option: str, text: str | None) -> int | None:
     except ValueError as exc:
         raise ConfigError(f"{option} {text}: give a time as 2026-01-31T18:00:00Z") from exc
     if instant.tzinfo is None:
-        raise ConfigError(f"{option} {text}: the time needs an offset, as in {text}Z")
-    return round(instant.timestamp() * 1000)
+        raise ConfigError(f"{option} {text}: the time needs an offset, as in {instant.isoformat()}Z")
+    return max(0, round(instant.timestamp() * 1000))
+
+
+def _first_records(path: str) -> Iterator[bytes | None]:
+    first = cut_files([path], 1_000)[:1]
+    return chain.from_iterable(batch.values for stretch in first for batch in FileReader().read(stretch))
+
+
+def _is_verdict(value: bytes | None) -> bool | None:
+    """Whether a record is a verdict and no event; None where it is neither."""
+    if is_verdict(value):
+        return True
+    return None if isinstance(decode_event(value), Rejection) else False
 
 
 def _shown(path: Path | None) -> str:

@@ -82,9 +82,12 @@ def test_a_shard_is_i_of_n(text: str) -> None:
 def test_times_need_an_offset() -> None:
     assert milliseconds("--from", "1970-01-01T00:00:01.5+00:00") == 1_500
     assert milliseconds("--from", None) is None
+    assert milliseconds("--from", "0001-01-01T00:00:00+05:00") == 0  # to Kafka a negative time is another question
     for text in ("yesterday", "2026-01-01T00:00:00"):
         with pytest.raises(ConfigError, match="--from"):
             milliseconds("--from", text)
+    with pytest.raises(ConfigError, match="as in 2026-01-01T00:00:00Z"):
+        milliseconds("--from", "2026-01-01")
 
 
 def test_baselines_are_named_with_what_they_need() -> None:

@@ -5,6 +5,7 @@ import gzip
 import json
 import lzma
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from stream.errors import ConfigError, FileError
+from stream.replay.history.events import Labelling, read_events
 from stream.replay.history.files import FileReader, cut_files, expand
 from stream.replay.history.packed import PACKED
-from stream.replay.history.reviews import read_reviews
+from stream.replay.history.reviews import read_reviews, reviews_digest
 from stream.replay.history.stretch import RawBatch, Stretch, cut
 from stream.replay.plan import by_partition, in_lanes, shares
 from tests.support.chatlog import lines
@@ -134,9 +136,46 @@ def test_parquet_of_event_fields_reads_as_events(tmp_path: Path) -> None:
     assert np.concatenate([each.positions for each in batches]).tolist() == list(range(10))
 
 
+def a_table(sent_at: pa.Array, **columns: pa.Array) -> pa.Table:
+    """Return a table of events, one for each time."""
+    count = len(sent_at)
+    ids = {"event_id": [f"e{i}" for i in range(count)]}
+    same = {name: [name] * count for name in ("player_id", "channel_id", "text")}
+    return pa.table({**ids, **same, "sent_at": sent_at, **columns})
+
+
+@pytest.mark.parametrize(("unit", "zone"), [("s", "UTC"), ("us", "Europe/Berlin"), ("ns", "UTC"), ("ns", "+05:30")])
+def test_times_in_parquet_are_the_instants_they_are_in_any_unit_and_zone(tmp_path: Path, unit: str, zone: str) -> None:
+    scale = {"s": 1, "us": 10**6, "ns": 10**9}[unit]
+    finest = 0 if unit == "s" else 123_456 * scale // 10**6 + (unit == "ns") * 789
+    path = str(tmp_path / "events.parquet")
+    parquet.write_table(a_table(pa.array([1_767_225_600 * scale + finest], pa.timestamp(unit, zone))), path)
+    (stretch,) = cut_files([path], 10)
+    events = read_events(FileReader().read(stretch), Labelling()).events
+    microsecond = 0 if unit == "s" else 123_456
+    assert [event.sent_at for event in events] == [datetime(2026, 1, 1, 0, 0, 0, microsecond, tzinfo=UTC)]
+
+
+def test_columns_that_are_no_fields_are_passed_over(tmp_path: Path) -> None:
+    """Even one called as an archive's, or one that Python cannot read."""
+    times = pa.array([1_767_225_600] * 2, pa.timestamp("s", "UTC"))
+    beyond = pa.array([2**62] * 2, pa.timestamp("us"))
+    metadata = pa.array([{"label": "insult", "team": None}, None], pa.struct([("label", "string"), ("team", "string")]))
+    path = str(tmp_path / "events.parquet")
+    parquet.write_table(a_table(times, value=pa.array([1, 2]), beyond=beyond, metadata=metadata), path)
+    (stretch,) = cut_files([path], 10)
+    events = read_events(FileReader().read(stretch), Labelling("label"))
+    assert events.labels == ["insult", None]
+    parquet.write_table(a_table(beyond.cast(pa.timestamp("us", "UTC"))), path)
+    with pytest.raises(FileError, match=r"events\.parquet .*: date value out of range"):
+        list(FileReader().read(stretch))
+
+
 def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="names no file"):
         expand([str(tmp_path / "*.jsonl")])
+    with pytest.raises(ConfigError, match="an empty name names no file"):
+        expand([""])
     with pytest.raises(ConfigError, match="recorded verdicts: nowhere names no file"):
         expand(["nowhere"], "recorded verdicts")
     for end in PACKED:
@@ -173,3 +212,31 @@ def test_reviews_are_read_from_lines_and_tables(tmp_path: Path) -> None:
     table.write_text("id,label\n1,2\n")
     with pytest.raises(ConfigError, match="header"):
         read_reviews(str(table))
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "said"),
+    [
+        ("r.csv", b"event_id,label\na,insult\nb\n", r"r\.csv:3: more or fewer cells"),
+        ("r.csv", b"event_id,label\na,insult,hate\n", r"r\.csv:2: more or fewer cells"),
+        ("r.csv", b"event_id,label\na,\n", r"r\.csv:2: the label is empty"),
+        ("r.csv", b'event_id,label\na,"insult\n', r"r\.csv:2: unexpected end of data"),
+        ("r.csv", b"event_id,label\na," + b"x" * 200_000 + b"\n", r"r\.csv:2: field larger"),
+        ("r.csv", b"event_id;label\na;insult\n", "separated by commas"),
+        ("r.csv", b"event_id,label\n\xff,insult\n", r"r\.csv: .*utf-8"),
+        ("r.jsonl", b'{"event_id":"a","label":" "}\n', r"r\.jsonl:1: the label is empty"),
+    ],
+)
+def test_reviews_that_say_nothing_are_refused_by_their_line(tmp_path: Path, name: str, raw: bytes, said: str) -> None:
+    (tmp_path / name).write_bytes(raw)
+    for read in (read_reviews, reviews_digest):
+        with pytest.raises(ConfigError, match=said):
+            read(str(tmp_path / name))
+
+
+def test_reviews_are_what_a_spreadsheet_writes(tmp_path: Path) -> None:
+    table, lines = tmp_path / "reviews.CSV", tmp_path / "reviews.jsonl"
+    table.write_bytes(b'\xef\xbb\xbfevent_id,note,label\r\na,"two\r\nlines", insult \r\n')
+    lines.write_bytes(b'\xef\xbb\xbf{"event_id":"a","label":"insult"}\r\n')
+    assert read_reviews(str(table)) == read_reviews(str(lines)) == {"a": "insult"}
+    assert reviews_digest(str(table)) == reviews_digest(str(lines))

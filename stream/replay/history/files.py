@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
+from schemas.codec import Event
 from stream.errors import ConfigError, FileError
 from stream.replay.history.packed import PACKED, length, opened, reading, skip
 from stream.replay.history.stretch import RawBatch, Stretch
@@ -21,6 +22,10 @@ _BLOCK: Final = 8_388_608
 _ROWS: Final = 20_000
 _LINE: Final = 256
 """Bytes of a usual line, to cut JSON Lines into stretches of a wanted number of events."""
+_ARCHIVED: Final = frozenset({"offset", "value"})
+"""Columns that make a Parquet file an archive."""
+_NEEDED: Final = frozenset({"event_id", "player_id", "channel_id", "text", "sent_at"})
+"""Columns without which a row is no event."""
 _KINDS: Final = ("*.parquet", "*.jsonl", *(f"*.jsonl{end}" for end in PACKED))
 
 
@@ -34,9 +39,9 @@ def expand(patterns: Sequence[str], given: str = "--input") -> list[str]:
     """
     found: set[str] = set()
     for pattern in patterns:
-        files = _matching(pattern, given)
+        files = _matching(pattern, given) if pattern else []
         if not files:
-            raise ConfigError(f"{given}: {pattern} names no file")
+            raise ConfigError(f"{given}: {pattern or 'an empty name'} names no file")
         found.update(files)
     return sorted(found)
 
@@ -79,7 +84,7 @@ def _row_group_borders(path: str, size: int) -> list[tuple[int, int]]:
     """Return (row group, rows before it) wherever a stretch begins or ends."""
     with _parquet(path) as file:
         names = set(file.schema_arrow.names)
-        if not ({"offset", "value"} <= names or {"event_id", "player_id", "channel_id", "text", "sent_at"} <= names):
+        if not (names >= _ARCHIVED or names >= _NEEDED):
             raise ConfigError(
                 f"--input: {path} has the columns {', '.join(sorted(names))}; an archive (offset, value) or the "
                 "fields of a chat event are needed"
@@ -147,7 +152,7 @@ def _read_parquet(stretch: Stretch) -> Iterator[RawBatch]:
     with _parquet(stretch.source) as file:
         names = file.schema_arrow.names
         groups = list(range(stretch.start, stretch.end))
-        if "value" in names:
+        if set(names) >= _ARCHIVED:
             about = file.schema_arrow.metadata or {}
             topic = about[b"topic"].decode() if b"topic" in about else None
             partition = int(about.get(b"partition", str(stretch.partition)))
@@ -156,17 +161,37 @@ def _read_parquet(stretch: Stretch) -> Iterator[RawBatch]:
                 yield RawBatch(topic, partition, positions, batch.column("value").to_pylist())
             return
         position = sum(file.metadata.row_group(group).num_rows for group in range(stretch.start))
-        for batch in file.iter_batches(_ROWS, row_groups=groups):
+        fields = [name for name in names if name in Event.__struct_fields__]
+        for batch in file.iter_batches(_ROWS, row_groups=groups, columns=fields):
             positions = np.arange(position, position + batch.num_rows, dtype=np.int64)
             position += batch.num_rows
-            yield RawBatch(None, stretch.partition, positions, [_as_json(row) for row in batch.to_pylist()])
+            yield RawBatch(None, stretch.partition, positions, [_as_json(row) for row in _rows(batch)])
+
+
+def _rows(batch: Any) -> list[dict[str, Any]]:
+    """Return rows as Python has them.  It knows no time finer than a microsecond; what is finer is cut off."""
+    import pyarrow as pa
+
+    def readable(field: Any) -> Any:
+        if not pa.types.is_timestamp(field.type):
+            return field
+        return field.with_type(pa.timestamp("us", field.type.tz and "UTC"))
+
+    schema = pa.schema(list(map(readable, batch.schema)))
+    rows: list[dict[str, Any]] = pa.Table.from_batches([batch]).cast(schema, safe=False).to_pylist()
+    return rows
 
 
 def _as_json(row: dict[str, Any]) -> bytes:
     """Write a row as the event it stands for; empty cells are absent fields, maps arrive as lists of pairs."""
-    if isinstance(row.get("metadata"), list):
-        row["metadata"] = dict(row["metadata"])
-    return msgspec.json.encode({name: value for name, value in row.items() if value is not None})
+    metadata = row.get("metadata")
+    if isinstance(metadata, list | dict):
+        row["metadata"] = _given(dict(metadata))
+    return msgspec.json.encode(_given(row))
+
+
+def _given(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _lines(file: Any, within: int) -> list[bytes]:
@@ -185,5 +210,5 @@ def _parquet(path: str) -> Iterator[Any]:
     with opened(path) as file:
         try:
             yield parquet.ParquetFile(file)
-        except pa.ArrowException as exc:
+        except (pa.ArrowException, OverflowError) as exc:  # the latter: a time that Python has no date for
             raise FileError(f"{path} is no Parquet file that can be read: {exc}") from exc

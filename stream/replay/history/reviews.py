@@ -1,5 +1,6 @@
 """Reviews: what moderators found, by event id; JSON Lines or CSV with ``event_id`` and ``label``."""
 
+import codecs
 import csv
 import hashlib
 import io
@@ -22,18 +23,21 @@ def read_reviews(path: str) -> dict[str, str]:
     """
     raw = _read(path)
     try:
-        return _from_csv(raw.decode(), path) if path.endswith(".csv") else _from_lines(raw, path)
+        if path.lower().endswith(".csv"):
+            return _from_csv(raw.decode("utf-8-sig"), path)
+        return _from_lines(raw.removeprefix(codecs.BOM_UTF8), path)
     except UnicodeDecodeError as exc:
         raise ConfigError(f"--reviews {path}: {exc}") from exc
 
 
-def file_digest(path: str) -> str:
-    """Return a digest of a file of reviews.
+def reviews_digest(path: str) -> str:
+    """Return a digest of what a file of reviews says.
 
     Raises:
-        ConfigError: it cannot be read.
+        ConfigError: as ``read_reviews``.
     """
-    return hashlib.blake2b(_read(path), digest_size=16).hexdigest()
+    said = msgspec.json.encode(read_reviews(path), order="sorted")
+    return hashlib.blake2b(said, digest_size=16).hexdigest()
 
 
 def _read(path: str) -> bytes:
@@ -42,7 +46,7 @@ def _read(path: str) -> bytes:
     try:
         with fsspec.open(path, "rb") as file:
             raw: bytes = file.read()
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, ImportError) as exc:
         raise ConfigError(f"--reviews {path}: {exc}") from exc
     return raw
 
@@ -56,12 +60,27 @@ def _from_lines(raw: bytes, path: str) -> dict[str, str]:
             review = msgspec.json.decode(line, type=_Review)
         except msgspec.MsgspecError as exc:
             raise ConfigError(f"--reviews {path}:{number}: {exc}; each line needs event_id and label") from exc
-        reviews[review.event_id] = review.label
+        reviews[review.event_id] = _checked(review.label, path, number)
     return reviews
 
 
 def _from_csv(text: str, path: str) -> dict[str, str]:
-    rows = csv.DictReader(io.StringIO(text))
-    if not {"event_id", "label"} <= set(rows.fieldnames or ()):
-        raise ConfigError(f"--reviews {path}:1: the header needs event_id and label")
-    return {row["event_id"]: row["label"] for row in rows}
+    reviews: dict[str, str] = {}
+    rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    try:
+        if not {"event_id", "label"} <= set(rows.fieldnames or ()):
+            raise ConfigError(f"--reviews {path}:1: the header needs event_id and label, separated by commas")
+        for row in rows:
+            if None in row or None in row.values():
+                raise ConfigError(f"--reviews {path}:{rows.line_num}: more or fewer cells than the header")
+            reviews[row["event_id"]] = _checked(row["label"], path, rows.line_num)
+    except csv.Error as exc:
+        raise ConfigError(f"--reviews {path}:{rows.reader.line_num}: {exc}") from exc
+    return reviews
+
+
+def _checked(label: str, path: str, number: int) -> str:
+    """Return a label that says something."""
+    if not label.strip():
+        raise ConfigError(f"--reviews {path}:{number}: the label is empty; leave out what nobody has reviewed")
+    return label.strip()
