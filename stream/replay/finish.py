@@ -96,6 +96,9 @@ def _paths(where: Mapping[int, Parts], suffix: str) -> list[Path]:
 
 
 def _keep_rows(where: Mapping[int, Parts], folder: Path) -> None:
+    """Copy what rows were kept; those of an earlier report in this folder go, as do its other files."""
+    for path in folder.glob("[0-9]*.parquet"):
+        path.unlink()
     for number, parts in where.items():
         rows = parts.path(number, ROWS_PART)
         if rows.exists():
@@ -157,6 +160,8 @@ def summary(document: Document) -> str:
         for side in ("baseline", "candidate"):
             q = document["quality"][side]
             lines.append(f"{side}: precision {q['precision']}, recall {q['recall']}, F1 {q['f1']}, AUC {q['auc']}")
+    elif document["truth"] == "labels":
+        lines.append("labels: no event has one, so nothing is known of precision and recall")
     return "\n".join(lines)
 
 

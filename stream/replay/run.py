@@ -15,7 +15,7 @@ from stream.replay.job import Job
 from stream.replay.parts import Parts
 from stream.replay.plan import Origins, Plan, agree, by_partition, load_plan, save_plan, shares, spans_of
 from stream.replay.progress import Meter
-from stream.replay.work import Cast, Desk
+from stream.replay.work import Cast, Desk, translating
 
 WORK: Final = "work"
 PLAN: Final = "plan.json"
@@ -127,15 +127,16 @@ def replay(job: Job, plan: Plan, folder: Folder, shard: Shard, crew: Crew, cast:
     if origin is not None and job.topic is not None:
         origin = Origins(origin.topic, spans_of(mine))  # room for this share's verdicts only
     desk = Desk(job, folder.parts.folder, folder.work / f"recorded-{shard.number}-of-{shard.of}", origin)
-    desk.parts.mkdir(parents=True, exist_ok=True)
     timing: dict[str, object] = {}
-    if left and plan.verdicts:
-        timing["recorded"] = _index(desk, plan.verdicts, crew, console)
-    meter = _meter(console, "events", mine, left)
-    cpu_s = crew.do(compare_task(desk, cast), shares(left, crew.size), meter.done)
-    timing["events"] = _finished(meter, cpu_s)
-    name = TIMING if shard.of == 1 else f"timing-{shard.number}-of-{shard.of}.json"
-    (folder.path / name).write_text(json.dumps({"workers": crew.size, **timing}, indent=1) + "\n", encoding="utf-8")
+    with translating(folder.path):
+        desk.parts.mkdir(parents=True, exist_ok=True)
+        if left and plan.verdicts:
+            timing["recorded"] = _index(desk, plan.verdicts, crew, console)
+        meter = _meter(console, "events", mine, left)
+        cpu_s = crew.do(compare_task(desk, cast), shares(left, crew.size), meter.done)
+        timing["events"] = _finished(meter, cpu_s)
+        name = TIMING if shard.of == 1 else f"timing-{shard.number}-of-{shard.of}.json"
+        (folder.path / name).write_text(json.dumps({"workers": crew.size, **timing}, indent=1) + "\n", encoding="utf-8")
 
 
 def _index(desk: Desk, verdicts: list[Stretch], crew: Crew, console: Console) -> dict[str, object]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from stream.errors import FileError
 from stream.replay.answer.counts import Truth, count
 from stream.replay.history.events import Labelling, read_events, read_verdicts
 from stream.replay.history.files import FileReader
@@ -52,14 +53,28 @@ class Desk:
         return RecordedStore(self.recorded, ByOrigin(self.recorded, self.origin.topic, self.origin.spans))
 
 
+@contextmanager
+def translating(folder: Path) -> Iterator[None]:
+    """Translate what goes wrong with files while one works in a folder.
+
+    Raises:
+        FileError: in place of an OSError.
+    """
+    try:
+        yield
+    except OSError as exc:
+        raise FileError(f"cannot work in {folder}: {exc}") from exc
+
+
 def keep_verdicts(desk: Desk, stretches: Sequence[Stretch], done: Done) -> None:
     """Read recorded verdicts and put them where their events will look for them.
 
     Raises:
+        FileError: the disk is full, or the like.
         FileError, TransportError, DataLost: as the reader.
     """
     store = desk.store()
-    with _reading(desk.job.verdict_topic) as reader:
+    with translating(desk.recorded), _reading(desk.job.verdict_topic) as reader:
         for stretch in stretches:
             done(stretch, store.keep(stretch.number, reader.read(stretch)))
 
@@ -69,11 +84,12 @@ def compare(desk: Desk, cast: Cast, stretches: Sequence[Stretch], done: Done) ->
 
     Raises:
         ConfigError: a model or policy cannot be used.
+        FileError: the disk is full, or what is worked on was removed.
         FileError, TransportError, DataLost: as the reader.
     """
     parts = Parts(desk.parts)
     store = desk.store() if desk.job.needs_recorded and not desk.job.verdicts_alone else None
-    with _reading(desk.job.topic) as reader:
+    with translating(desk.parts), _reading(desk.job.topic) as reader:
         sides = cast(desk.job)  # while the client connects
         for stretch in stretches:
             material = _material(desk.job, store, sides.labelling, reader, stretch)

@@ -118,6 +118,15 @@ def test_verdicts_are_found_by_origin_and_the_last_one_wins(tmp_path: Path) -> N
     assert found.scores[found.score[2]].tolist() == [100, 900]
 
 
+def test_a_table_has_its_room_before_it_is_mapped(tmp_path: Path) -> None:
+    """To write into a map where the disk is full ends the process with a signal."""
+    table = ByOrigin(tmp_path, "t", {0: Span(0, 1_000_000)})
+    table.prepare()
+    (path,) = tmp_path.iterdir()
+    assert path.stat().st_blocks * 512 >= path.stat().st_size == 8_000_000
+    assert not table.look_up(0, np.arange(0, 1_000_000, 999)).any()
+
+
 def test_verdicts_are_found_by_partition_within_their_spans(tmp_path: Path) -> None:
     spans = {5: Span(10, 12), 0: Span(3, 4), 2: Span(7, 7)}
     table = ByOrigin(tmp_path, "t", spans)

@@ -1,6 +1,7 @@
 """Tables that lead from an event to its recorded verdict, on disk and mapped into memory."""
 
 import hashlib
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,12 +79,16 @@ class ByOrigin:
         self._maps: Final[dict[str, Entries]] = {}
 
     def prepare(self) -> None:
-        """Make a sparse file full of *none*."""
+        """Make a file full of *none*.
+
+        Raises:
+            OSError: the disk is full.  Once the file is mapped, that would be a signal.
+        """
         self._folder.mkdir(parents=True, exist_ok=True)
         if not self._path.exists() and self._size:
             unfinished = self._path.with_suffix(".part")
             with unfinished.open("wb") as file:
-                file.truncate(self._size * ENTRY.itemsize)
+                os.posix_fallocate(file.fileno(), 0, self._size * ENTRY.itemsize)
             unfinished.replace(self._path)
 
     def begin(self, number: int) -> None:
