@@ -2,16 +2,20 @@
 
 import json
 import sys
+from itertools import count
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import yaml
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
 from pyarrow import parquet
 from typer.testing import CliRunner
 
 from stream.cli import app
-from tests.support.broker import admin
+from stream.replay.history.stretch import cut
+from stream.replay.history.topic import TopicAddress, TopicReader, spans
+from tests.support.broker import admin, create_topics
 from tests.support.checkpoints import tiny_bundle
 from tests.support.processes import ROOT, Child, wait_until
 from tests.support.recorded_topics import RecordedTopics
@@ -129,6 +133,30 @@ def test_killed_half_way_and_resumed_the_report_is_the_same(
     again = chatwarden(*asked, "--resume")
     assert "events:" in again
     assert report_bytes(tmp_path / "cut") == report_bytes(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("size", [1, 7, 20, 1_000])
+def test_a_span_that_ends_in_aborted_records_is_read_to_its_end(kafka: str, size: int) -> None:
+    """The client says once that a partition ends, and stretches behind the last record that was committed hold none."""
+    topic = f"events-{uuid4()}"
+    create_topics(kafka, {topic: 1})
+    producer = Producer({"bootstrap.servers": kafka, "transactional.id": topic})
+    producer.init_transactions(30)
+    for end in (producer.abort_transaction, producer.commit_transaction, *[producer.abort_transaction] * 2):
+        producer.begin_transaction()
+        for number in range(20):
+            producer.produce(topic, f"{end.__name__} {number}".encode())
+        producer.flush(10)
+        end(10)
+    address = TopicAddress(kafka, topic)
+    found = spans(address, None, None)
+    assert found == {0: (0, 84)}
+    seconds = count()  # for each look at the clock: as much patience as a minute would be
+    reader = TopicReader(address, lambda: next(seconds) / 5)
+    stretches = cut(topic, 0, found[0], size, 0)
+    values = [value for stretch in stretches for batch in reader.read(stretch) for value in batch.values]
+    reader.close()
+    assert values == [f"commit_transaction {number}".encode() for number in range(20)]
 
 
 def test_shards_merge_to_the_same_report(topics: RecordedTopics, options: list[str], tmp_path: Path) -> None:

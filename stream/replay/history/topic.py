@@ -107,6 +107,8 @@ class TopicReader:
         self._consumer = _consumer(address)
         self._next: tuple[int, int] | None = None
         self._ahead: list[Message] = []
+        self._ended = -1
+        """Where the partition ended when all before that had come.  It is told once, be it in an earlier stretch."""
 
     def read(self, stretch: Stretch) -> Iterator[RawBatch]:
         """Yield the records of a stretch in order.
@@ -134,7 +136,7 @@ class TopicReader:
         self._seek(stretch.partition, stretch.start)
         reached, heard = stretch.start, self._clock()
         while reached < stretch.end:
-            batch, at_end = self._fetch(stretch, reached)
+            batch = self._fetch(stretch, reached)
             wanted = batch
             if batch and (batch[-1].offset() or 0) >= stretch.end:
                 wanted = [message for message in batch if (message.offset() or 0) < stretch.end]
@@ -143,7 +145,7 @@ class TopicReader:
                 heard = self._clock()
                 reached = (wanted[-1].offset() or 0) + 1
                 yield wanted
-            if self._ahead or (at_end is not None and at_end >= stretch.end):
+            if self._ahead or self._ended >= stretch.end:
                 reached = stretch.end
             elif self._clock() - heard > PATIENCE_S:
                 where = f"{self._address.topic} [{stretch.partition}]"
@@ -161,33 +163,34 @@ class TopicReader:
             return
         self._ahead = []
         self._next = None
+        self._ended = -1
         try:
             self._consumer.assign([TopicPartition(self._address.topic, partition, offset)])
         except KafkaException as exc:
             raise _translated(self._address, exc) from exc
 
-    def _fetch(self, stretch: Stretch, reached: int) -> "tuple[list[Message], int | None]":
-        """Return records, and the end of the partition where it was reached."""
+    def _fetch(self, stretch: Stretch, reached: int) -> "list[Message]":
+        """Return records; none where the partition has ended before the stretch does, or nothing came for a while."""
         from confluent_kafka import KafkaError, KafkaException, Message
 
-        if self._ahead:
+        if self._ahead or self._ended >= stretch.end:
             ahead, self._ahead = self._ahead, []
-            return ahead, None
-        at_end: int | None = None
+            return ahead
         try:
             fetched = self._consumer.consume(min(_TAKEN, stretch.end - reached), _WAIT_S)
         except KafkaException as exc:
             raise _translated(self._address, exc) from exc
         if not any(map(Message.error, fetched)):  # never by ``==``: the client's errors cannot be compared with None
-            return fetched, None
+            return fetched
         for message in fetched:
             error = message.error()
             if error is None:
                 continue
             if error.code() != KafkaError._PARTITION_EOF:
                 _refuse(error, self._address, stretch)
-            at_end = message.offset()
-        return [message for message in fetched if message.error() is None], at_end
+            else:
+                self._ended = message.offset() or 0
+        return [message for message in fetched if message.error() is None]
 
 
 def _offsets(messages: "Sequence[Message]") -> NDArray[np.int64]:
