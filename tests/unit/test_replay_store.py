@@ -118,6 +118,22 @@ def test_verdicts_are_found_by_origin_and_the_last_one_wins(tmp_path: Path) -> N
     assert found.scores[found.score[2]].tolist() == [100, 900]
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0, 1)])
+def test_the_same_verdict_stays_in_whichever_order_processes_keep_stretches(tmp_path: Path, order: list[int]) -> None:
+    """The same event judged again, and its player's verdicts in another partition by then."""
+    said = {
+        0: [a_verdict("a", offset=0, action="block", score=0.9), a_verdict("b", offset=1)],
+        1: [a_verdict("b", offset=1, action="block", score=0.9), a_verdict("c", offset=2)],
+        2: [a_verdict("c", offset=2, action="block", score=0.9), a_verdict("c", offset=2), a_verdict("d", offset=3)],
+    }
+    for number in order:
+        store = RecordedStore(tmp_path, ByOrigin(tmp_path, "t", {0: Span(0, 4)}))
+        store.table.prepare()
+        store.keep(number, [batch([verdict]) for verdict in said[number]])
+    found = store.find(some_events(["a", "b", "c", "d"]))
+    assert [found.facts[i].action for i in found.fact.tolist()] == ["block", "block", "flag", "flag"]
+
+
 def test_a_table_has_its_room_before_it_is_mapped(tmp_path: Path) -> None:
     """To write into a map where the disk is full ends the process with a signal."""
     table = ByOrigin(tmp_path, "t", {0: Span(0, 1_000_000)})

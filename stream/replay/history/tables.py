@@ -1,5 +1,6 @@
 """Tables that lead from an event to its recorded verdict, on disk and mapped into memory."""
 
+import fcntl
 import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,7 +31,7 @@ _ELSEWHERE: Final = Origin("", -1, -1)
 
 
 class Table(Protocol):
-    """Verdicts by event.  Of several about one event the last one kept stays."""
+    """Verdicts by event.  Of several about one event that of the highest stretch stays, and of its own the last."""
 
     def prepare(self) -> None:
         """Make room; what is there already stays."""
@@ -92,7 +93,7 @@ class ByOrigin:
             unfinished.replace(self._path)
 
     def begin(self, number: int) -> None:
-        """Do nothing: a place is written over by the same."""
+        """Do nothing: a stretch writes over what it wrote."""
 
     def keep(self, number: int, values: Sequence[bytes | None], columns: RecordedColumns) -> int:
         """Note where verdicts are; those about other events are passed over."""
@@ -107,8 +108,16 @@ class ByOrigin:
         inside = (offsets[known] >= self._start[here]) & (offsets[known] < self._end[here])
         if inside.any():
             known, here = known[inside], here[inside]
-            self._map("r+")[offsets[known] + self._shift[here]] = _entries(number, batch.cases[known])
+            self._note(offsets[known] + self._shift[here], number, _entries(number, batch.cases[known]))
         return len(batch.cases)
+
+    def _note(self, places: Codes, number: int, entries: Entries) -> None:
+        """Put entries at places, but for those that a later stretch has taken: another process may be at it now."""
+        table = self._map("r+")
+        with self._path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed
+            ours = table[places] // CASES <= number + 1
+            table[places[ours]] = entries[ours]
 
     def _may_be_ours(self, origin: Origin) -> bool:
         return origin.topic == self._topic and all(0 <= n <= _LARGEST for n in (origin.partition, origin.offset))
