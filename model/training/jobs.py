@@ -141,11 +141,7 @@ def run_evaluation(job: EvaluateJob, progress: Progress) -> dict[str, Document]:
     Raises:
         ModelError: a bundle or the data cannot be used, a bundle has another taxonomy, or the floor's lines leak.
     """
-    check_there(job.data, job.train)
-    data = read_own(job.data, job.columns, job.taxonomy, job.label_map)
-    learn = None if job.train is None else read_own(job.train, job.columns, job.taxonomy, job.label_map)
-    if learn is not None:
-        hold_back(learn, data)
+    data, learn = lines_to_measure(job.data, job.train, job.columns, job.taxonomy, job.label_map)
     given = _given(job.functional, job.taxonomy)
     found: dict[str, Document] = {}
     for bundle in [_bundle(path, job.taxonomy) for path in job.bundles]:
@@ -156,6 +152,29 @@ def run_evaluation(job: EvaluateJob, progress: Progress) -> dict[str, Document]:
         floor = fit_floor(learn, len(job.taxonomy.names))
         found["linear floor"] = evaluation(floor, data, job.taxonomy, given, progress, job.bootstrap)
     return found
+
+
+def lines_to_measure(
+    data: Path, train: Path | None, columns: Columns, taxonomy: Taxonomy, label_map: Path | None
+) -> tuple[Labelled, Labelled | None]:
+    """Read the held-back lines, and those that the floor learns from where there are any.
+
+    Raises:
+        DataError: a file cannot be used, or only some of its lines have a match.
+        LeakError: a text or match stands on both sides.
+    """
+    check_there(data, train)
+    held_back, *learn = [
+        _matched(read_own(path, columns, taxonomy, label_map), path, columns) for path in (data, train) if path
+    ]
+    for lines in learn:
+        hold_back(lines, held_back)
+    return held_back, next(iter(learn), None)
+
+
+def _matched(lines: Labelled, path: Path, columns: Columns) -> Labelled:
+    refuse_half_matched(path, columns.match, lines)
+    return lines
 
 
 def measure(bundle: Bundle, data: Labelled, job: EvaluateJob, given: Given, progress: Progress) -> Document:

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from stream.commands.data_options import Inputs, LabelColumn, LabelMapFile, TaxonomyFile, TextColumn
+from stream.commands.data_options import Inputs, LabelColumn, LabelMapFile, MatchColumn, TaxonomyFile, TextColumn
 from stream.commands.workshop import make_room, say, translated
 from stream.errors import ConfigError
 
 if TYPE_CHECKING:
     from model.bundle import Bundle
     from model.torch_classifier import TorchClassifier
-    from model.training.data import Labelled
 
 
 Data = Annotated[Path, typer.Argument(metavar="DATA", help="Held-back labelled lines: csv, tsv, jsonl or parquet.")]
@@ -42,6 +41,7 @@ def compare(
     labels: LabelMapFile = None,
     text: TextColumn = "text",
     label: LabelColumn = "label",
+    match: MatchColumn = None,
     device: DeviceOption = "auto",
 ) -> None:
     """Compare models on the same held-back lines: quality with intervals, and the cost of a message.
@@ -49,42 +49,33 @@ def compare(
     Exit codes: 0 compared · 2 a bundle or the data cannot be used · 74 a file cannot be read or written.
     """
     with translated():
-        from model.training.compare import as_document, as_markdown, contenders_of
-        from model.training.compare import compare as measure
+        from model.training import compare as comparison
         from model.training.evaluate import not_known
         from model.training.floor import fit_floor
+        from model.training.jobs import lines_to_measure
         from model.training.metrics import Bootstrap
 
         stages = [_pair(given) for given in two_stage or []]
         make_room(*([] if output is None else [output]))
-        inputs = Inputs(taxonomy, labels, text, label)
+        inputs = Inputs(taxonomy, labels, text, label, match)
         categories = inputs.categories()
-        held_back, learn = _lines(data, train, inputs)
-        contenders = contenders_of(bundles, stages, categories, partial(_load, device))
+        held_back, learn = lines_to_measure(data, train, inputs.columns(), categories, labels)
+        contenders = comparison.contenders_of(bundles, stages, categories, partial(_load, device))
         if learn is not None:
             say("fitting the linear floor")
             contenders["linear floor"] = fit_floor(learn, len(categories.names))
-        document = as_document(measure(contenders, held_back, categories, Bootstrap(), time.perf_counter, say))
-    typer.echo(as_markdown(document))
+        measured = comparison.compare(contenders, held_back, categories, Bootstrap(), time.perf_counter, say)
+        document = comparison.as_document(measured)
+    typer.echo(comparison.as_markdown(document))
     if reason := not_known(held_back, categories):
         typer.echo(f"– is not known: {reason}")
     if output is not None:
-        with translated():
-            output.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        _write(output, document)
 
 
-def _lines(data: Path, train: Path | None, inputs: Inputs) -> tuple["Labelled", "Labelled | None"]:
-    """Read the held-back lines, and those that the floor learns from."""
-    from model.training.data import hold_back, read_own
-    from model.training.tables import check_there
-
-    check_there(data, train)
-    columns, categories = inputs.columns(), inputs.categories()
-    held_back = read_own(data, columns, categories, inputs.labels)
-    learn = None if train is None else read_own(train, columns, categories, inputs.labels)
-    if learn is not None:
-        hold_back(learn, held_back)
-    return held_back, learn
+def _write(output: Path, document: dict[str, object]) -> None:
+    with translated():
+        output.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def _load(device: Device, bundle: "Bundle") -> "TorchClassifier":

@@ -20,7 +20,8 @@ LabelMapFile = Annotated[
 TextColumn = Annotated[str, typer.Option(help="Column with the message.")]
 LabelColumn = Annotated[str, typer.Option(help="Column with the label.")]
 MatchColumn = Annotated[
-    str | None, typer.Option(help="Column that ties lines of one match together; they stay on one side of the split.")
+    str | None,
+    typer.Option(help="Column that ties lines of one match together: none may stand both in training and held back."),
 ]
 DataFolder = Annotated[
     Path | None, typer.Option("--public", metavar="DIR", help="Folder with public sets, under the names in docs.")

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from stream.commands.data_options import Inputs, LabelColumn, LabelMapFile, TaxonomyFile, TextColumn
+from stream.commands.data_options import Inputs, LabelColumn, LabelMapFile, MatchColumn, TaxonomyFile, TextColumn
 from stream.commands.workshop import make_room, say, translated
 from stream.errors import LimitsExceeded
 
@@ -39,6 +39,7 @@ def evaluate(
     labels: LabelMapFile = None,
     text: TextColumn = "text",
     label: LabelColumn = "label",
+    match: MatchColumn = None,
     lang: LangColumn = None,
     probes: Probes = None,
     device: Device = "auto",
@@ -59,7 +60,7 @@ def evaluate(
         from model.training.report import report_paths, write_report
 
         make_room(*report_paths(output))
-        inputs = Inputs(taxonomy, labels, text, label, lang=lang)
+        inputs = Inputs(taxonomy, labels, text, label, match, lang)
         bundles = (model or DEFAULT_BUNDLE,)
         job = EvaluateJob(bundles, data, inputs.categories(), inputs.columns(), labels, train, probes, device)
         found = run_evaluation(job, say)

@@ -173,6 +173,18 @@ def test_a_match_on_both_sides_is_a_leak_and_half_of_the_matches_are_not_enough(
         run(*arguments)
 
 
+@pytest.mark.parametrize("command", ["evaluate", "compare"])
+def test_a_match_of_the_held_back_lines_is_not_to_train_the_floor(studio: Path, command: str) -> None:
+    rows = lines(140, match="m")
+    write_table(studio / "matched.csv", rows[:120])
+    write_table(studio / "same_match.csv", [{"text": "burn the noob", "label": "threat", "match": "m4"}, *rows[120:]])
+    bundle: list[str | Path] = [studio / "bundle"] if command == "compare" else ["--model", studio / "bundle"]
+    arguments = [command, studio / "same_match.csv", *bundle, "-o", studio / "never"]
+    arguments += ["--taxonomy", studio / "taxonomy.toml", "--train", studio / "matched.csv", "--match", "match"]
+    with pytest.raises(ConfigError, match="0 texts and 1 matches stand in training"):
+        run(*arguments)
+
+
 def test_labels_without_a_meaning_are_listed(studio: Path) -> None:
     write_table(studio / "odd.csv", [{"text": "gg", "label": "rude"}, {"text": "wp", "label": "ruder"}])
     arguments = train(studio, "odd")
