@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Final
 
 from model.normalise import canonical
+from model.pack_files import PackError
 from model.policy import Limits, Override, Policy
 from model.resolver import Answer, Floor, Hint, Reply, Scores, Span, Text
 from model.rules_match import Hit, Matcher
-from model.rules_pack import SHIPPED, PackError, PackSource, Rule, read_pack
+from model.rules_pack import SHIPPED, PackSource, Rule, read_pack
 from schemas.taxonomy import NON_TOXIC, Category, Taxonomy
 from schemas.verdict import ResolvedBy
 
@@ -45,9 +46,9 @@ class Pack:
         self._matcher = Matcher(source)
         self.digest: Final = _digest(source)
         for text, hits in self._matched(list(self.allowed_texts)).items():
-            rule = self.rules[hits[0].rule]
-            if rule.action == "block":
-                raise PackError(f"pack {self.name!r}: {text!r} is both allowed as a whole and blocked by {rule.id!r}")
+            for blocking in (source.rules[hit.rule] for hit in hits if self.rules[hit.rule].action == "block"):
+                by = self.allowed_texts[text]
+                raise PackError(blocking.fault(f"{text!r}, which it blocks, {by!r} allows as a whole; take one back"))
 
     @property
     def langs(self) -> frozenset[str]:

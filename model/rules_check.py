@@ -7,9 +7,10 @@ from typing import Annotated, Final, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from model.normalise import canonical
+from model.pack_files import PackError, read_text
 from model.resolver import Answer, Hint, Reply, Text
 from model.rules import Pack, RulesResolver, extended
-from model.rules_pack import PackError, Sourced, read_pack
+from model.rules_pack import Sourced, read_pack
 from schemas.taxonomy import NON_TOXIC, Category, Taxonomy
 
 EXAMPLES: Final = "examples.jsonl"
@@ -122,6 +123,6 @@ def _hitting(reply: Reply) -> set[str]:
 
 def _lines(file: Path) -> list[str]:
     try:
-        return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-    except (OSError, UnicodeDecodeError) as exc:
+        return read_text(file).split("\n") if file.exists() else []
+    except OSError as exc:
         raise PackError(f"{file}: {exc}") from exc

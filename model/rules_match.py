@@ -14,13 +14,13 @@ import ahocorasick_rs
 import re2
 
 from model.normalise import MAX_CANONICAL, View, as_view, canonical
+from model.pack_files import PackError
 from model.readings import views, without_punctuation
+from model.rule_patterns import compiled
 from model.rules_detect import PATTERNS, check_of, flood
-from model.rules_pack import PackError, PackSource, Rule, Sourced
+from model.rules_pack import PackSource, Rule, Sourced
 from model.suspects import Lines, line_starts
 
-PATTERN_MEMORY: Final = 1 << 20
-"""Bytes that one compiled pattern may take; RE2 refuses what needs more."""
 UNION_MEMORY: Final = 64 << 20
 TABLE_LETTERS: Final = 1 << 13
 """Letters in a pack's entries up to which they are kept as a table of steps; a megabyte or two at most."""
@@ -209,7 +209,10 @@ class Matcher:
 
     def _checked(self, sourced: Sourced, entry: str, what: _Entry) -> Iterator[str]:
         if not self._entry(entry, what):
-            yield sourced.fault(f"{entry!r} has no letter or digit left once it is in canonical form", entry)
+            yield sourced.fault(
+                f"{entry!r} has no letter or digit left once it is in canonical form; look for signs with a pattern",
+                entry,
+            )
 
     def _entry(self, entry: str, what: _Entry) -> bool:
         """Take in an entry, and a phrase without its blanks too: people leave them out."""
@@ -220,38 +223,6 @@ class Matcher:
             if spelling == spelled or len(spelling) > 5:
                 self._entries.setdefault(spelling, []).append(what)
         return True
-
-
-def compiled(source: str) -> re.Pattern[str]:
-    """Compile one pattern as rules use it: on one canonical text, in bounded memory, in linear time.
-
-    Raises:
-        PackError: why RE2 cannot take it, or what makes it no pattern for a text.
-    """
-    options = re2.Options()
-    options.max_mem = PATTERN_MEMORY
-    options.never_capture = True
-    options.log_errors = False
-    try:
-        re2.compile(source, options)  # alone, so that a stray bracket cannot close the one around it
-        pattern: re.Pattern[str] = re2.compile(f"(?m:{source})", options)
-    except re2.error as exc:
-        raise PackError(_reason(source, exc)) from exc
-    if pattern.search("") or pattern.search("\n"):
-        raise PackError(f"pattern {source!r} matches the empty text; make some part of it obligatory")
-    if re.search(r"\\[Az]", source):
-        raise PackError(f"pattern {source!r}: write ^ and $ for the ends of a text, not \\A and \\z")
-    return pattern
-
-
-def _reason(source: str, exc: Exception) -> str:
-    message = exc.args[0].decode() if exc.args and isinstance(exc.args[0], bytes) else str(exc)
-    hint = ""
-    if "(?" in message or re.search(r"\\[1-9]", message):
-        hint = "; look-around and back-references take more than linear time and are not supported (RE2 syntax)"
-    if "too large" in message or "repetition" in message:
-        hint = f"; compiled it would take more than {PATTERN_MEMORY >> 10} KiB: lower the repetition counts"
-    return f"pattern {source!r}: {message}{hint}"
 
 
 def _sources(rule: Rule) -> tuple[str, ...]:

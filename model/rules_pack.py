@@ -4,28 +4,23 @@
 look worse than they are, ``thresholds.toml`` its part of the policy, ``examples.jsonl`` what must and must not happen.
 """
 
-import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, NamedTuple, Self, TypeVar
+from typing import Annotated, Final, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from model.pack_files import PackError, Place, line_of, read_form
 from model.policy import Limits
 from schemas.taxonomy import Category, CategoryName
 from schemas.verdict import Action
 
 SHIPPED: Final = Path(__file__).parent / "packs"
-MAX_FILE: Final = 1 << 20
 MAX_ENTRIES: Final = 20_000
 """Words and phrases that one pack may hold."""
 MAX_PATTERNS: Final = 500
 MAX_DEPTH: Final = 4
 """Packs that may stand behind one another by ``extends``."""
-
-
-class PackError(ValueError):
-    """A pack that cannot be used; each line of the message names file, line, rule and reason."""
 
 
 Entry = Annotated[str, Field(min_length=1, max_length=200)]
@@ -76,6 +71,8 @@ class Rule(BaseModel):
             raise ValueError("at_least belongs to the detectors 'characters' and 'words', and they need it")
         if self.except_sites and self.detector != "link":
             raise ValueError("except_sites belongs to the detector 'link'")
+        if both := set(self.hit).intersection(self.miss):
+            raise ValueError(f"{min(both)!r} stands under 'hit' and under 'miss'; it can only be one of them")
         return self
 
 
@@ -114,16 +111,6 @@ class _Thresholds(BaseModel):
     thresholds: dict[CategoryName, Limits]
 
 
-class Place(NamedTuple):
-    """Where something stands, for messages."""
-
-    file: Path
-    line: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
-
-
 class Sourced(NamedTuple):
     """A rule and where it stands."""
 
@@ -156,36 +143,49 @@ def read_pack(folder: Path) -> PackSource:
         PackError: a file is missing, too large, not TOML or says something it must not; all faults of a file at once.
     """
     chain = _chain(folder)
-    head = chain[-1][1]
+    head = chain[-1].head
     rules: dict[str, Sourced] = {}
     allowed: list[Allowed] = []
     categories: dict[str, Category] = {}
     thresholds: dict[str, Limits] = {}
-    for place, each in chain:
-        _drop(rules, each, place)
-        _toughen(rules, each, place)
-        categories |= {category.name: category for category in each.categories}
+    for link in chain:
+        place = link.folder
+        _drop(rules, link)
+        _toughen(rules, link)
+        categories |= {category.name: category for category in link.head.categories}
         _add(rules, _read_rules(place))
         if (place / "allow.toml").is_file():
-            allowed.append(_validated(place / "allow.toml", Allowed)[0])
+            allowed.append(read_form(place / "allow.toml", Allowed)[0])
         if (place / "thresholds.toml").is_file():
-            thresholds |= _validated(place / "thresholds.toml", _Thresholds)[0].thresholds
+            thresholds |= read_form(place / "thresholds.toml", _Thresholds)[0].thresholds
     _check_size(folder, rules.values(), allowed)
     _check_categories(rules.values(), categories)
     return PackSource(head, tuple(categories.values()), tuple(rules.values()), tuple(allowed), thresholds)
 
 
-def _chain(folder: Path) -> list[tuple[Path, Head]]:
+class _Link(NamedTuple):
+    """A pack of a chain, and the text of its ``pack.toml``."""
+
+    folder: Path
+    head: Head
+    source: str
+
+    def fault(self, word: str, reason: str) -> PackError:
+        """Complain about what stands in ``pack.toml`` where ``word`` does."""
+        return PackError(f"{Place(self.folder / 'pack.toml', line_of(self.source, word))}: {reason}")
+
+
+def _chain(folder: Path) -> list[_Link]:
     """Return the pack's folders and heads, the one everything rests on first."""
-    chain: list[tuple[Path, Head]] = []
+    chain: list[_Link] = []
     place: Path | None = folder
     while place is not None:
         if len(chain) == MAX_DEPTH:
             raise PackError(f"{folder / 'pack.toml'}:1: more than {MAX_DEPTH} packs extend one another; mend 'extends'")
         if not (place / "pack.toml").is_file():
             raise PackError(f"{place}: no pack: it has no pack.toml; packs that ship: {', '.join(sorted(_shipped()))}")
-        head, source = _validated(place / "pack.toml", Head)
-        chain.append((place, head))
+        head, source = read_form(place / "pack.toml", Head)
+        chain.append(_Link(place, head, source))
         place = _extended(place, head.extends, source) if head.extends else None
     return chain[::-1]
 
@@ -206,20 +206,20 @@ def _shipped() -> dict[str, Path]:
     return {place.name: place for place in SHIPPED.iterdir() if (place / "pack.toml").is_file()}
 
 
-def _drop(rules: dict[str, Sourced], head: Head, folder: Path) -> None:
-    for name in head.without:
+def _drop(rules: dict[str, Sourced], link: _Link) -> None:
+    for name in link.head.without:
         if rules.pop(name, None) is None:
-            raise PackError(f"{folder / 'pack.toml'}:1: without: no inherited rule is called {name!r}")
+            raise link.fault(name, f"without: no inherited rule is called {name!r}")
 
 
-def _toughen(rules: dict[str, Sourced], head: Head, folder: Path) -> None:
-    for name, action in head.actions.items():
+def _toughen(rules: dict[str, Sourced], link: _Link) -> None:
+    for name, action in link.head.actions.items():
         sourced = rules.get(name)
         if sourced is None or "allow" in (action, sourced.rule.action):
             reason = (
                 "no inherited rule is called so" if sourced is None else "allow rules stay so, and others become none"
             )
-            raise PackError(f"{folder / 'pack.toml'}:1: actions: {name!r}: {reason}")
+            raise link.fault(name, f"actions: {name!r}: {reason}")
         rules[name] = sourced._replace(rule=sourced.rule.model_copy(update={"action": action}))
 
 
@@ -232,7 +232,7 @@ def _add(rules: dict[str, Sourced], more: Iterable[Sourced]) -> None:
 
 def _read_rules(folder: Path) -> Iterable[Sourced]:
     for file in sorted(folder.glob("rules*.toml")):
-        document, source = _validated(file, _Rules)
+        document, source = read_form(file, _Rules)
         for rule in document.rules:
             yield Sourced(rule, file, source)
 
@@ -259,41 +259,3 @@ def _check_categories(rules: Iterable[Sourced], categories: dict[str, Category])
     ]
     if faults:
         raise PackError("\n".join(faults))
-
-
-_Form = TypeVar("_Form", bound=BaseModel)
-
-
-def _validated(file: Path, kind: type[_Form]) -> tuple[_Form, str]:
-    """Read one file into its form; returns the text too, to find places in it."""
-    try:
-        if file.stat().st_size > MAX_FILE:
-            raise PackError(f"{file}:1: larger than {MAX_FILE} bytes; split it into several rules*.toml")
-        source = file.read_text(encoding="utf-8")
-        return kind.model_validate(tomllib.loads(source)), source
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as exc:
-        raise PackError(f"{file}: {exc}") from exc
-    except ValidationError as exc:
-        raise PackError("\n".join(_faults(file, source, exc))) from exc
-
-
-def _faults(file: Path, source: str, exc: ValidationError) -> Iterable[str]:
-    document: dict[str, Any] = tomllib.loads(source)
-    for error in exc.errors(include_url=False, include_context=False, include_input=False):
-        place, reason = error["loc"], error["msg"].removeprefix("Value error, ")
-        key = ".".join(str(part) for part in place[2:] if isinstance(part, str)) if len(place) > 2 else ""
-        if len(place) > 1 and place[0] == "rules" and isinstance(place[1], int):
-            name = document["rules"][place[1]].get("id", f"number {place[1] + 1}")
-            line = line_of(source, f'"{name}"')
-            yield f"{Place(file, line)}: rule {name!r}: {key + ': ' if key else ''}{reason}"
-        else:
-            word = next((part for part in reversed(place) if isinstance(part, str)), "")
-            yield f"{Place(file, line_of(source, word))}: {'.'.join(map(str, place)) or 'file'}: {reason}"
-
-
-def line_of(source: str, word: str, after: int = 1) -> int:
-    """Return the number of the first line from ``after`` on that has ``word``; ``after`` if none does."""
-    for number, line in enumerate(source.splitlines(), 1):
-        if number >= after and word in line:
-            return number
-    return after

@@ -15,10 +15,10 @@ from model.errors import ModelError
 from model.gate import GateResolver, categories_out, gate_thresholds, load_gate
 from model.language import LANGUAGE_VERSION, Languages
 from model.memory import MemoryResolver
+from model.pack_files import PackError
 from model.policy import Decider, Limits, Policy, PolicyError
 from model.resolver import Resolver
 from model.rules import OTHER_GAMES, Pack, RulesResolver, extended, load_packs, with_packs
-from model.rules_pack import PackError
 from model.scorer import Scorer, scorer_digest
 from schemas.taxonomy import ANY, Taxonomy
 from stream.audit import GateAudit

@@ -24,9 +24,9 @@ def test(
 
     Exit codes: 0 all as expected · 1 a miss · 2 a pack cannot be used (file, line, rule and reason are named).
     """
+    from model.pack_files import PackError
     from model.rules import pack_folder
     from model.rules_check import check_pack
-    from model.rules_pack import PackError
 
     missed = 0
     for name in packs:

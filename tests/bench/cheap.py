@@ -14,10 +14,10 @@ from pathlib import Path
 from model.bundle import load_bundle
 from model.gate import GateResolver, load_gate
 from model.normalise import canonical
+from model.pack_files import PackError
 from model.resolver import Answer, Text
+from model.rule_patterns import compiled
 from model.rules import PACKS, RulesResolver, extended, load_pack
-from model.rules_match import compiled
-from model.rules_pack import PackError
 from tests.support.evil import SIZE, evil_patterns
 from tests.support.gates import a_gate
 

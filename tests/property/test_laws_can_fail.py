@@ -11,7 +11,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from model import mending, normalise, readings, rules_match, rules_pack, suspects
+from model import mending, normalise, pack_files, readings, rules_match, rules_pack, suspects
 from model.normalise import View
 from tests.property import test_normaliser_laws as normaliser
 from tests.property import test_rule_laws as rules
@@ -97,11 +97,11 @@ def _untranslated(patch: pytest.MonkeyPatch) -> None:
         source = file.read_text(encoding="utf-8")
         return kind.model_validate(tomllib.loads(source)), source
 
-    patch.setattr(rules_pack, "_validated", validated)
+    patch.setattr(rules_pack, "read_form", validated)
 
 
 def _no_place(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(rules_pack.Place, "__str__", lambda place: f"line {place.line}")
+    patch.setattr(pack_files.Place, "__str__", lambda place: f"line {place.line}")
 
 
 def _pattern_unchecked(patch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.normalise import align, canonical
+from model.pack_files import PackError
 from model.resolver import Answer, Text
 from model.rules import PACKS, RulesResolver, extended, load_pack
-from model.rules_pack import PackError
 from schemas.taxonomy import Category, Taxonomy
 
 TAXONOMY = Taxonomy(
@@ -112,7 +112,7 @@ scraps = st.sampled_from(
     ["[[rules]]\n", 'id = "a"\n', 'id = "b"\n', 'action = "block"\n', 'action = "allow"\n', 'category = "insult"\n',
      'words = ["x", ""]\n', 'words = ["x y"]\n', 'patterns = ["(a", "b"]\n', "patterns = ['a{1,999}{1,999}']\n",
      'hit = ["x"]\n', 'miss = ["y"]\n', 'whole = ["gg"]\n', 'detector = "words"\n', "at_least = 3\n", "at_least = -1\n",
-     'langs = ["en"]\n', "= 3\n", "[rules]\n", "x = " + "[" * 2_000 + "\n",
+     'langs = ["en"]\n', "= 3\n", "[rules]\n", "rules = [3]\n", "rules = 3\n", "x = " + "[" * 2_000 + "\n",
      'parts = ["\\u200b"]\n', "patterns = ['\\C']\n"]
 )  # fmt: skip
 

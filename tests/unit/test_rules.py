@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from model.normalise import canonical
+from model.pack_files import PackError
 from model.policy import Circumstances, Limits, Policy
 from model.resolver import Answer, Floor, Hint, Text
 from model.rules import PACKS, Pack, RulesResolver, extended, load_pack, load_packs, with_packs
 from model.rules_check import check_pack
-from model.rules_pack import PackError
 from schemas.taxonomy import Category, Taxonomy
 
 TAXONOMY = Taxonomy(
@@ -199,8 +199,12 @@ def test_the_digest_follows_what_decides_and_nothing_else(tmp_path: Path) -> Non
         ('id = "blunt"', 'id = "advert"', ["rule 'advert'", "the id is taken"]),
         ('action = "allow"', 'action = "alow"', ["rule 'harmless'", "action"]),
         ("[[rules]]", "[[rulez]]", ["rules.toml", "rules"]),
-        ('"good game"', '"good turnip"', ["'good turnip' is both allowed as a whole and blocked by 'turnip'"]),
+        ('"good game"', '"good turnip"', ["rules.toml:3", "'good turnip'", "'harmless' allows"]),
         ('category = "spam"', "category = ", ["rules.toml", "line 15"]),
+        (RULES, "rules = [3]", ["rules.toml:1: rule 'number 1'"]),
+        ('miss = ["oak"]', 'miss = ["oaf"]', ["rules.toml:21", "rule 'blunt'", "'oaf' stands under 'hit' and"]),
+        ("\\bbuy \\d+ gems\\b", "buy Gems", ["rules.toml:16", "rule 'advert'", "write small letters"]),
+        ('parts = ["oaf"]', 'parts = ["😀"]', ["rules.toml:24", "look for signs with a pattern"]),
         ('words = ["turnip"]', 'except_sites = ["a.b"]', ["rules.toml:3", "rule 'turnip'", "the detector 'link'"]),
     ],
 )
@@ -211,6 +215,29 @@ def test_a_broken_pack_is_refused_with_place_and_reason(tmp_path: Path, old: str
         load_pack(folder)
     for words in says:
         assert words in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"\bbuy\W\d+\S*", "[A-Za-z]+ gems", r"\pL+ \p{L}x", "(?i)GEMS", "(?P<Of>gems)", r"\x{2A}9"]
+)
+def test_capitals_that_stand_for_no_letter_are_taken(tmp_path: Path, pattern: str) -> None:
+    load_pack(a_folder(tmp_path, RULES.replace("\\bbuy \\d+ gems\\b", pattern)))
+
+
+def test_what_is_said_of_an_inherited_rule_is_refused_with_its_line(tmp_path: Path) -> None:
+    for line in ('without = ["nosuch"]', 'actions = { nosuch = "block" }'):
+        with pytest.raises(PackError, match=r"pack\.toml:3: (without|actions)"):
+            load_pack(a_folder(tmp_path, head='name = "own"\nextends = "moba"\n' + line + '\ndescription = "d"'))
+
+
+def test_files_may_begin_with_a_mark_and_end_their_lines_as_they_like(tmp_path: Path) -> None:
+    folder = a_folder(tmp_path)
+    (folder / "examples.jsonl").write_text('{"text": "a\u2028turnip", "expect": "block"}\n', encoding="utf-8")
+    before = check_pack(folder)
+    for file in folder.iterdir():
+        file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes().replace(b"\n", b"\r\n"))
+    assert check_pack(folder) == before
+    assert before.misses == ()
 
 
 def test_no_category_of_a_pack_is_called_as_what_stands_for_several(tmp_path: Path) -> None:

@@ -1,0 +1,49 @@
+"""Patterns of rules: compiled in bounded memory, or refused with the reason."""
+
+import re
+from typing import Final
+
+import re2
+
+from model.pack_files import PackError
+
+PATTERN_MEMORY: Final = 1 << 20
+"""Bytes that one compiled pattern may take; RE2 refuses what needs more."""
+_NO_LETTERS: Final = re.compile(
+    r"\[(?:\\.|[^\]\\])+\]|\\[pPx]\{[^}]*\}|\\x[0-9A-F]{2}|\\[pP]?.|\(\?P?<[^>]*>|\(\?[a-zA-Z-]+[:)]"
+)
+"""What has letters in a pattern that need not stand in a text: classes, escapes, names and flags."""
+
+
+def compiled(source: str) -> re.Pattern[str]:
+    """Compile one pattern as rules use it: on one canonical text, in bounded memory, in linear time.
+
+    Raises:
+        PackError: why RE2 cannot take it, or what makes it no pattern for a text.
+    """
+    options = re2.Options()
+    options.max_mem = PATTERN_MEMORY
+    options.never_capture = True
+    options.log_errors = False
+    try:
+        re2.compile(source, options)  # alone, so that a stray bracket cannot close the one around it
+        pattern: re.Pattern[str] = re2.compile(f"(?m:{source})", options)
+    except re2.error as exc:
+        raise PackError(_reason(source, exc)) from exc
+    if pattern.search("") or pattern.search("\n"):
+        raise PackError(f"pattern {source!r} matches the empty text; make some part of it obligatory")
+    if re.search(r"\\[Az]", source):
+        raise PackError(f"pattern {source!r}: write ^ and $ for the ends of a text, not \\A and \\z")
+    if "(?i" not in source and re.search("[A-Z]", _NO_LETTERS.sub("", source)):
+        raise PackError(f"pattern {source!r}: a text is in lower case when it is searched: write small letters")
+    return pattern
+
+
+def _reason(source: str, exc: Exception) -> str:
+    message = exc.args[0].decode() if exc.args and isinstance(exc.args[0], bytes) else str(exc)
+    hint = ""
+    if "(?" in message or re.search(r"\\[1-9]", message):
+        hint = "; look-around and back-references take more than linear time and are not supported (RE2 syntax)"
+    if "too large" in message or "repetition" in message:
+        hint = f"; compiled it would take more than {PATTERN_MEMORY >> 10} KiB: lower the repetition counts"
+    return f"pattern {source!r}: {message}{hint}"
