@@ -20,6 +20,7 @@ from model.rule_patterns import compiled
 from model.rules_detect import PATTERNS, check_of, flood
 from model.rules_pack import PackSource, Rule, Sourced
 from model.suspects import Lines, line_starts
+from model.word_borders import word_around, word_goes_on
 
 UNION_MEMORY: Final = 64 << 20
 TABLE_LETTERS: Final = 1 << 13
@@ -161,12 +162,12 @@ class Matcher:
         joined = lines.joined
         for which, start, end in self._automaton.find_matches_as_indexes(joined, overlapping=True):
             for entry in self._listed[which]:
-                if entry.begins and start and joined[start - 1].isalnum():
+                if entry.begins and word_goes_on(joined, start, -1, end - start):
                     continue
-                if entry.ends and joined[end : end + 1].isalnum():
+                if entry.ends and word_goes_on(joined, end - 1, 1, end - start):
                     continue
                 number = bisect_right(lines.starts, start) - 1
-                first, last = (start, end) if entry.begins and entry.ends else _word(joined, start, end)
+                first, last = (start, end) if entry.begins and entry.ends else word_around(joined, start, end)
                 yield number, Hit(entry.rule, first - lines.starts[number], last - lines.starts[number])
 
     def _candidates(self, lines: _Lines) -> Iterator[int]:
@@ -258,12 +259,3 @@ def _without_allowed(hits: list[Hit]) -> list[Hit]:
         for hit in hits
         if hit.rule != _ALLOWED and not any(a.start <= hit.start and hit.end <= a.end for a in allowed)
     ]
-
-
-def _word(joined: str, start: int, end: int) -> tuple[int, int]:
-    """Widen a span to the word it is in."""
-    while start and joined[start - 1].isalnum():
-        start -= 1
-    while joined[end : end + 1].isalnum():
-        end += 1
-    return start, end

@@ -36,7 +36,7 @@ action = "block"
 category = "insult"
 words = ["turnip"]
 stems = ["rutabag"]
-phrases = ["rotten apple"]
+phrases = ["rotten apple", "大头菜", "kohl"]
 hit = ["turnip"]
 miss = ["tulip"]
 
@@ -114,6 +114,13 @@ def test_an_allowed_text_is_allowed_as_a_whole_only(tmp_path: Path) -> None:
         ("rotten, apple", "rotten, apple"),
         ("rottenapple", "rottenapple"),
         ("xx rutabagas", "rutabagas"),
+        ("turnip22", "turnip"),
+        ("2turnip2x", "turnip"),
+        ("你是turnip吗", "turnip"),
+        ("이turnip이다", "turnip"),
+        ("你是rutabagas好", "rutabagas"),
+        ("你是大头菜吗", "大头菜"),
+        ("1kohl2", "kohl"),
     ],
 )
 def test_disguises_are_seen_through_to_the_exact_place(tmp_path: Path, text: str, shown: str) -> None:
@@ -123,7 +130,7 @@ def test_disguises_are_seen_through_to_the_exact_place(tmp_path: Path, text: str
 
 
 @pytest.mark.parametrize(
-    "text", ["a loaf of bread", "oafish", "turnips", "a turnover", "return ip", "rotten to the apple"]
+    "text", ["a loaf of bread", "oafish", "turnips", "kohl2rabi", "a turnover", "return ip", "rotten to the apple"]
 )
 def test_ordinary_words_pass(tmp_path: Path, text: str) -> None:
     assert a_resolver(load_pack(a_folder(tmp_path)))([Text(text)]) == [None]
