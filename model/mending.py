@@ -15,7 +15,7 @@ from model.lexicon import COURTESY, HARSH, ORDINARY, PLAIN
 from model.normalise import View
 
 LEET: Final = str.maketrans("0134578@$!|+€", "oieastbasiite")
-_AS_L: Final = str.maketrans("01345789@$!|+€", "oleastbgasllte")
+_AS_L: Final = str.maketrans("013456789@$!|+€", "oleasgtbgasllte")
 KNOWN: Final = HARSH | PLAIN
 LONGEST: Final = 60
 """A longer word is not taken apart."""

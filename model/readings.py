@@ -156,6 +156,10 @@ _LETTERS_IN_SHAPES: Final = (0x1F150, 0x1F170, 0x1F1E6)
 """Where the alphabets of white letters in circles and squares, and of regional indicators, begin."""
 
 
+_SIGNS_AS: Final = str.maketrans("·•∙●○◦▪‧・‐‒–—―〜،、。⠀¢£¥§†∂฿₣₦₩₭₮₱₲₳₴₵₿᙭", ".........-----~,,. clystdbfnwktpgascbx")
+"""Signs that space letters or stand for one, and the Braille blank."""
+
+
 @lru_cache(maxsize=4_096)
 def _reads_as(letter: str) -> str:
     """Return the ASCII letters that ``letter`` looks like, nothing for a mark on another, or itself."""
@@ -167,7 +171,7 @@ def _reads_as(letter: str) -> str:
     if unicodedata.category(letter) in {"Mn", "Me"}:
         return "" if letter != "\ufe0f" else letter
     base = unicodedata.normalize("NFD", letter)[0]
-    return base if base.isascii() else LOOKALIKES.get(base, letter)
+    return base if base.isascii() else LOOKALIKES.get(base, letter).translate(_SIGNS_AS)
 
 
 def _first(run: str) -> Kept:

@@ -147,6 +147,8 @@ def _is_shown(view: View, folded: str, word: re.Match[str]) -> bool:
     ("written", "read"),
     [
         ("n o o b", "noob"),
+        ("n·o•o—b", "noob"),
+        ("n⠀o⠀o⠀b", "noob"),
         ("n , o , o , b", "noob"),
         ("n. o. o. b", "noob"),
         ("n.o.o.b y.o.u", "noob you"),
@@ -155,6 +157,22 @@ def _is_shown(view: View, folded: str, word: re.Match[str]) -> bool:
     ],
 )
 def test_what_spaces_a_word_is_told_from_what_parts_words(written: str, read: str) -> None:
+    assert read in readings(canonical(written))
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("₦ØØ฿", "noob"),
+        ("₦oo₿", "noob"),
+        ("ƒuck", "fuck"),
+        ("ᑎᗝᗝᗷ", "noob"),
+        ("᙭ᗷox", "xbox"),
+        ("ni66er", "nigger"),
+        ("i66y", "i66y"),
+    ],
+)
+def test_signs_and_shapes_are_read_as_the_letters_they_look_like(written: str, read: str) -> None:
     assert read in readings(canonical(written))
 
 
