@@ -14,23 +14,46 @@ from model.rules_pack import Detector, Rule
 _TLD: Final = (
     "com|net|org|info|biz|xyz|site|online|club|shop|store|link|live|app|dev|tv|ru|cn|tk|co|io|su|icu|vip|example"
 )
-_SERVICE: Final = "snap|snapchat|insta|instagram|ig|discord|disc|telegram|whatsapp|tiktok|skype|facebook|fb|twitter"
+_TLD_WITH_PATH: Final = (
+    "ly|be|gg|me|gl|cc|ws|pw|gd|ai|de|fr|pl|uk|eu|nl|es|br|us|ca|by|kz|ua|cz|ro|hu|gr|tr|jp|kr|lt|lv"
+)
+"""Endings that sentences without a blank have too ("gg.me"): taken where a path follows."""
+_SERVICE: Final = "snapchat|snap|instagram|insta|ig|discord|disc|telegram|whatsapp|tiktok|skype|facebook|fb|twitter|kik"
+_POST: Final = "gmail|hotmail|yahoo|outlook|icloud|proton|protonmail|gmx|aol"
+_STREET: Final = "street|avenue|boulevard|blvd|strasse"
 PATTERNS: Final[dict[Detector, str]] = {
     "link": (
         r"\bhttps?://\S{3,}|\bwww\.[a-z0-9-]+\.\S{2,}"
-        rf"|\b(?:[a-z0-9][a-z0-9-]{{0,62}}\.)+(?:{_TLD})\b(?:[/?#]\S*)?"
-        rf"|\b[a-z0-9][a-z0-9-]{{2,62}} ?(?:\(dot\)|\[dot\]|\bdot\b) ?(?:{_TLD})\b"
+        rf"|\b(?:[a-z0-9][a-z0-9-]{{0,62}}[.。])+(?:{_TLD})\b(?:[/?#]\S*)?"
+        rf"|\b(?:[a-z0-9][a-z0-9-]{{1,62}}[.。])+(?:{_TLD_WITH_PATH})/[a-z0-9]\S*"
+        rf"|\b[a-z0-9][a-z0-9-]{{2,62}} ?(?:\(dot\)|\[dot\]|\(\.\)|\[\.\]|\bdot\b) ?(?:{_TLD})\b"
     ),
     "invite": (
-        r"\bdiscord(?:app)?(?: ?\. ?| dot )(?:gg|com ?/ ?invite) ?/? ?[a-z0-9-]{2,}"
-        r"|\bt\.me/\S{3,}|\bchat\.whatsapp\.com/\S{4,}"
+        r"\bdiscord(?:app)?(?:\.| dot )(?:gg|com/invite) ?/? ?[a-z0-9-]{2,}"
+        r"|\bdiscord(?:app)?(?: ?[.,] ?| dot | )(?:gg|com ?/ ?invite) ?/ ?[a-z0-9-]{2,}"
+        r"|\bt\.me/\S{3,}|\bchat\.whatsapp\.com/\S{4,}|\bwa\.me/\S{4,}|\b(?:dsc\.gg|discord\.(?:me|io|li))/\S{2,}"
     ),
-    "email": r"[a-z0-9._%+-]{1,64}(?:@| ?[\[(]at[\])] ?)(?:[a-z0-9-]{1,63}(?:\.| ?[\[(]dot[\])] ?))+[a-z]{2,24}\b",
-    "phone": r"(?:\+|\b)\(?\d[\d ().-]{7,20}\d\b",
+    "email": (
+        r"[a-z0-9._%+-]{1,64}(?:@| ?[\[(]at[\])] ?)(?:[a-z0-9-]{1,63}(?:\.| ?[\[(]dot[\])] ?))+[a-z]{2,24}\b"
+        rf"|\b[a-z0-9._%+-]+ at (?:{_POST}) ?(?:\.| dot) ?[a-z]{{2,5}}\b"
+    ),
+    "phone": (
+        r"(?:\+ ?\(?\d|\(0\d|\b0\d)[\d ().-]{6,19}\d\b|\b0\d{2,5} ?/ ?\d{4,9}\b"
+        r"|(?:\b1[ .-]?)?(?:\(\d{3}\) ?|\b\d{3}[ .-])\d{3}[ .-]\d{4}\b"
+    ),
     "card": r"\b\d(?:[ -]?\d){12,18}\b",
-    "network": r"\b(?:\d{1,3}\.){3}\d{1,3}\b(?::\d{2,5}\b)?",
-    "handle": rf"\b[a-z0-9_.]{{2,32}}#\d{{4}}\b|\b(?:{_SERVICE}) ?(?:name|id|tag|user)? ?[:=] ?@?[a-z0-9._-]{{3,32}}",
-    "address": r"\b\d{1,5} (?:[a-z]{2,20} ){1,3}(?:street|avenue|boulevard|blvd|straße|strasse)\b",
+    "network": r"(?:\b(?:version|ver|patch|build|driver|firmware) ?)?\b(?:\d{1,3}\.){3}\d{1,3}\b(?::\d{2,5}\b)?",
+    "handle": (
+        rf"\b[a-z0-9_.]{{2,32}}#\d{{4}}\b"
+        rf"|\b(?:{_SERVICE}) ?(?:name|id|tag|user)? ?[:=] ?@?[a-z0-9._-]{{3,32}}(?:#\d{{4}})?"
+        rf"|\bmy (?:{_SERVICE})(?: name| id| tag| user| username)?(?: is|'?s)? @?[a-z_][a-z0-9._-]{{2,31}}(?:#\d{{4}})?"
+        r"|\b(?:snapchat|snap|instagram|insta|discord|telegram|tiktok|skype|kik) @?[a-z][a-z0-9._-]{5,31}(?:#\d{4})?"
+    ),
+    "address": (
+        rf"\b\d{{1,5}}[a-z]? (?:[a-z]{{2,20}} ){{1,3}}(?:{_STREET})\b|\b[a-zäöü]{{3,}}strasse \d{{1,4}}[a-z]?\b"
+        r"|\b(?:live|lives|living|address is) (?:at |on |in )?\d{1,5}[a-z]? (?:[a-z]{2,20} ){1,3}"
+        r"(?:st|ave|rd|road|lane|drive)\b"
+    ),
 }
 
 Found = tuple[int, int]
@@ -69,34 +92,96 @@ def flood(rule: Rule) -> Flood | None:
 
 
 def _is_phone(found: str) -> bool:
-    """Nine to fifteen digits that start or are grouped as numbers are dialled; no round sum, no coordinates."""
+    """Nine to fifteen digits that start or are grouped as numbers are dialled; no round sums, coordinates or dates."""
     digits = re.sub(r"\D", "", found)
     if not 9 <= len(digits) <= 15 or len(set(digits)) < 4:
         return False
-    if re.search(r"\.\d{1,2}\.", found):
+    if re.search(r"\.\d{1,2}\.", found) or _DATE.match(found) or all(map(_is_round, re.findall(r"\d+", found))):
         return False
-    dialled = found.startswith("+") or digits.startswith("0")
-    return dialled or re.fullmatch(r"1?[ .-]?\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}", found) is not None
+    dialled = found.lstrip("(").startswith(("+", "0"))
+    return dialled or _AMERICAN.fullmatch(found) is not None
+
+
+_DATE: Final = re.compile(r"\(?[0-3]?\d[-./ ][01]?\d[-./ ](?:19|20)\d\d\b")
+_AMERICAN: Final = re.compile(r"(?:1[ .-]?)?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[ .-])[2-9]\d{2}[ .-]\d{4}")
+"""Source: North American Numbering Plan; neither area nor exchange begins with 0 or 1."""
+
+
+def _is_round(number: str) -> bool:
+    return number.endswith("00")
 
 
 def _is_card(found: str) -> bool:
-    """Source: ISO/IEC 7812, check digit after Luhn."""
+    """Source: ISO/IEC 7812, check digit after Luhn; issuers' first digits and lengths, which ids of players lack."""
     digits = [int(sign) for sign in found if sign.isdigit()]
+    if digits[0] not in _ISSUERS or len(digits) in {17, 18}:
+        return False
     doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
     return len(set(digits)) > 1 and (sum(digits[::-2]) + sum(doubled)) % 10 == 0
 
 
+_ISSUERS: Final = frozenset({2, 3, 4, 5, 6})
+
+
+def _is_email(found: str) -> bool:
+    """Anything but a callout ("ward@river.now"), which ends in an everyday word of more than two letters."""
+    ending = re.split(r"[^a-z]", found)[-1]
+    return len(ending) == 2 or ending in _TLD.split("|") or ending not in _EVERYDAY
+
+
+def _is_handle(found: str) -> bool:
+    """A tag, or a name with a sign of one: a digit, a line, an @; behind a colon any word but an everyday one."""
+    name = re.split(r"[\s:=@]", found)[-1].rstrip("._-")
+    if "#" in found or "@" in found or re.search(r"[a-z].*\d|\d.*[a-z]|_", name):
+        return True
+    return re.search("[:=]", found) is not None and name not in _EVERYDAY | _OUT_OF_ORDER
+
+
 def _is_network(found: str) -> bool:
+    if found[0].isalpha():
+        return False
     parts = [int(part) for part in found.split(":")[0].split(".")]
     return max(parts) < 256 and sum(part > 9 for part in parts) > 1 and parts[0] > 0
 
 
 def _is_address(found: str) -> bool:
-    return not _FUNCTION_WORDS.intersection(found.split())
+    return not _FUNCTION_WORDS.intersection(re.split(r"\d", found)[-1].split())
 
 
 _FUNCTION_WORDS: Final = frozenset(
-    {"a", "at", "by", "down", "for", "from", "go", "in", "into", "is", "me", "my", "of", "on", "or", "our"}
+    {
+        "man",
+        "men",
+        "guy",
+        "guys",
+        "shot",
+        "shots",
+        "hit",
+        "hits",
+        "tank",
+        "tanks",
+        "heavy",
+        "heavies",
+        "med",
+        "meds",
+        "hp",
+    }
+    | {
+        "enemy",
+        "enemies",
+        "player",
+        "players",
+        "people",
+        "kills",
+        "min",
+        "mins",
+        "sec",
+        "secs",
+        "more",
+        "left",
+        "times",
+    }
+    | {"a", "at", "by", "down", "for", "from", "go", "in", "into", "is", "me", "my", "of", "on", "or", "our"}
     | {"the", "to", "up", "via", "we", "with"}
 )
 
@@ -115,6 +200,10 @@ def _is_link(excepted: tuple[str, ...], found: str) -> bool:
 
 
 _EVERYDAY: Final = ORDINARY - HARSH
+_OUT_OF_ORDER: Final = frozenset(
+    {"broken", "bugged", "crashed", "crashing", "fireball", "lagging", "laggy", "lags", "offline", "online"}
+)
+"""What services are, too."""
 
 
 def _is_any(_: str) -> bool:
@@ -123,6 +212,8 @@ def _is_any(_: str) -> bool:
 
 CHECKS: Final[dict[Detector, Callable[[str], bool]]] = {
     "address": _is_address,
+    "email": _is_email,
+    "handle": _is_handle,
     "phone": _is_phone,
     "card": _is_card,
     "network": _is_network,
