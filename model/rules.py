@@ -17,7 +17,7 @@ from model.policy import Limits, Override, Policy
 from model.resolver import Answer, Floor, Hint, Reply, Scores, Span, Text
 from model.rules_match import Hit, Matcher
 from model.rules_pack import SHIPPED, PackSource, Rule, read_pack
-from schemas.taxonomy import NON_TOXIC, Category, Taxonomy
+from schemas.taxonomy import ANY, NON_TOXIC, Category, Taxonomy
 from schemas.verdict import ResolvedBy
 
 RULES_VERSION: Final = "3"
@@ -93,15 +93,29 @@ def pack_folder(name: str) -> Path:
     return shipped if _BARE_NAME.fullmatch(name) and shipped.is_dir() else Path(name)
 
 
-def with_packs(policy: Policy, packs: Mapping[str, Pack], by_game: Mapping[str, str]) -> Policy:
-    """Return the policy with the thresholds that packs bring under its own: what the policy says itself wins."""
+def with_packs(policy: Policy, packs: Mapping[str, Pack], by_game: Mapping[str, str], taxonomy: Taxonomy) -> Policy:
+    """Return the policy with the thresholds that packs bring under its own: what the policy says itself wins.
+
+    Thresholds for categories that the taxonomy lacks (see ``strange``) are left out.
+    """
+    known = {name: _known(pack, taxonomy) for name, pack in packs.items()}
     own = tuple(
-        Override(game=game, thresholds=packs[name].thresholds)
+        Override(game=game, thresholds=known[name])
         for game, name in by_game.items()
-        if game != OTHER_GAMES and packs[name].thresholds
+        if game != OTHER_GAMES and known[name]
     )
-    thresholds = {**packs[""].thresholds, **policy.thresholds}
+    thresholds = {**known[""], **policy.thresholds}
     return policy.model_copy(update={"thresholds": thresholds, "overrides": (*own, *policy.overrides)})
+
+
+def strange(pack: Pack, taxonomy: Taxonomy) -> list[str]:
+    """Return the categories that a pack has thresholds for and a taxonomy lacks."""
+    return sorted(set(pack.thresholds) - _known(pack, taxonomy).keys())
+
+
+def _known(pack: Pack, taxonomy: Taxonomy) -> dict[str, Limits]:
+    names = {*taxonomy.names, ANY}
+    return {name: limits for name, limits in pack.thresholds.items() if name in names}
 
 
 def extended(taxonomy: Taxonomy, packs: Iterable[Pack]) -> Taxonomy:

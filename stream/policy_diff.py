@@ -88,6 +88,8 @@ def _side(settings: Settings, scorer: Scorer | None) -> Side:
 
 
 def _key(name: str) -> str:
+    if not pack_folder(name).exists():
+        raise ConfigError(f"{name}: neither a policy file nor a rule pack; name one that exists")
     return "policy.packs" if pack_folder(name).is_dir() else "policy.path"
 
 

@@ -18,7 +18,7 @@ from model.memory import MemoryResolver
 from model.pack_files import PackError
 from model.policy import Decider, Limits, Policy, PolicyError
 from model.resolver import Resolver
-from model.rules import OTHER_GAMES, Pack, RulesResolver, extended, load_packs, with_packs
+from model.rules import OTHER_GAMES, Pack, RulesResolver, extended, load_packs, strange, with_packs
 from model.scorer import Scorer, scorer_digest
 from schemas.taxonomy import ANY, Taxonomy
 from stream.audit import GateAudit
@@ -197,6 +197,9 @@ def _passing(fault: ClassifierDown | None, metrics: Metrics) -> None:
 
 
 def _decider(settings: Settings, parts: Parts, taxonomy: Taxonomy) -> Decider:
+    for pack in {pack.name: pack for pack in parts.packs.values()}.values():
+        if unknown := strange(pack, parts.taxonomy):
+            log.warning("rule pack %r has thresholds for %s, which the model lacks", pack.name, ", ".join(unknown))
     try:
         return Decider(_policy(settings, parts), taxonomy)
     except PolicyError as exc:
@@ -210,7 +213,7 @@ def _policy(settings: Settings, parts: Parts) -> Policy:
         policy = Policy.from_toml(path) if path else default_policy(parts.bundle)
     except PolicyError as exc:
         raise ConfigError(f"policy.path: {exc}") from exc
-    return with_packs(policy, parts.packs, settings.policy.packs)
+    return with_packs(policy, parts.packs, settings.policy.packs, parts.taxonomy)
 
 
 def default_policy(bundle: Bundle) -> Policy:

@@ -125,7 +125,11 @@ def test_a_change_of_policy_is_decided_on_the_same_scores(tmp_path: Path, bundle
 
 @pytest.mark.parametrize(
     ("names", "resolvers", "says"),
-    [(("default", "nowhere.toml"), "rules", "both"), (("default", "kids"), "rules,gate", "gate")],
+    [
+        (("default", "nowhere.toml"), "rules", "nowhere.toml: neither"),
+        (("default", __file__), "rules", "both"),
+        (("default", "kids"), "rules,gate", "gate"),
+    ],
 )
 def test_what_cannot_be_compared_is_refused(
     bundle: Path, events: Path, names: tuple[str, str], resolvers: str, says: str

@@ -8,7 +8,7 @@ from model.normalise import canonical
 from model.pack_files import PackError
 from model.policy import Circumstances, Limits, Policy
 from model.resolver import Answer, Floor, Hint, Text
-from model.rules import PACKS, Pack, RulesResolver, extended, load_pack, load_packs, with_packs
+from model.rules import PACKS, Pack, RulesResolver, extended, load_pack, load_packs, strange, with_packs
 from model.rules_check import check_pack
 from schemas.taxonomy import Category, Taxonomy
 
@@ -277,12 +277,14 @@ def test_each_shipped_pack_keeps_its_examples(name: str) -> None:
 
 def test_packs_are_loaded_by_name_or_folder_and_put_their_thresholds_under_the_policy(tmp_path: Path) -> None:
     folder = a_folder(tmp_path)
-    (folder / "thresholds.toml").write_text("[thresholds.insult]\nflag = 0.2\n", encoding="utf-8")
+    (folder / "thresholds.toml").write_text("[thresholds.insult]\nflag = 0.2\n[thresholds.nosuch]\n", encoding="utf-8")
     by_game = {"tanks": str(folder)}
     packs = load_packs(by_game)
     assert set(packs) == {"default", str(folder), ""}
     assert packs[""] is packs["default"]
-    policy = with_packs(Policy(name="test", thresholds={"insult": Limits(flag=0.5)}), packs, by_game)
+    policy = with_packs(Policy(name="test", thresholds={"insult": Limits(flag=0.5)}), packs, by_game, TAXONOMY)
+    assert strange(packs[str(folder)], TAXONOMY) == ["nosuch"]
+    assert "nosuch" not in policy.limits(Circumstances("tanks", None, ""))
     assert policy.limits(Circumstances("tanks", None, ""))["insult"] == Limits(flag=0.2)
     assert policy.limits(Circumstances("other", None, ""))["insult"] == Limits(flag=0.5)
     with pytest.raises(PackError, match="nowhere"):

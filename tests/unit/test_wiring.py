@@ -173,3 +173,14 @@ def test_a_missing_gate_is_told_of(bundle: Bundle, caplog: pytest.LogCaptureFixt
     with caplog.at_level(logging.WARNING):
         wiring.scorer(settings_for(bundle, pipeline={"resolvers": ["rules", "gate"]}))
     assert "no gate" in caplog.text
+
+
+@pytest.mark.parametrize("pack", ["kids", "moba", "shooter"])
+def test_a_shipped_pack_serves_a_model_that_lacks_its_categories(
+    bundle: Bundle, caplog: pytest.LogCaptureFixture, pack: str
+) -> None:
+    settings = settings_for(bundle, pipeline={"resolvers": ["rules"]}, policy={"packs": {"default": pack}})
+    decides = wiring.decider(settings, wiring.scorer(settings).taxonomy)
+    assert decides(Answer((1.0,) + (0.0,) * 10, "rule"), Circumstances("", None, "")).action == "allow"
+    assert f"rule pack {pack!r} has thresholds for" in caplog.text
+    assert "taunt" in caplog.text
