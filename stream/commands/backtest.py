@@ -138,12 +138,13 @@ def _run(given: dict[str, Any]) -> "Document | None":
         limits.check_labels(job.labelled)
         asked = request.asked(job, wiring_replay.contents(job))
         plan = folder.settle(asked, lambda: request.plan(job, asked), given["resume"] or shard.of > 1)
-        replay(job, plan, folder, shard, crew, wiring_replay.sides, Console(sys.stderr, time.monotonic))
-    if shard.of > 1:
-        return None
-    document = write_report(plan, find_parts(plan, [folder.parts]), limits, folder.path, render)
-    folder.clear()
-    return document
+        with folder.alone(shard):
+            replay(job, plan, folder, shard, crew, wiring_replay.sides, Console(sys.stderr, time.monotonic))
+            if shard.of > 1:
+                return None
+            document = write_report(plan, find_parts(plan, [folder.parts]), limits, folder.path, render)
+            folder.clear()
+            return document
 
 
 def _conclude(document: "Document", report: Path) -> None:

@@ -126,7 +126,7 @@ def check_compared(document: Document) -> None:
     kind, name = document["baseline"]["kind"], document["baseline"]["name"]
     if totals["left_out"]:
         lack = f"{_of_no_category(totals)}; give --model with the bundle that has them, or --depth rescore"
-    elif kind == "labels":
+    elif kind == "labels" and totals["without_baseline"] == totals["events"]:
         lack = f"no event has the label {name!r} in its metadata"
     else:
         lack = "no recorded verdict is about any of them (do --verdicts, the topics and the span belong together?)"

@@ -1,5 +1,6 @@
 """A plan: the stretches of a job, fixed once, so that whoever resumes or shares it does the same."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -128,8 +129,10 @@ def in_lanes(stretches: Sequence[Stretch]) -> list[Stretch]:
     return [stretch._replace(partition=lanes[stretch.source]) for stretch in stretches]
 
 
-def save_plan(path: Path, plan: Plan) -> None:
-    """Write a plan; equal plans give equal bytes.
+def save_plan(path: Path, plan: Plan) -> bool:
+    """Write a plan unless there is one by now, as of another shard; returns whether it was written.
+
+    Equal plans give equal bytes.
 
     Raises:
         FileError: it cannot be written.
@@ -137,12 +140,24 @@ def save_plan(path: Path, plan: Plan) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         plain = msgspec.to_builtins(plan, str_keys=True)
-        # Shards may write the same plan at the same time.
         with NamedTemporaryFile(dir=path.parent, suffix=".unfinished", delete=False) as unfinished:
             unfinished.write(msgspec.json.format(msgspec.json.encode(plain, order="sorted")))
-        Path(unfinished.name).replace(path)
+        return _put(Path(unfinished.name), path)
     except OSError as exc:
         raise FileError(f"cannot write {path}: {exc.strerror}") from exc
+
+
+def _put(unfinished: Path, path: Path) -> bool:
+    """Put a file in its place, whole, where none is yet."""
+    try:
+        os.link(unfinished, path)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without links: there the last one stands
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return True
 
 
 def load_plan(path: Path) -> Plan | None:

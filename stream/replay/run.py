@@ -1,9 +1,11 @@
 """A run from plan to report, resumable at every stretch."""
 
+import fcntl
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple, Self, TextIO
@@ -85,14 +87,33 @@ class Folder:
         found = load_plan(self.plan)
         if found is None:
             made = make()
-            save_plan(self.plan, made)
+            resume |= save_plan(self.plan, made)
             found = load_plan(self.plan) or made
-        elif not resume:
+        if not resume:
             raise ConfigError(
                 f"{self.path} holds an unfinished run; --resume goes on with it, or give another --report"
             )
         agree(found, json.loads(json.dumps(asked)), self.path)
         return found
+
+    @contextmanager
+    def alone(self, shard: Shard) -> Iterator[None]:
+        """Have a share to oneself; the operating system forgets it when the process ends, however that is.
+
+        Raises:
+            ConfigError: another run is at it.
+            FileError: the work was removed.
+        """
+        with translating(self.work), (self.work / f"share-{shard.number}-of-{shard.of}.lock").open("wb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as exc:
+                raise ConfigError(
+                    f"{self.path}: another run is at work; wait for it, or give another --report"
+                ) from exc
+            except OSError:
+                pass  # a file system without locks keeps nobody out
+            yield
 
     def clear(self) -> None:
         """Remove the work.

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from pyarrow import parquet
 
-from stream.errors import ConfigError, FileError, TransportError
-from stream.replay import crew, work
+from stream.errors import ConfigError, TransportError
+from stream.replay import work
 from stream.replay.finish import check_compared, merged, summary, write_report
 from stream.replay.history.files import FileReader
 from stream.replay.history.stretch import RawBatch, Stretch
 from stream.replay.limits import Limits
 from stream.replay.report.page import render
 from stream.replay.request import Request
-from stream.replay.run import Folder, Shard
+from stream.replay.run import Shard
 from stream.settings import Settings
 from tests.support.replays import a_request, in_short, record_history, replay_files, report_bytes
 
@@ -52,6 +52,10 @@ def test_nothing_compared_is_no_answer(history: tuple[Path, Path], tmp_path: Pat
     assert unlabelled is not None
     with pytest.raises(ConfigError, match="no event has the label 'nothing'"):
         check_compared(unlabelled)
+    labelled = replay_files(tmp_path / "neither", a_request(events, events, baseline="labels:label"))
+    assert labelled is not None
+    with pytest.raises(ConfigError, match="no recorded verdict is about any of them"):
+        check_compared(labelled)
 
 
 def test_a_file_without_an_event_is_no_answer(tmp_path: Path) -> None:
@@ -205,35 +209,6 @@ def test_cut_off_and_resumed_the_report_is_the_same(
     assert report_bytes(tmp_path / "cut") == report_bytes(tmp_path / "whole")
 
 
-@pytest.mark.parametrize("name", ["recorded-0-of-1", "parts"])
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_folder_that_cannot_be_worked_in_is_told(
-    history: tuple[Path, Path], tmp_path: Path, name: str, workers: int
-) -> None:
-    (tmp_path / "work").mkdir()
-    (tmp_path / "work" / name).touch()
-    with pytest.raises(FileError, match=r"cannot work in .*File exists"):
-        replay_files(tmp_path, a_request(*history), workers=workers)
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-def test_recorded_verdicts_that_vanish_are_told(history: tuple[Path, Path], tmp_path: Path, workers: int) -> None:
-    """As where another run into the same folder is done first."""
-
-    def cut_off(*_: object) -> None:
-        raise TransportError("cut off")
-
-    request = a_request(*history)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(crew, "compare", cut_off)
-        with pytest.raises(TransportError):
-            replay_files(tmp_path, request)
-    for path in (tmp_path / "work" / "recorded-0-of-1").glob("*.npy"):
-        path.unlink()
-    with pytest.raises(FileError, match=r"cannot work in .*No such file"):
-        replay_files(tmp_path, request, workers=workers, resume=True)
-
-
 def test_another_versions_unfinished_work_is_refused(history: tuple[Path, Path], tmp_path: Path) -> None:
     replay_files(tmp_path / "report", a_request(*history), shard=Shard(0, 2))
     plan = tmp_path / "report" / "work" / "plan.json"
@@ -251,21 +226,6 @@ def test_texts_and_rows_are_kept_as_asked(history: tuple[Path, Path], tmp_path: 
     replay_files(tmp_path / "loud", a_request(*history))
     assert all(parquet.read_table(tmp_path / "loud" / "flips.parquet")["text"].to_pylist())
     assert "rows" not in {path.name for path in (tmp_path / "loud").iterdir()}
-
-
-def test_a_report_has_no_rows_of_the_one_before_it(history: tuple[Path, Path], tmp_path: Path) -> None:
-    report = tmp_path / "report"
-    rows = report / "rows"
-    answer = replay_files(report, a_request(*history, rows=True))
-    assert answer is not None
-    assert len(list(rows.iterdir())) > 2
-    Folder(report).clear()
-    replay_files(report, a_request(*history, rows=True, text=False, stretch=1_500))
-    assert parquet.read_table(rows).num_rows == answer["totals"]["events"]
-    assert not any(parquet.read_table(rows)["text"].to_pylist())
-    Folder(report).clear()
-    replay_files(report, a_request(*history))
-    assert not list(rows.iterdir())
 
 
 def test_limits_are_in_the_report(history: tuple[Path, Path], tmp_path: Path) -> None:
