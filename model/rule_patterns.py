@@ -31,9 +31,9 @@ def compiled(source: str) -> re.Pattern[str]:
     except re2.error as exc:
         raise PackError(_reason(source, exc)) from exc
     if pattern.search("") or pattern.search("\n"):
-        raise PackError(f"pattern {source!r} matches the empty text; make some part of it obligatory")
+        raise PackError(f"pattern {source!r} matches the empty text; make part of it required")
     if re.search(r"\\[Az]", source):
-        raise PackError(f"pattern {source!r}: write ^ and $ for the ends of a text, not \\A and \\z")
+        raise PackError(f"pattern {source!r}: use ^ and $ for the start and end of a text, not \\A and \\z")
     if "(?i" not in source and re.search("[A-Z]", _NO_LETTERS.sub("", source)):
         raise PackError(f"pattern {source!r}: a text is in lower case when it is searched: write small letters")
     return pattern

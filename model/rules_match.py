@@ -211,7 +211,7 @@ class Matcher:
     def _checked(self, sourced: Sourced, entry: str, what: _Entry) -> Iterator[str]:
         if not self._entry(entry, what):
             yield sourced.fault(
-                f"{entry!r} has no letter or digit left once it is in canonical form; look for signs with a pattern",
+                f"{entry!r} has no letter or digit in its canonical form; look for signs with a pattern",
                 entry,
             )
 

@@ -60,19 +60,19 @@ class Rule(BaseModel):
         searching = self.words + self.stems + self.parts + self.phrases + self.patterns
         if self.action == "allow":
             if self.category is not None or searching or self.detector or self.langs:
-                raise ValueError("an allow rule has whole texts only: no category, words, patterns, detector or langs")
+                raise ValueError("an allow rule takes only 'whole': no category, words, patterns, detector or langs")
             if not self.whole:
                 raise ValueError("an allow rule needs texts under 'whole'")
         elif self.category is None:
             raise ValueError(f"a rule that may {self.action} needs a category")
         elif not (searching or self.whole or self.detector):
-            raise ValueError("the rule looks for nothing; give it words, stems, parts, phrases, patterns or a detector")
+            raise ValueError("the rule matches nothing; give it words, stems, parts, phrases, patterns or a detector")
         if (self.at_least is not None) != (self.detector in {"characters", "words"}):
-            raise ValueError("at_least belongs to the detectors 'characters' and 'words', and they need it")
+            raise ValueError("at_least is required with the detectors 'characters' and 'words', and only allowed there")
         if self.except_sites and self.detector != "link":
-            raise ValueError("except_sites belongs to the detector 'link'")
+            raise ValueError("except_sites is only allowed with the detector 'link'")
         if both := set(self.hit).intersection(self.miss):
-            raise ValueError(f"{min(both)!r} stands under 'hit' and under 'miss'; it can only be one of them")
+            raise ValueError(f"{min(both)!r} is under both 'hit' and 'miss'; remove one")
         return self
 
 
@@ -181,9 +181,9 @@ def _chain(folder: Path) -> list[_Link]:
     place: Path | None = folder
     while place is not None:
         if len(chain) == MAX_DEPTH:
-            raise PackError(f"{folder / 'pack.toml'}:1: more than {MAX_DEPTH} packs extend one another; mend 'extends'")
+            raise PackError(f"{folder / 'pack.toml'}:1: 'extends' is nested more than {MAX_DEPTH} deep")
         if not (place / "pack.toml").is_file():
-            raise PackError(f"{place}: no pack: it has no pack.toml; packs that ship: {', '.join(sorted(_shipped()))}")
+            raise PackError(f"{place}: not a pack (no pack.toml); shipped packs: {', '.join(sorted(_shipped()))}")
         head, source = read_form(place / "pack.toml", Head)
         chain.append(_Link(place, head, source))
         place = _extended(place, head.extends, source) if head.extends else None
@@ -198,7 +198,7 @@ def _extended(folder: Path, name: str, source: str) -> Path:
     line = line_of(source, "extends")
     names = ", ".join(sorted(_shipped()))
     raise PackError(
-        f"{folder / 'pack.toml'}:{line}: extends: {folder / name} is no pack, and none ships as {name!r} ({names})"
+        f"{folder / 'pack.toml'}:{line}: extends: {folder / name} is not a pack, nor is {name!r} shipped ({names})"
     )
 
 
@@ -226,7 +226,7 @@ def _toughen(rules: dict[str, Sourced], link: _Link) -> None:
 def _add(rules: dict[str, Sourced], more: Iterable[Sourced]) -> None:
     for sourced in more:
         if sourced.rule.id in rules:
-            raise PackError(sourced.fault("the id is taken; give each rule its own"))
+            raise PackError(sourced.fault("duplicate id; give each rule its own"))
         rules[sourced.rule.id] = sourced
 
 
@@ -247,7 +247,7 @@ def _check_size(folder: Path, rules: Iterable[Sourced], allowed: Sequence[Allowe
     if entries > MAX_ENTRIES or patterns > MAX_PATTERNS:
         raise PackError(
             f"{folder}:1: {entries} words and {patterns} patterns; "
-            f"at most {MAX_ENTRIES} and {MAX_PATTERNS} are taken: split the pack by game"
+            f"at most {MAX_ENTRIES} and {MAX_PATTERNS} are allowed: split the pack by game"
         )
 
 

@@ -56,7 +56,9 @@ def vet_name(path: Path, name: str) -> None:
     if suffix in _UNSAFE:
         raise BundleError(f"{path / name}: {suffix} files can run code when loaded; convert to {WEIGHTS}")
     if name not in ALLOWED:
-        raise BundleError(f"{path}: {name!r} is no file of a bundle; remove it (allowed: {', '.join(sorted(ALLOWED))})")
+        raise BundleError(
+            f"{path}: {name!r} is not part of a bundle; remove it (allowed: {', '.join(sorted(ALLOWED))})"
+        )
 
 
 def vet_folder(path: Path) -> frozenset[str]:
@@ -147,7 +149,7 @@ def _vet_header(path: Path, raw: bytes, size: int) -> None:
     if size < 8 or length > min(MAX_HEADER, size - 8):
         raise BundleError(
             f"{path}: its header claims {length:,} bytes (at most {MAX_HEADER:,} and the file's own size); "
-            "the file is cut off or malicious: fetch it again from where you trust"
+            "the file is truncated or malicious: fetch it again from a source you trust"
         )
     header = parse_json(path, raw[8 : 8 + length])
     header.pop("__metadata__", None)
@@ -161,7 +163,7 @@ def _vet_header(path: Path, raw: bytes, size: int) -> None:
         raise BundleError(
             f"{path}: {spare:,} bytes belong to no tensor; save the weights again"
             if spare > 0
-            else f"{path}: cut off, {-spare:,} bytes are missing; fetch it again"
+            else f"{path}: truncated, {-spare:,} bytes are missing; fetch it again"
         )
 
 

@@ -88,6 +88,6 @@ class DeadLetterLimits:
         record, rejection = last
         raise TooManyDeadLetters(
             f"{reached}; the last one is {record.topic}[{record.partition}] offset {record.offset}: "
-            f"{rejection.cause}: {rejection.detail}.  Nothing further is committed.  Mend what writes the events and "
-            "start again, or raise the limit to let them pass to the dead-letter topic"
+            f"{rejection.cause}: {rejection.detail}.  Nothing further is committed.  Fix the producer of the events "
+            "and start again, or raise the limit to let them pass to the dead-letter topic"
         )

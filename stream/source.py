@@ -265,7 +265,7 @@ class KafkaSource:
                 self._progress.stands_still(where, f"{self._topic}: {error.name()}: {error.str()}")
                 log.error("reading is refused", extra={"topic": self._topic, "cause": cause_of(error)})
             case Reading.FATAL:
-                raise TransportError(f"the consumer failed for good: {error.name()}: {error.str()}")
+                raise TransportError(f"the consumer failed permanently: {error.name()}: {error.str()}")
             case Reading.REJOIN:
                 log.warning("too slow between two polls; joining again", extra={"cause": cause_of(error)})
             case Reading.PASSING:

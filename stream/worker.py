@@ -108,7 +108,7 @@ class Worker:
         left = sum(not flight.void for flight in self._flights)
         if left or self._uncertain:
             why = self._uncertain or f"no time was left to commit {left} of the chunks in hand"
-            raise TransportError(f"{why}; the next owner goes on from the committed offsets")
+            raise TransportError(f"{why}; the next owner continues from the committed offsets")
 
     def _turn(self) -> None:
         """Take a chunk if there is one, and finish the oldest.

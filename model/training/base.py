@@ -71,10 +71,10 @@ def _refuse_another_body(folder: Path, model: PreTrainedModel, found: dict[str, 
     body = f"{model.base_model_prefix}."
     misfits = sorted(str(key[0]) for key in found["mismatched_keys"] if str(key[0]).startswith(body))
     if misfits:
-        raise BundleError(f"{folder}: config.json gives other sizes than the weights: {', '.join(misfits)}; fetch both")
+        raise BundleError(f"{folder}: sizes in config.json differ from the weights: {', '.join(misfits)}; fetch both")
     missing = sorted(key for key in found["missing_keys"] if key.startswith(body))
     if missing:
-        log.warning("%s: not in the checkpoint, so learned from nothing: %s", folder, ", ".join(missing))
+        log.warning("%s: not in the checkpoint, so trained from scratch: %s", folder, ", ".join(missing))
 
 
 @contextmanager

@@ -40,7 +40,7 @@ def refuse_places(output: Path, work: Path | None) -> None:
     inner, outer = output.resolve(), work.resolve()
     if inner == outer or inner in outer.parents or outer in inner.parents:
         raise WorkshopError(
-            f"{output} and {work}: the bundle and --work need folders apart; name another for one of them"
+            f"{output} and {work}: the bundle and --work need separate folders; choose another for one of them"
         )
     work.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=work):
@@ -59,7 +59,7 @@ def refuse_sizes(sizes: Sequence[int]) -> None:
         WorkshopError: one is below ``LEAST``.
     """
     if small := [size for size in sizes if size < LEAST]:
-        raise WorkshopError(f"--learning-curve: {', '.join(map(str, small))}: give sizes of {LEAST} labels or more")
+        raise WorkshopError(f"--learning-curve: {', '.join(map(str, small))}: sizes must be at least {LEAST} labels")
 
 
 def refuse_one_sided(name: str, side: Labelled, taxonomy: Taxonomy) -> None:

@@ -137,7 +137,7 @@ def _places(bundle: Bundle, taxonomy: Taxonomy) -> list[int]:
     """
     theirs, ours = bundle.taxonomy.names, taxonomy.names
     if theirs != ours and not set(theirs) & set(ours) - {NON_TOXIC} and len(theirs) > 2:
-        raise DataError(f"{bundle.path}: none of its categories ({', '.join(theirs)}) is among the data's")
+        raise DataError(f"{bundle.path}: none of its categories ({', '.join(theirs)}) is a category of the data")
     toxic = next(place for place, name in enumerate(ours) if name != NON_TOXIC)
     return [ours.index(name) if name in ours else toxic for name in theirs]
 

@@ -73,7 +73,7 @@ def read_own(path: Path, columns: Columns, taxonomy: Taxonomy, label_map: Path |
         path, text=columns.text, label=columns.label, match=columns.match, subset=columns.lang, source=OWN
     )
     if not examples:
-        raise DataError(f"{path}: no row has a text in column {columns.text!r}; name the column")
+        raise DataError(f"{path}: no row has text in column {columns.text!r}; name the right column")
     maps = _own_map(taxonomy, label_map)
     try:
         return bind(examples, maps)
@@ -103,7 +103,7 @@ def split_own(own: Labelled, *, dev: float, test: float, seed: int) -> Sides:
     sides = _with_targets(split, own)
     if not (sides.train and sides.dev and sides.test):
         sizes = f"{len(sides.train)} / {len(sides.dev)} / {len(sides.test)}"
-        raise DataError(f"the split leaves {sizes} lines to train, develop and test on; give more distinct lines")
+        raise DataError(f"the split leaves {sizes} lines for training, development and test; give more distinct lines")
     refuse_leaks(sides.train.examples, [*sides.dev.examples, *sides.test.examples])
     return sides
 

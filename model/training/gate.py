@@ -50,7 +50,7 @@ def limits_of(bundle: Bundle) -> dict[str, float]:
     out = {*categories_out(bundle), ANY}
     limits = {name: limit for name, limit in sorted(bundle.manifest.acting.items()) if name in out}
     if not limits:
-        raise BundleError(f"{bundle.path}: its thresholds act on no category that it puts out; a gate would clear all")
+        raise BundleError(f"{bundle.path}: it acts on none of its categories; a gate would clear everything")
     return limits
 
 

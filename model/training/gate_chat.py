@@ -107,7 +107,7 @@ def _filled(chat: Chat) -> Chat:
     sides = {"learn": {"all games": chat.train}, "choose thresholds on": chat.chosen_on, "measure on": chat.measured_on}
     for purpose, games in sides.items():
         if empty := [game for game, texts in games.items() if not texts]:
-            raise DataError(f"no chat of {', '.join(empty)} is left to {purpose}; give more different lines")
+            raise DataError(f"no chat of {', '.join(empty)} is left to {purpose}; give more distinct lines")
     return chat
 
 

@@ -177,7 +177,7 @@ def main() -> None:
     bundle = load_bundle(given.bundle)
     gate = load_gate(bundle)
     if gate is None:
-        raise BundleError(f"{given.bundle}: it has no gate; distil one with `python -m model.training.gate`")
+        raise BundleError(f"{given.bundle}: no gate; distil one with `python -m model.training.gate`")
     for line in report(unseen(gate.net, asking(bundle), limits_of(bundle), bundle.taxonomy.names, given.data)):
         sys.stdout.write(line + "\n")
 

@@ -193,7 +193,7 @@ def _bundle(path: Path, taxonomy: Taxonomy) -> Bundle:
     bundle = load_bundle(path)
     if bundle.taxonomy.names != taxonomy.names:
         theirs, ours = ", ".join(bundle.taxonomy.names), ", ".join(taxonomy.names)
-        raise DataError(f"{path}: its categories are {theirs}; the data's are {ours}; give its --taxonomy")
+        raise DataError(f"{path}: its categories are {theirs}, those of the data {ours}; give its --taxonomy")
     return bundle
 
 

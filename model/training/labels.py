@@ -97,7 +97,7 @@ class LabelMaps:
         """
         files = sorted(maps.glob("*.toml"))
         if not files:
-            raise LabelError(f"{maps}: no label maps (*.toml) in there")
+            raise LabelError(f"{maps}: no label maps (*.toml) in this folder")
         return cls((LabelMap.from_toml(file) for file in files), Taxonomy.from_toml(taxonomy))
 
     def targets(self, examples: Sequence[Example]) -> list[Target]:

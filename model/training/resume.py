@@ -60,7 +60,7 @@ def last_checkpoint(work: Path) -> str | None:
         if _is_whole(checkpoint):
             log.warning("resuming from %s", checkpoint)
             return str(checkpoint)
-        log.warning("%s was not written to its end: passed over", checkpoint)
+        log.warning("%s is incomplete: skipped", checkpoint)
     return None
 
 
@@ -90,7 +90,7 @@ def _refuse_another(work: Path, run: Mapping[str, Any]) -> None:
     try:
         known = json.loads((work / RUN).read_bytes())
     except FileNotFoundError as exc:
-        raise WorkshopError(f"{work}: holds checkpoints but no {RUN} that says of which run; {mend}") from exc
+        raise WorkshopError(f"{work}: holds checkpoints but no {RUN} to identify their run; {mend}") from exc
     except ValueError as exc:
         raise WorkshopError(f"{work / RUN}: not JSON: {exc}; {mend}") from exc
     if not isinstance(known, dict):

@@ -101,8 +101,8 @@ def refuse_leaks(train: Iterable[Example], held_back: Iterable[Example]) -> None
     matches &= {(example.source, example.match) for example in held_back if example.match}
     if texts or matches:
         raise LeakError(
-            f"{len(texts)} texts and {len(matches)} matches stand in training and in the held-back part; "
-            "take them out of one of the two"
+            f"{len(texts)} texts and {len(matches)} matches occur in both the training and the held-back lines; "
+            "remove them from one of the two"
         )
 
 

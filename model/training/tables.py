@@ -89,7 +89,7 @@ def _whole(path: Path, rows: Iterator[T]) -> Iterator[T]:
     except UnicodeDecodeError as exc:
         raise SourceError(f"{path}, line {_undecodable(path)}: not UTF-8; save it as UTF-8") from exc
     except (EOFError, zlib.error, gzip.BadGzipFile) as exc:
-        raise SourceError(f"{path}: cut off or damaged: {exc}") from exc
+        raise SourceError(f"{path}: truncated or damaged: {exc}") from exc
 
 
 def _undecodable(path: Path) -> int:
@@ -119,20 +119,20 @@ def _with_names(path: Path, reader: Any, delimiter: str) -> Iterator[Row]:  # cs
         if not cells:
             continue  # an empty line
         if len(cells) > len(columns):
-            mend = f"quote texts that hold {delimiter!r}"
+            mend = f"quote texts that contain {delimiter!r}"
             raise SourceError(f"{path}, line {reader.line_num}: more cells than columns; {mend}")
         if len(cells) < len(columns):
-            raise SourceError(f"{path}, line {reader.line_num}: fewer cells than columns; write empty ones, too")
+            raise SourceError(f"{path}, line {reader.line_num}: fewer cells than columns; write empty cells too")
         yield dict(zip(columns, cells, strict=True))
 
 
 def _check_columns(path: Path, columns: list[str], delimiter: str) -> None:
     if twice := [name for name, seen in Counter(columns).items() if name and seen > 1]:
-        raise SourceError(f"{path}, line 1: columns named twice: {listed(twice)}; name each once")
+        raise SourceError(f"{path}, line 1: duplicate columns: {listed(twice)}; name each once")
     sign = next((sign for sign in _SIGNS if sign != delimiter and sign in columns[0]), None) if columns else None
     if sign is not None and len(columns) == 1:
         mend = f"save it with {delimiter!r}" + (", or call it .tsv" if sign == "\t" else "")
-        raise SourceError(f"{path}, line 1: one column alone; is it separated by {sign!r}? {mend}")
+        raise SourceError(f"{path}, line 1: only one column; is it separated by {sign!r}? {mend}")
 
 
 def _json_lines(path: Path) -> Iterator[Row]:
@@ -161,7 +161,7 @@ def _parquet(path: Path) -> Iterator[Row]:
             for batch in parquet.ParquetFile(file).iter_batches():
                 yield from batch.to_pylist()
         except (pa.ArrowException, OSError) as exc:  # a page that cannot be read is an OSError without a name
-            raise SourceError(f"{path}: cut off or damaged: {str(exc).partition(chr(10))[0]}") from exc
+            raise SourceError(f"{path}: truncated or damaged: {str(exc).partition(chr(10))[0]}") from exc
 
 
 def _lines(path: Path) -> Iterator[str]:

@@ -99,7 +99,7 @@ def erase(
 
         erased = erase_players(Archive(root), wanted, looked)
     if not erased.looked_at:
-        raise ConfigError(f"{root}: no archive, so nobody was erased; name what `archive --output` wrote")
+        raise ConfigError(f"{root}: not an archive, so nothing was erased; name what `archive --output` wrote")
     typer.echo(f"{erased.rows:,} records erased from {erased.files:,} of {erased.looked_at:,} files", err=True)
 
 

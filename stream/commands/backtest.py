@@ -54,7 +54,7 @@ def backtest(
     """Replay history through a candidate bundle or policy, and say who would be flagged or blocked, and who no longer.
 
     Exit codes: 0 done, limits met · 1 limits missed · 2 usage or configuration · 74 a file cannot be read or written ·
-    75 Kafka is unavailable · 77 records were deleted before they were read · 130 or 143 interrupted (--resume goes on).
+    75 Kafka is unavailable · 77 records were deleted before they were read · 130 or 143 interrupted (continue with --resume).
     """
     given = dict(locals())
     if context.invoked_subcommand is None:
@@ -100,10 +100,10 @@ def _backtest(given: dict[str, Any]) -> None:
             # Parts are whole or not there, so a signal may end the work wherever it is.
             document = interrupts.wait(lambda: _run(given))
     except Interrupted as exc:
-        typer.echo("interrupted; what is done is kept, --resume goes on with it", err=True)
+        typer.echo("interrupted; finished parts are kept, continue with --resume", err=True)
         raise typer.Exit(exc.exit_code) from exc
     if document is None:
-        typer.echo(f"share {given['shard']} is done; when all are: chatwarden backtest merge DIR...", err=True)
+        typer.echo(f"shard {given['shard']} is done; when all are, run: chatwarden backtest merge DIR...", err=True)
     else:
         _conclude(document, given["report"])
 

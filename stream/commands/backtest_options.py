@@ -19,7 +19,7 @@ Topic = Annotated[
 From = Annotated[
     str | None,
     typer.Option(
-        "--from", metavar="TIME", rich_help_panel=_HISTORY, help="First broker timestamp, as 2026-01-31T18:00Z."
+        "--from", metavar="TIME", rich_help_panel=_HISTORY, help="First broker timestamp, such as 2026-01-31T18:00Z."
     ),
 ]
 To = Annotated[
@@ -28,7 +28,7 @@ To = Annotated[
         "--to",
         metavar="TIME",
         rich_help_panel=_HISTORY,
-        help="Broker timestamp to stop before; else what is there now.",
+        help="Broker timestamp to stop before; default: the current end.",
     ),
 ]
 Input = Annotated[
@@ -128,7 +128,7 @@ Workers = Annotated[
 Shard = Annotated[
     str | None,
     typer.Option(
-        "--shard", metavar="i/N", rich_help_panel=_RUN, help="Do share i of N (from 0); see `backtest merge`."
+        "--shard", metavar="i/N", rich_help_panel=_RUN, help="Process shard i of N (from 0); see `backtest merge`."
     ),
 ]
 StretchSize = Annotated[

@@ -121,7 +121,7 @@ class Crew:
     def _look(self) -> None:
         ended = [process.exitcode for process, _ in self._crew if process.exitcode is not None]
         if ended:
-            raise WorkerEnded(f"a worker process ended with code {ended[0]}; --resume goes on where it was")
+            raise WorkerEnded(f"a worker process exited with code {ended[0]}; continue with --resume")
 
 
 def _work(inbox: Any, reports: Any) -> None:

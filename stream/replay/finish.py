@@ -63,8 +63,8 @@ def merged(folders: list[Path]) -> tuple[Plan, dict[int, Parts]]:
         agree(plans[0], plan.asked, folder.path)
         if plan != plans[0]:
             raise ConfigError(
-                f"{folder.path} saw another span of the topic than {folders[0]} (records were deleted in between); "
-                "choose --from within what is kept"
+                f"{folder.path} covers another range of the topic than {folders[0]} (records were deleted in between); "
+                "choose a --from that is still retained"
             )
     return plans[0], find_parts(plans[0], [folder.parts for folder in found])
 

@@ -61,9 +61,9 @@ class Job:
         if self.verdicts_alone and self.depth != "redecide":
             raise ConfigError(f"--depth {self.depth} needs the events; recorded verdicts carry no text to score")
         if self.verdicts_alone and self.label is not None:
-            raise ConfigError("labels are a field of the events; recorded verdicts alone have none (--reviews has)")
+            raise ConfigError("labels are a field of events, which recorded verdicts lack; use --reviews")
         if self.baseline.kind == "bundle" and self.depth == "redecide":
-            raise ConfigError("--baseline bundle: scores texts; ask for --depth rescore")
+            raise ConfigError("--baseline bundle: scores texts; use --depth rescore")
 
     @property
     def needs_recorded(self) -> bool:

@@ -54,7 +54,7 @@ class Limits(NamedTuple):
         asked = [name for name, value in quality.items() if value is not None]
         if asked and not labelled:
             option = asked[0].replace("_", "-")
-            raise ConfigError(f"--{option} needs to know what is true: give --labels FIELD, --reviews or labels:FIELD")
+            raise ConfigError(f"--{option} needs labels: give --labels FIELD, --reviews or --baseline labels:FIELD")
 
     def checked(self, document: Document) -> list[Document]:
         """Return each limit that was given, with what was found and whether it is met."""

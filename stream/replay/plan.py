@@ -174,9 +174,9 @@ def load_plan(path: Path) -> Plan | None:
     except OSError as exc:
         raise FileError(f"cannot read {path}: {exc.strerror}") from exc
     except msgspec.MsgspecError as exc:
-        raise ConfigError(f"{path} is no plan of this version ({exc}); give another --report folder") from exc
+        raise ConfigError(f"{path} is not a plan of this version ({exc}); choose another --report folder") from exc
     if plan.format != FORMAT:
-        raise ConfigError(f"{path} is another version's plan; give another --report folder")
+        raise ConfigError(f"{path} is a plan of another version; choose another --report folder")
     return plan
 
 
@@ -189,5 +189,5 @@ def agree(plan: Plan, asked: dict[str, Any], where: Path) -> None:
     differing = sorted(key for key in plan.asked.keys() | asked.keys() if plan.asked.get(key) != asked.get(key))
     if differing:
         raise ConfigError(
-            f"{where} holds a run with another {', '.join(differing)}; resume it with the same, or give another folder"
+            f"{where} holds a run with different {', '.join(differing)}; resume with the same, or choose another folder"
         )

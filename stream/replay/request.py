@@ -62,7 +62,7 @@ class Request:
             return job
         if topic is None:
             if not self._verdict_files(baseline):
-                raise ConfigError("recorded verdicts are needed: name them by --verdicts FILES or recorded:FILES")
+                raise ConfigError("recorded verdicts are needed: give --verdicts FILES or --baseline recorded:FILES")
             return job
         recorded = address(settings, settings.topics.verdicts)
         return Job(settings, depth, baseline, topic, recorded, alone, field, self.reviews, kept)
@@ -83,7 +83,7 @@ class Request:
             recorded = expand(self._verdict_files(job.baseline), "recorded verdicts")
         stretches = cut_history(job.topic, times, files, size)
         if not sum(stretch.weight for stretch in stretches):
-            raise ConfigError("the files hold nothing" if job.topic is None else "there is no history in that span")
+            raise ConfigError("the files are empty" if job.topic is None else "there is no history in that time range")
         verdicts = in_lanes(cut_files(recorded, size))
         if job.verdict_topic is not None:
             verdicts = cut_topic(job.verdict_topic, times.widened(), size)
@@ -126,7 +126,7 @@ class Request:
             ConfigError: the end is open.
         """
         if shards > 1 and self.topic is not None and self.until is None:
-            raise ConfigError("--shard needs --to: without it every worker would see another end of the topic")
+            raise ConfigError("--shard needs --to: without it every shard would see a different end of the topic")
 
     def _alone(self, settings: Settings) -> bool:
         """Whether history is recorded verdicts without their events: as the first record says that is either."""

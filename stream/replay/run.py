@@ -74,7 +74,7 @@ class Folder:
         whole = self.path.absolute()
         there = next(path for path in (whole, *whole.parents) if os.access(path, os.F_OK))
         if not there.is_dir():
-            raise FileError(f"--report {self.path}: {there} is no folder")
+            raise FileError(f"--report {self.path}: {there} is not a folder")
         if not os.access(there, os.W_OK | os.X_OK):
             raise FileError(f"--report {self.path}: {there} cannot be written")
 
@@ -91,7 +91,7 @@ class Folder:
             found = load_plan(self.plan) or made
         if not resume:
             raise ConfigError(
-                f"{self.path} holds an unfinished run; --resume goes on with it, or give another --report"
+                f"{self.path} holds an unfinished run; continue it with --resume, or choose another --report"
             )
         agree(found, json.loads(json.dumps(asked)), self.path)
         return found

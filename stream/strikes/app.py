@@ -102,7 +102,7 @@ class StrikesApp(faust.App):
         """Record that partitions were read back."""
         self._metrics.observe("restore_seconds", seconds)
         log.info(
-            "tables read back",
+            "tables restored",
             extra={"partitions": partitions, "records": records, "seconds": round(seconds, 3)},
         )
 

@@ -121,7 +121,7 @@ class VerdictConsumerThread(driver.AIOKafkaConsumerThread):
                 records = await fetcher.fetched_records(partitions, timeout=timeout, max_records=MAX_RECORDS)
         except _UNREADABLE as exc:
             places = ", ".join(f"{tp.topic} partition {tp.partition} from offset {expected[tp]}" for tp in states)
-            raise DataLost(f"a record cannot be taken apart ({type(exc).__name__}), in one of {places}") from exc
+            raise DataLost(f"a record cannot be parsed ({type(exc).__name__}), in one of {places}") from exc
         # Nothing is awaited between taking the records and reading the positions, so that the two agree.
         positions = {tp: _position(state) for tp, state in self._states(expected).items()}
         return Fetched(records, {tp: offset for tp, offset in positions.items() if offset is not None})
@@ -133,7 +133,7 @@ class VerdictConsumerThread(driver.AIOKafkaConsumerThread):
             begin = first[driver.ensure_aiokafka_TP(tp)]
             if begin > offset:
                 place = {"topic": tp.topic, "partition": tp.partition, "offset": offset, "count": begin - offset}
-                log.error("verdicts were deleted before they were read: standings miss them", extra=place)
+                log.error("verdicts were deleted before they were read, so standings lack them", extra=place)
                 cast("StrikesApp", self.app).on_loss(begin - offset)
             if tp in self._states({tp: offset}):
                 consumer.seek(driver.ensure_aiokafka_TP(tp), max(begin, offset))

@@ -100,7 +100,7 @@ class Endpoint:
                 return web.json_response(found)
             unsure = unsure or unreached
         if unsure:
-            return web.json_response({"error": "partitions are on the move; ask again"}, status=503)
+            return web.json_response({"error": "a rebalance is in progress; ask again"}, status=503)
         return web.json_response({"error": "no standing of this player"}, status=404)
 
     async def erase(self, request: web.Request) -> web.Response:
@@ -186,7 +186,7 @@ async def serve(endpoint: Endpoint) -> web.AppRunner | None:
     settings = endpoint.settings
     check_door(settings)
     if not settings.token.get_secret_value():
-        log.warning("strikes.token is not set: standings cannot be asked for")
+        log.warning("strikes.token is not set: the query endpoint is disabled")
         return None
     runner = web.AppRunner(endpoint.routes(), access_log=None)
     await runner.setup()

@@ -160,7 +160,7 @@ class Ladder(_Part):
     def _climbs(self) -> Self:
         points = [rung.points for rung in self.rungs]
         if points != sorted(set(points)):
-            raise ValueError("rungs must climb: each needs more points than the one before")
+            raise ValueError("rungs must be in ascending order: each needs more points than the one before")
         return self
 
 

@@ -42,13 +42,13 @@ def security(properties: Mapping[str, object]) -> dict[str, Any]:
     for name in sorted(properties):
         if name.startswith(("ssl.", "sasl.")) and name not in _CONNECTION:
             raise ConfigError(
-                f"kafka.properties.{name}: the strikes worker cannot honour it; leave it out for this command"
+                f"kafka.properties.{name}: not supported by the strikes worker; leave it out for this command"
             )
     if idle := sorted(properties.keys() - _CONNECTION):
         log.warning("kafka.properties: of no effect on the strikes worker: %s", ", ".join(idle))
     protocol = str(properties.get("security.protocol", "plaintext")).upper()
     if protocol not in _PROTOCOLS:
-        raise ConfigError(f"kafka.properties.security.protocol: {protocol}: one of {', '.join(_PROTOCOLS)} is needed")
+        raise ConfigError(f"kafka.properties.security.protocol: {protocol}: must be one of {', '.join(_PROTOCOLS)}")
     options: dict[str, Any] = {"security_protocol": protocol}
     if protocol in ("SSL", "SASL_SSL"):
         options["ssl_context"] = _context(properties)
@@ -60,7 +60,7 @@ def security(properties: Mapping[str, object]) -> dict[str, Any]:
 def _credentials(properties: Mapping[str, object]) -> dict[str, Any]:
     mechanism = str(properties.get("sasl.mechanism", properties.get("sasl.mechanisms", "PLAIN"))).upper()
     if mechanism not in _MECHANISMS:
-        raise ConfigError(f"kafka.properties.sasl.mechanism: {mechanism}: one of {', '.join(_MECHANISMS)} is needed")
+        raise ConfigError(f"kafka.properties.sasl.mechanism: {mechanism}: must be one of {', '.join(_MECHANISMS)}")
     return {
         "sasl_mechanism": mechanism,
         "sasl_plain_username": str(properties.get("sasl.username", "")),
@@ -75,7 +75,7 @@ def _context(properties: Mapping[str, object]) -> ssl.SSLContext:
         raise ConfigError("kafka.properties.enable.ssl.certificate.verification: must be true")
     for name in _FILES:
         if name in properties and not Path(str(properties[name])).is_file():
-            raise ConfigError(f"kafka.properties.{name}: there is no file {properties[name]}")
+            raise ConfigError(f"kafka.properties.{name}: file not found: {properties[name]}")
     try:
         authority = properties.get("ssl.ca.location")
         context = ssl.create_default_context(cafile=str(authority) if authority else None)

@@ -93,7 +93,7 @@ async def _shape(admin: AIOKafkaAdminClient, settings: Settings) -> Shape:
     partitions = (await _described(admin)).get(name)
     if not partitions:
         raise ConfigError(
-            f"topics.verdicts: there is no topic {name!r}, or it may not be described; create it: chatwarden topics"
+            f"topics.verdicts: topic {name!r} does not exist, or access is denied; create it: chatwarden topics"
         )
     replicas = settings.strikes.replication_factor or len(partitions[0]["replicas"])
     return Shape(len(partitions), replicas)

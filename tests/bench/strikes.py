@@ -145,7 +145,7 @@ def _calm(trial: Trial, options: argparse.Namespace) -> int:
         f"one worker: {verdicts / took:.0f} verdicts/s, remarks included; {1e6 * cpu / verdicts:.0f} cpu-us per verdict"
     )
     other = trial.start("worker-1")
-    wait_until(lambda: "tables read back" in other.output(), 60, "the other has its share")
+    wait_until(lambda: "tables restored" in other.output(), 60, "the other has its share")
     worker.kill()
     began = time.monotonic()
     feed(trial, history[-400:])
@@ -156,7 +156,7 @@ def _calm(trial: Trial, options: argparse.Namespace) -> int:
     other.process.wait(30)
     began = time.monotonic()
     fresh = trial.start("worker-fresh")
-    wait_until(lambda: "tables read back" in fresh.output(), 120, "a worker without a disk is there")
+    wait_until(lambda: "tables restored" in fresh.output(), 120, "a worker without a disk is there")
     print(f"a worker without a disk is there {time.monotonic() - began:.1f} s after its start")
     fresh.signal(signal.SIGTERM)
     fresh.process.wait(30)
@@ -201,7 +201,7 @@ def _restores(trial: Trial) -> None:
         json.loads(line)
         for log in trial.folder.glob("*.log")
         for line in log.read_text().splitlines()
-        if "tables read back" in line
+        if "tables restored" in line
     ]
     long = [line for line in lines if line["records"] >= 1_000]
     seconds = sorted(line["seconds"] for line in lines)

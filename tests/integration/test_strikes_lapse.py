@@ -74,7 +74,7 @@ def test_a_player_long_gone_leaves_the_changelog_and_comes_back_as_one_never_see
     port = free_port()
     successor = trial.start("worker-without-disk", strikes__port=port)
     wait_until(lambda: status(port, here[0]) == 200, 120, "the tables are read back")
-    (line,) = [json.loads(line) for line in successor.output().splitlines() if "tables read back" in line]
+    (line,) = [json.loads(line) for line in successor.output().splitlines() if "tables restored" in line]
     assert line["records"] >= len(gone) + len(here)
     assert [status(port, player) for player in gone] == [404] * len(gone)
     speak(trial, gone, LATER_S + 60)

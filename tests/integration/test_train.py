@@ -154,7 +154,7 @@ def test_a_leak_is_refused(studio: Path) -> None:
     write_table(studio / "knows.csv", [*lines(400), {"text": "gg wp nice", "label": "non_toxic", "match": ""}])
     arguments = train(studio, "leaked")
     arguments[1] = studio / "knows.csv"
-    with pytest.raises(ConfigError, match=r"leaking\.csv: 1 texts and 0 matches stand in training"):
+    with pytest.raises(ConfigError, match=r"leaking\.csv: 1 texts and 0 matches occur in both the training"):
         run(*arguments, "--test", studio / "leaking.csv")
     assert not (studio / "leaked").exists()
 
@@ -166,7 +166,7 @@ def test_a_match_on_both_sides_is_a_leak_and_half_of_the_matches_are_not_enough(
     write_table(studio / "half.csv", [*rows[:100], *[row | {"match": ""} for row in rows[100:]]])
     arguments = [*train(studio, "leaked"), "--match", "match"]
     arguments[1] = studio / "matched.csv"
-    with pytest.raises(ConfigError, match=r"same_match\.csv: 0 texts and 1 matches stand in training"):
+    with pytest.raises(ConfigError, match=r"same_match\.csv: 0 texts and 1 matches occur in both the training"):
         run(*arguments, "--test", studio / "same_match.csv")
     arguments[1] = studio / "half.csv"
     with pytest.raises(ConfigError, match=r"half\.csv: 40 of 140 lines have nothing in column 'match'"):

@@ -75,7 +75,7 @@ def test_nothing_but_broken_events_stops_the_worker_at_the_limit(kafka: str, tmp
     worker = WorkerProcess(tmp_path, "a", topics.env(PIPELINE__CHUNK_SIZE=chunk_size))
     try:
         assert worker.process.wait(40) == 78
-        assert "Nothing further is committed.  Mend what writes the events" in worker.output()
+        assert "Nothing further is committed.  Fix the producer of the events" in worker.output()
         reader = Reader(topics)
         reader.read(lambda seen: len(seen) > 100, 3)
         reader.close()

@@ -60,7 +60,7 @@ TAMPERED: dict[str, tuple[Edit, str]] = {
     "one bit of the weights": (swap_weights, r"model\.safetensors: altered"),
     "a longer file": (lambda p: (p / "tokenizer.json").write_text("{}"), r"tokenizer\.json: altered"),
     "a file more": (lambda p: (p / "vocab.txt").write_text("a"), r"vocab\.txt not listed"),
-    "an unknown file": (lambda p: (p / "notes.txt").write_text("a"), r"'notes\.txt' is no file of a bundle"),
+    "an unknown file": (lambda p: (p / "notes.txt").write_text("a"), r"'notes\.txt' is not part of a bundle"),
     "a pickle": (lambda p: (p / "pytorch_model.bin").write_bytes(b"\x80"), r"\.bin files can run code"),
     "python": (lambda p: (p / "modeling_x.py").write_text("1"), r"\.py files can run code"),
     "a missing file": (lambda p: (p / "config.json").unlink(), r"config\.json missing"),
@@ -69,7 +69,7 @@ TAMPERED: dict[str, tuple[Edit, str]] = {
     "a link": (lambda p: (p / "vocab.txt").symlink_to("/etc/hostname"), r"neither links nor folders"),
     "a path out of the folder": (
         lambda p: rewrite(p / MANIFEST, files={"../x.json": NO_FILE}),
-        r"'\.\./x\.json' is no file",
+        r"'\.\./x\.json' is not part of",
     ),
     "an unknown key": (lambda p: rewrite(p / MANIFEST, loader="x"), r"loader: Extra inputs"),
     "another format": (lambda p: rewrite(p / MANIFEST, format=2), r"format"),

@@ -37,8 +37,8 @@ def deaf_tokenizer(folder: Path) -> None:
 
 BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
     "no tokenizer": (without_tokenizer, r"no tokenizer \(tokenizer\.json, vocab\.txt"),
-    "cut weights": (cut_weights, "cut off, 100 bytes are missing"),
-    "a cut header": (cut_header, "cut off or malicious"),
+    "cut weights": (cut_weights, "truncated, 100 bytes are missing"),
+    "a cut header": (cut_header, "truncated or malicious"),
     "a tokenizer that knows no text": (deaf_tokenizer, "knows no piece of any text"),
 }
 

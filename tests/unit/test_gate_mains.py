@@ -50,7 +50,7 @@ def test_a_missing_bundle_is_one_line_and_exit_code_2(
         ("gate", "gametox_train.csv: no such file"),
         ("gate_kinds", "gametox_train.csv: no such file"),
         ("evasion_report", "gametox_dev.csv: no such file"),
-        ("gate_check", "it has no gate; distil one with"),
+        ("gate_check", "no gate; distil one with"),
     ],
 )
 def test_a_missing_set_and_a_bundle_without_a_gate_are_told(

@@ -36,10 +36,10 @@ def _no_settings_around(monkeypatch: pytest.MonkeyPatch) -> None:
         ("topics --retention events=nan", "--retention events=nan"),
         ("topics --retention events=1e-10", "--retention events=1e-10: give 0.01 (a quarter of an hour)"),
         ("moderate nowhere.jsonl", "nowhere.jsonl: No such file"),
-        ("policy test nowhere", "nowhere: no pack"),
+        ("policy test nowhere", "nowhere: not a pack"),
         ("bundle verify nowhere", "nowhere: no such folder"),
         ("archive", "give --topic"),
-        ("archive erase nowhere --player p", "nowhere: no archive, so nobody was erased"),
+        ("archive erase nowhere --player p", "nowhere: not an archive, so nothing was erased"),
         (
             f"bundle make . -o {{out}} --taxonomy {DEFAULT_TAXONOMY} --labels {{labels}} --temperature 0",
             "temperature: ",
@@ -80,9 +80,9 @@ def test_a_mistake_is_told_by_its_place(tmp_path: Path, line: str, told: str) ->
         ("train nowhere.csv -o {used}/bundle", "bundle-report.html: Is a directory"),
         ("train nowhere.csv -o {used}/new --work {own}", "own.csv: File exists"),
         ("train nowhere.csv -o {used}/new --sources jigsaw", "--sources jigsaw: give --public"),
-        ("backtest --input nowhere.jsonl --report {own}/report", "own.csv is no folder"),
-        ("backtest merge nowhere --report {own}/report", "own.csv is no folder"),
-        ("backtest --input {own}.jsonl --input {cut} --verdicts nowhere", "recorded verdicts: nowhere names no file"),
+        ("backtest --input nowhere.jsonl --report {own}/report", "own.csv is not a folder"),
+        ("backtest merge nowhere --report {own}/report", "own.csv is not a folder"),
+        ("backtest --input {own}.jsonl --input {cut} --verdicts nowhere", "recorded verdicts: nowhere matches no file"),
     ],
 )
 def test_what_is_missing_or_in_the_way_is_told_before_any_work(tmp_path: Path, line: str, told: str) -> None:

@@ -60,7 +60,7 @@ def test_a_pack_extends_a_shipped_one_by_name_and_a_wrong_name_is_told(tmp_path:
     pack.write_text(f'{PACK}extends = "moba"\n', encoding="utf-8")
     assert {"turnip", "moba.grief"} < {rule.id for rule in load_pack(tmp_path).rules}
     pack.write_text(f'{PACK}extends = "mobba"\n', encoding="utf-8")
-    wrong = {str(tmp_path): "none ships as 'mobba' (default, kids, moba, shooter)", "nosuch": "no pack.toml"}
+    wrong = {str(tmp_path): "nor is 'mobba' shipped (default, kids, moba, shooter)", "nosuch": "no pack.toml"}
     for name, says in wrong.items():
         result = CliRunner().invoke(app, ["policy", "test", name])
         assert isinstance(result.exception, ConfigError)

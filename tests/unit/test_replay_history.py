@@ -172,11 +172,11 @@ def test_columns_that_are_no_fields_are_passed_over(tmp_path: Path) -> None:
 
 
 def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="names no file"):
+    with pytest.raises(ConfigError, match="matches no file"):
         expand([str(tmp_path / "*.jsonl")])
-    with pytest.raises(ConfigError, match="an empty name names no file"):
+    with pytest.raises(ConfigError, match="an empty name matches no file"):
         expand([""])
-    with pytest.raises(ConfigError, match="recorded verdicts: nowhere names no file"):
+    with pytest.raises(ConfigError, match="recorded verdicts: nowhere matches no file"):
         expand(["nowhere"], "recorded verdicts")
     for end in PACKED:
         packed = tmp_path / f"events.jsonl{end}"
@@ -185,7 +185,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
             cut_files([str(packed)], 10)
     broken = tmp_path / "events.parquet"
     broken.write_bytes(b"no parquet")
-    with pytest.raises(FileError, match="no Parquet"):
+    with pytest.raises(FileError, match="cannot be read as Parquet"):
         cut_files([str(broken)], 10)
     parquet.write_table(pa.table({"a": [1]}), broken)
     with pytest.raises(ConfigError, match="has the columns a"):

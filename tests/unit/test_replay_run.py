@@ -72,7 +72,7 @@ def test_a_file_without_an_event_is_no_answer(tmp_path: Path) -> None:
 def test_an_empty_history_and_a_span_from_back_to_front_are_refused(tmp_path: Path) -> None:
     empty = tmp_path / "empty.jsonl"
     empty.write_bytes(b"")
-    with pytest.raises(ConfigError, match="the files hold nothing"):
+    with pytest.raises(ConfigError, match="the files are empty"):
         replay_files(tmp_path / "report", a_request(empty, empty))
     settings = Settings()
     request = Request(topic="chat.events", since="2026-01-02T00:00:00Z", until="2026-01-01T00:00:00Z")
@@ -203,7 +203,7 @@ def test_cut_off_and_resumed_the_report_is_the_same(
             replay_files(tmp_path / "cut", request)
     with pytest.raises(ConfigError, match="--resume"):
         replay_files(tmp_path / "cut", request)
-    with pytest.raises(ConfigError, match="another labels"):
+    with pytest.raises(ConfigError, match="different labels"):
         replay_files(tmp_path / "cut", a_request(*history, labels="label"), resume=True)
     replay_files(tmp_path / "cut", request, resume=True)
     assert report_bytes(tmp_path / "cut") == report_bytes(tmp_path / "whole")
@@ -213,7 +213,7 @@ def test_another_versions_unfinished_work_is_refused(history: tuple[Path, Path],
     replay_files(tmp_path / "report", a_request(*history), shard=Shard(0, 2))
     plan = tmp_path / "report" / "work" / "plan.json"
     plan.write_text(json.dumps({**json.loads(plan.read_text()), "format": 1}))
-    with pytest.raises(ConfigError, match="another version's plan"):
+    with pytest.raises(ConfigError, match="a plan of another version"):
         replay_files(tmp_path / "report", a_request(*history), shard=Shard(1, 2))
 
 

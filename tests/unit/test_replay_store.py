@@ -213,7 +213,7 @@ def test_verdicts_about_records_of_an_earlier_topic_are_told(tmp_path: Path, oth
     table.prepare()
     store.keep(0, [batch([a_verdict("a", offset=0), a_verdict("b", offset=1)])])
     events = RawBatch("t", 0, np.arange(2), [next(lines(1)), other])
-    with pytest.raises(ConfigError, match="no events: they are of an earlier topic"):
+    with pytest.raises(ConfigError, match="not events: they are from an earlier topic"):
         read_known_events([events], Labelling(), store, table)
 
 

@@ -26,7 +26,7 @@ def test_a_folder_that_no_bundle_can_be_called_by_is_refused(tmp_path: Path, nam
 
 @pytest.mark.parametrize(("output", "work"), [("x", "x"), ("x", "x/work"), ("work/x", "work"), ("a/../x", "x")])
 def test_the_bundle_and_the_checkpoints_lie_apart(tmp_path: Path, output: str, work: str) -> None:
-    with pytest.raises(WorkshopError, match="need folders apart"):
+    with pytest.raises(WorkshopError, match="need separate folders"):
         refuse_places(tmp_path / output, tmp_path / work)
 
 
@@ -40,7 +40,7 @@ def test_folders_are_made_and_one_in_use_is_refused(tmp_path: Path) -> None:
 
 def test_sizes_that_teach_nothing_are_refused() -> None:
     refuse_sizes((LEAST, 100))
-    with pytest.raises(WorkshopError, match="--learning-curve: 0, -5: give sizes of 40 labels or more"):
+    with pytest.raises(WorkshopError, match="--learning-curve: 0, -5: sizes must be at least 40 labels"):
         refuse_sizes((0, 100, -5))
 
 

@@ -34,14 +34,14 @@ def refused(path: Path) -> str:
         ("a.csv", 'text,label\n"open\n', ", line 2: unexpected end"),
         ("a.csv", "label,text\nok,gg\nbad,well played, you dog\n", ", line 3: more cells than columns; quote texts"),
         ("a.csv", TABLE + "\nsecret\n", ", line 4: fewer cells than columns"),
-        ("a.csv", "text,label,text\ngg,ok,wp\n", ", line 1: columns named twice: text"),
-        ("a.csv", "text;label\ngg, wp;ok\n", ", line 1: one column alone; is it separated by ';'? save it with ','"),
+        ("a.csv", "text,label,text\ngg,ok,wp\n", ", line 1: duplicate columns: text"),
+        ("a.csv", "text;label\ngg, wp;ok\n", ", line 1: only one column; is it separated by ';'? save it with ','"),
         (
             "a.csv",
             "text\tlabel\ngg\tok\n",
-            ", line 1: one column alone; is it separated by '\\t'? save it with ',', or",
+            ", line 1: only one column; is it separated by '\\t'? save it with ',', or",
         ),
-        ("a.tsv", TABLE, ", line 1: one column alone; is it separated by ','?"),
+        ("a.tsv", TABLE, ", line 1: only one column; is it separated by ','?"),
     ],
 )
 def test_what_is_ambiguous_is_named_by_its_line(tmp_path: Path, name: str, content: str, message: str) -> None:
@@ -59,11 +59,11 @@ def test_what_is_ambiguous_is_named_by_its_line(tmp_path: Path, name: str, conte
         ("a.csv", TABLE.encode("utf-16"), ", line 1: not UTF-8"),
         ("a.jsonl", '{"text": "a", "label": "b"}\n{"text": "ö"}\n'.encode("latin-1"), ", line 2: not UTF-8"),
         ("a.csv.gz", gzip.compress((TABLE + "ö,ok\n").encode("latin-1")), ", line 3: not UTF-8"),
-        ("a.csv.gz", b"no gzip at all", ": cut off or damaged: Not a gzipped file"),
-        ("a.csv.gz", gzip.compress(TABLE.encode())[:-9], ": cut off or damaged"),
-        ("a.jsonl.gz", gzip.compress(b"x" * 100)[:10] + b"\xff" * 30, ": cut off or damaged"),
-        ("a.parquet", b"", ": cut off or damaged"),
-        ("a.parquet", b"PAR1 and no more", ": cut off or damaged"),
+        ("a.csv.gz", b"no gzip at all", ": truncated or damaged: Not a gzipped file"),
+        ("a.csv.gz", gzip.compress(TABLE.encode())[:-9], ": truncated or damaged"),
+        ("a.jsonl.gz", gzip.compress(b"x" * 100)[:10] + b"\xff" * 30, ": truncated or damaged"),
+        ("a.parquet", b"", ": truncated or damaged"),
+        ("a.parquet", b"PAR1 and no more", ": truncated or damaged"),
     ],
 )
 def test_what_is_damaged_is_named_by_its_file(tmp_path: Path, name: str, content: bytes, message: str) -> None:
@@ -77,7 +77,7 @@ def test_parquet_with_a_broken_page_is_named(tmp_path: Path) -> None:
     found = bytearray(whole.read_bytes())
     found[4:200] = b"\xff" * 196
     whole.write_bytes(found)
-    assert ": cut off or damaged" in refused(whole)
+    assert ": truncated or damaged" in refused(whole)
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ class Archive:
             system.open(probe, "wb").close()
             system.rm_file(probe)
         except (OSError, NotImplementedError) as exc:
-            raise FileError(f"cannot write {self.root}: {exc or 'it can only be read'}") from exc
+            raise FileError(f"cannot write {self.root}: {exc or 'it is read-only'}") from exc
 
     def _write(self, file: ArchiveFile, rows: list[Row]) -> None:
         import pyarrow as pa

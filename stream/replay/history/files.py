@@ -41,7 +41,7 @@ def expand(patterns: Sequence[str], given: str = "--input") -> list[str]:
     for pattern in patterns:
         files = _matching(pattern, given) if pattern else []
         if not files:
-            raise ConfigError(f"{given}: {pattern or 'an empty name'} names no file")
+            raise ConfigError(f"{given}: {pattern or 'an empty name'} matches no file")
         found.update(files)
     return sorted(found)
 
@@ -86,8 +86,8 @@ def _row_group_borders(path: str, size: int) -> list[tuple[int, int]]:
         names = set(file.schema_arrow.names)
         if not (names >= _ARCHIVED or names >= _NEEDED):
             raise ConfigError(
-                f"--input: {path} has the columns {', '.join(sorted(names))}; an archive (offset, value) or the "
-                "fields of a chat event are needed"
+                f"--input: {path} has the columns {', '.join(sorted(names))}; expected an archive (offset, value) or "
+                "the fields of a chat event"
             )
         borders, rows = [(0, 0)], 0
         for group in range(file.metadata.num_row_groups):
@@ -211,4 +211,4 @@ def _parquet(path: str) -> Iterator[Any]:
         try:
             yield parquet.ParquetFile(file)
         except (pa.ArrowException, OverflowError) as exc:  # the latter: a time that Python has no date for
-            raise FileError(f"{path} is no Parquet file that can be read: {exc}") from exc
+            raise FileError(f"{path} cannot be read as Parquet: {exc}") from exc

@@ -108,6 +108,6 @@ def _read(many: Callable[[bytes], list[S]], events: bytes, count: int) -> list[S
         if len(read) == count:
             return read
     raise ConfigError(
-        "recorded verdicts name records that are no events: they are of an earlier topic of this name; "
-        "choose --from after it was made anew"
+        "recorded verdicts refer to records that are not events: they are from an earlier topic of this name; "
+        "choose --from after it was recreated"
     )

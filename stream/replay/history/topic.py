@@ -149,7 +149,7 @@ class TopicReader:
                 reached = stretch.end
             elif self._clock() - heard > PATIENCE_S:
                 where = f"{self._address.topic} [{stretch.partition}]"
-                raise TransportError(f"{where}: nothing came after offset {reached} for {PATIENCE_S:.0f} s; try again")
+                raise TransportError(f"{where}: no records after offset {reached} for {PATIENCE_S:.0f} s; try again")
         self._next = (stretch.partition, stretch.end)
 
     def close(self) -> None:

@@ -56,7 +56,7 @@ class Material:
         """
         if self.recorded is None:
             raise ConfigError(
-                "this comparison needs recorded verdicts; name them by --verdicts or --baseline recorded:"
+                "this comparison needs recorded verdicts; name them with --verdicts or --baseline recorded:"
             )
         return self.recorded
 

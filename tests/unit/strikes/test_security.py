@@ -49,14 +49,14 @@ def test_scram_over_tls_is_translated() -> None:
 @pytest.mark.parametrize(
     ("properties", "place"),
     [
-        ({"security.protocol": "sasl"}, r"security\.protocol: SASL: one of PLAINTEXT"),
+        ({"security.protocol": "sasl"}, r"security\.protocol: SASL: must be one of PLAINTEXT"),
         ({"sasl.oauthbearer.config": "x"}, "sasl.oauthbearer.config"),
         ({"security.protocol": "sasl_plaintext", "sasl.mechanism": "GSSAPI"}, "sasl.mechanism"),
         ({"security.protocol": "ssl", "ssl.endpoint.identification.algorithm": "none"}, "identification"),
         ({"security.protocol": "ssl", "enable.ssl.certificate.verification": "false"}, "verification"),
         (
             {"security.protocol": "ssl", "ssl.ca.location": "/nowhere.pem"},
-            r"ssl\.ca\.location: there is no file /nowhere",
+            r"ssl\.ca\.location: file not found: /nowhere",
         ),
     ],
 )

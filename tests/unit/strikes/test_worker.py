@@ -68,7 +68,7 @@ def test_what_no_waiting_mends_is_told_before_kafka_is_waited_for(tmp_path: Path
         (KafkaConnectionError(), 75),
         (ConnectionResetError(), 75),
         (TimeoutError(), 75),
-        (DataLost("a record cannot be taken apart"), 77),
+        (DataLost("a record cannot be parsed"), 77),
         (KeyError("what player p-7 wrote"), 70),
         (None, 70),
     ],
