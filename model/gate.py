@@ -1,9 +1,9 @@
-"""The gate: clears what the classifier would allow anyway, for microseconds a text.
+"""The gate: clears texts that the classifier would allow anyway, in microseconds per text.
 
-Its network (``model.gate_net``) is distilled from the classifier and travels in the bundle with *operating points*:
-what it takes to be let past, chosen on held-out chat so that a stated share of what the policy acts on is kept.  A
-point holds for the limits it was chosen for and for milder ones.  Under a stricter policy the next point is taken, and
-where none is strict enough the gate clears nothing.
+Its network (``model.gate_net``) is distilled from the classifier and stored in the bundle with *operating points*:
+thresholds chosen on held-out chat so that a stated share of what the policy acts on reaches the classifier.  A point is
+valid for the limits it was chosen for and for milder ones.  A stricter policy uses the next point, and where none is
+strict enough the gate clears nothing.
 """
 
 import hashlib
@@ -119,7 +119,7 @@ def categories_out(bundle: Bundle) -> frozenset[str]:
 
 
 def acting_limits(policy: Policy, pack: str, by_game: Mapping[str, str], outputs: Iterable[str]) -> Acting:
-    """Return the strictest limits that any message with this rule pack can meet, for what the classifier puts out."""
+    """Return the strictest limits that apply to any message with this rule pack, by category the classifier outputs."""
     tables: list[Mapping[str, Limits]] = [policy.thresholds]
     tables.extend(override.thresholds for override in policy.overrides if _may_meet(override, pack, by_game))
     acting: Acting = {}
@@ -139,9 +139,9 @@ def _may_meet(override: Override, pack: str, by_game: Mapping[str, str]) -> bool
 def gate_thresholds(
     entry: GateEntry, kept: float, policy: Policy, by_game: Mapping[str, str], outputs: Iterable[str]
 ) -> dict[str, float]:
-    """Return by rule pack what a text must score to be let past; packs that no point covers are left out.
+    """Return by rule pack the score at which a text is passed on; packs that no point covers are left out.
 
-    Takes the share kept that is asked for or the next higher one that the entry has.
+    Uses the requested share kept, or the next higher one in the entry.
     """
     found: dict[str, float] = {}
     outputs = list(outputs)
@@ -158,7 +158,7 @@ def gate_thresholds(
 class GateResolver:
     """The gate as a resolver: ``non_toxic`` for what it clears, nothing for the rest.
 
-    ``thresholds`` has the rule packs it may clear texts of, with the score from which on a text is let past.
+    ``thresholds`` has the rule packs whose texts it may clear, with the score at which a text is passed on instead.
     """
 
     kind: ResolvedBy = "gate"

@@ -1,9 +1,9 @@
-"""The gate: a tiny network that clears what the classifier would not act on, for microseconds a text.
+"""The gate's network: small enough to judge a text in microseconds.
 
-It is distilled from the classifier (``model.training.gate``) and travels in the bundle.  A token is a row of its table
-or a sum of rows (``model.gate_words``), three neighbours make a feature, the highest and the mean of each feature make
-the verdict.  What depends on a token alone is kept, so a text costs look-ups and additions.  All arithmetic is on whole
-numbers that floats hold exactly: a text's score depends on nothing but the text.
+It is distilled from the classifier (``model.training.gate``) and stored in the bundle.  A token is a row of its table
+or a sum of rows (``model.gate_words``); a convolution over three neighbours gives the features, their maxima and means
+give the score.  Whatever depends on a token alone is cached, so a text costs look-ups and additions.
+All arithmetic is on integers that floats represent exactly: a text's score depends on nothing but the text.
 
 Sources: sub-word embeddings after Bojanowski et al. 2017; convolution over words with pooling after Kim 2014.
 """

@@ -1,7 +1,7 @@
-"""What stands between blanks, with the rows of its tokens, as the gate keeps it.
+"""The gate's cache: blank-separated parts of texts, with the rows of their tokens.
 
-A dictionary goes to memory for its own table, each key and each value, mostly cold, which made it the gate's dearest
-step.  Here a whole chunk is looked up at once, in a table in which the bytes of a short part are its key.
+A dictionary look-up touches memory for its table, each key and each value, mostly outside the cache, which made it the
+gate's most expensive step.  Here a whole chunk is looked up at once, in a table keyed by the bytes of short parts.
 """
 
 from collections.abc import Mapping, Sequence

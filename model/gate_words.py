@@ -1,6 +1,6 @@
 """How the gate reads: as words and their hashed character n-grams, or as the classifier's own pieces.
 
-What stands between two blanks is read alone, so that it need be read only once.
+Each blank-separated part is read independently, so that it needs to be read only once.
 """
 
 import re

@@ -1,7 +1,7 @@
-"""Rules: is it obvious?  Words, phrases and patterns of a game's pack, with the places where they hit.
+"""Rules: the words, phrases and patterns of a game's pack, with the positions where they match.
 
-A blocking rule settles a text, and so does an allowed whole text ("gg").  A flagging rule settles nothing: its text
-stays open for the classifier, so that a mild rule never shields a message, and the action cannot get milder.
+A blocking rule answers a text, and so does an allowed whole text ("gg").  A flagging rule does not: the classifier is
+still asked, so that a mild rule never shields a message, and the action cannot get milder than the flag.
 """
 
 import hashlib
@@ -64,7 +64,7 @@ class Pack:
 
 
 def load_pack(folder: Path) -> Pack:
-    """Read and compile a pack: all of it or nothing.
+    """Read and compile a pack, completely or not at all.
 
     Raises:
         PackError: it cannot be used; each line of the message names file, line, rule and reason.
@@ -94,7 +94,7 @@ def pack_folder(name: str) -> Path:
 
 
 def with_packs(policy: Policy, packs: Mapping[str, Pack], by_game: Mapping[str, str], taxonomy: Taxonomy) -> Policy:
-    """Return the policy with the thresholds that packs bring under its own: what the policy says itself wins.
+    """Return the policy with the packs' thresholds added; the policy's own thresholds win.
 
     Thresholds for categories that the taxonomy lacks (see ``strange``) are left out.
     """
@@ -119,7 +119,7 @@ def _known(pack: Pack, taxonomy: Taxonomy) -> dict[str, Limits]:
 
 
 def extended(taxonomy: Taxonomy, packs: Iterable[Pack]) -> Taxonomy:
-    """Return the taxonomy with the categories that packs add at its end; what it has already stays as it is."""
+    """Return the taxonomy with the packs' categories appended; existing ones are unchanged."""
     added: dict[str, Category] = {}
     for pack in packs:
         for category in pack.categories:
@@ -145,7 +145,7 @@ class RulesResolver:
         self.digest: Final = hashlib.blake2b(document.encode(), digest_size=16).hexdigest()
 
     def __call__(self, texts: Sequence[Text], /) -> list[Reply]:
-        """Answer what is obvious, mark what is doubtful, leave the rest.  Never blocks."""
+        """Answer obvious texts, give hints for doubtful ones, leave the rest open.  Never blocks."""
         replies: list[Reply] = [None] * len(texts)
         for name, numbers in _by_pack(texts):
             bound = self._packs.get(name) or self._packs.get("")

@@ -1,4 +1,4 @@
-"""A pack's examples, checked: what must hit, what must not, and what a whole message must lead to."""
+"""Check a pack's examples: what must match, what must not, and the action for whole messages."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -40,7 +40,7 @@ class Example(BaseModel):
 
 
 class Miss(NamedTuple):
-    """An example that does not come out as it says."""
+    """An example with another outcome than it states."""
 
     place: str
     reason: str
@@ -109,7 +109,7 @@ def _judged(example: Example, place: str, resolver: RulesResolver) -> Miss | Non
 
 
 def outcome(reply: Reply) -> Outcome:
-    """Return what a reply of the rules comes to."""
+    """Return the outcome of a reply of the rules."""
     if isinstance(reply, Hint):
         return "flag"
     if isinstance(reply, Answer):

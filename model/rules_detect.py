@@ -1,4 +1,4 @@
-"""Detectors: what no word list finds. Links, contacts, personal data and floods, in canonical text.
+"""Detectors for what no word list finds: links, contacts, personal data and floods, in canonical text.
 
 Each is an RE2 pattern that finds candidates and, where the form alone is not proof, a check of the candidate.
 """

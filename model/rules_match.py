@@ -1,7 +1,7 @@
-"""Finding what rules look for, in a whole chunk of texts at once.
+"""Matching rules against a whole chunk of texts at once.
 
 The texts and their further readings are joined by line breaks, which no canonical text has, and searched in one
-pass; only what hits costs Python.
+pass; only matches cost Python time.
 """
 
 import re
@@ -94,7 +94,7 @@ class _Pattern(NamedTuple):
 
 
 class Matcher:
-    """Everything that one pack's rules look for, compiled."""
+    """The compiled words, phrases and patterns of one pack."""
 
     def __init__(self, pack: PackSource) -> None:
         """Compile.

@@ -1,7 +1,7 @@
-"""What a rule pack says, as data: a folder of TOML files, read whole or refused with the place and the reason.
+"""Rule packs as data: a folder of TOML files, read in full or refused with file, line and reason.
 
 ``pack.toml`` names the pack and its categories, ``rules*.toml`` hold rules, ``allow.toml`` the words of a game that
-look worse than they are, ``thresholds.toml`` its part of the policy, ``examples.jsonl`` what must and must not happen.
+look worse than they are, ``thresholds.toml`` its part of the policy, ``examples.jsonl`` what must and must not match.
 """
 
 from collections.abc import Iterable, Sequence
@@ -77,7 +77,7 @@ class Rule(BaseModel):
 
 
 class Allowed(BaseModel):
-    """Words and phrases inside which no rule hits, by how they are bordered; and why."""
+    """Words and phrases inside which no rule matches, by how they are bordered; and why."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

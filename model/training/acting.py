@@ -1,4 +1,4 @@
-"""What a bundle's suggested thresholds act on, over many scores at once; ``model.policy`` decides alike, one by one."""
+"""What a bundle's suggested thresholds act on, vectorised; ``model.policy`` decides the same for one text at a time."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,6 +1,6 @@
-"""Disguises: the ways players spell a word so that a filter misses it.
+"""Augmentation with disguises: the ways players respell a word so that a filter misses it.
 
-Clean and toxic lines are disguised alike in training, so that a disguise by itself says nothing.
+Clean and toxic lines are disguised alike in training, so that a disguise alone is not a signal.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""The network that training begins with: a checkpoint, checked, with a new head and adapters where they are due."""
+"""The network that training starts from: a verified checkpoint with a new head and, where needed, adapters."""
 
 import logging
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What a training run is refused for before it costs anything: names, folders, sizes, lines that teach nothing."""
+"""Checks before a training run starts: names, folders, sizes, lines that teach nothing."""
 
 import tempfile
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ def refuse_places(output: Path, work: Path | None) -> None:
     Makes the folder of checkpoints and that around the output.
 
     Raises:
-        WorkshopError: names the folder and the mend.
+        WorkshopError: names the folder and the fix.
         BundleError: the output is in use.
         OSError: a folder cannot be made or written.
     """
@@ -77,7 +77,7 @@ def refuse_one_sided(name: str, side: Labelled, taxonomy: Taxonomy) -> None:
 
 
 def refuse_half_matched(path: Path, column: str | None, own: Labelled) -> None:
-    """Refuse lines of which only some have a match where a column of matches was named: they could not be kept apart.
+    """Refuse lines of which only some have a match although a match column was named: they could not be split by match.
 
     Raises:
         DataError: says how many have none.

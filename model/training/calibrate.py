@@ -1,4 +1,4 @@
-"""After training, on the development set only: a temperature, and thresholds for a wanted precision."""
+"""Calibration on the development split only: a temperature, and thresholds for a target precision."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -67,9 +67,9 @@ def together_for(
     names: Sequence[str],
     least: int = 5,
 ) -> float | None:
-    """Suggest from which sum of the suggested categories' scores on to act, beside their own thresholds.
+    """Suggest a threshold for the sum of the suggested categories' scores, besides their own thresholds.
 
-    It is the lowest with which all that is acted on has the precision; None where their own leave no room.
+    It is the lowest at which everything acted on reaches the precision; None if the categories' own leave no room.
 
     Args:
         precision: wanted, 0 to 1.

@@ -1,4 +1,4 @@
-"""Models side by side on one held-back set, in the form of the published four rows, with what a message costs."""
+"""Models side by side on one held-back set, in the form of the published four rows, with the cost per message."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -158,7 +158,7 @@ def _aligned(score: Score, places: Sequence[int], categories: int) -> Score:
 
 
 def as_document(rows: Sequence[Row]) -> Document:
-    """Return the table as plain data; None is what the lines cannot tell."""
+    """Return the table as plain data; None where the lines leave a measure undefined."""
     document: Document = finite(
         {
             row.name: {

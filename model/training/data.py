@@ -1,4 +1,4 @@
-"""What is trained on and measured on: own lines, public sets, and the split between them."""
+"""Data for training and measuring: own lines, public sets, and the splits."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -29,7 +29,7 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """Examples with what each teaches, in one order."""
+    """Examples with their targets, in the same order."""
 
     examples: list[Example] = field(default_factory=list)
     targets: list[Target] = field(default_factory=list)
@@ -118,7 +118,7 @@ def _with_targets(split: Split, own: Labelled) -> Sides:
 
 
 def hold_back(train: Labelled, held_back: Labelled) -> None:
-    """Refuse a held-back set that training knows.
+    """Refuse a held-back set that overlaps with the training data.
 
     Raises:
         LeakError: how many texts and matches stand on both sides.

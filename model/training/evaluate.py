@@ -1,4 +1,4 @@
-"""Everything measured of one model on one held-back set, as plain data for JSON and the report."""
+"""All measurements of one model on one held-back set, as plain data for JSON and the report."""
 
 import time
 from collections import Counter
@@ -86,7 +86,7 @@ def _chunk(classifier: Classifier, texts: Sequence[str]) -> Sequence[Sequence[fl
 
 
 def telling(score: Score, progress: Progress, clock: Callable[[], float] = time.monotonic) -> Score:
-    """Score alike, and tell every ten seconds how many of the texts of one call are done.  ``clock`` in seconds."""
+    """The same scorer, which reports every ten seconds how many of a call's texts are done.  ``clock`` in seconds."""
 
     def score_and_tell(texts: Sequence[str]) -> Floats:
         told, parts = clock(), [score(texts[:CHUNK])]
@@ -125,7 +125,7 @@ def quality(score: Score, data: Labelled, taxonomy: Taxonomy, bootstrap: Bootstr
 
 
 def not_known(data: Labelled, taxonomy: Taxonomy) -> str | None:
-    """Say why a set cannot tell every measure; None where it can."""
+    """Return why some measures are undefined on a set; None if all are defined."""
     toxic = classes_of(data.targets, taxonomy).toxic
     return None if 0 < toxic.sum() < len(toxic) else f"{'every' if toxic.all() else 'no'} line is toxic"
 
@@ -150,7 +150,7 @@ def probes(score: Score, data: Labelled, taxonomy: Taxonomy, given: Given) -> Do
 def evaluation(
     score: Score, data: Labelled, taxonomy: Taxonomy, given: Given, progress: Progress, bootstrap: Bootstrap
 ) -> Document:
-    """Measure and probe; tells how far it is.  Blocks for as long as scoring a few times the test set takes."""
+    """Measure and probe; reports progress.  Blocks for as long as scoring the test set a few times takes."""
     score = telling(score, progress)
     progress(f"scoring {len(data):,} held-back lines")
     measured = quality(score, data, taxonomy, bootstrap)

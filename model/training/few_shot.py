@@ -1,4 +1,4 @@
-"""The learning curve: how many own labels are worth how much, alone and with public sets beside them."""
+"""The learning curve: quality by number of own labels, with the public sets added."""
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -30,7 +30,7 @@ class Part:
 
     @property
     def labels(self) -> int:
-        """How many labels it costs in all."""
+        """The total number of labels."""
         return len(self.train) + len(self.dev)
 
 

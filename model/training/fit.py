@@ -52,7 +52,7 @@ class Fitted:
 def fit(
     order: Order, sides: Sides, public: Labelled, given: Given, progress: Progress, bootstrap: Bootstrap
 ) -> Fitted | None:
-    """Train on the own and public lines and write the bundle; None in the processes that only help to train.
+    """Train on own and public lines and write the bundle; returns None in the helper processes of a distributed run.
 
     Blocks for as long as training takes.
 

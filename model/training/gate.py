@@ -2,8 +2,8 @@
 
     python -m model.training.gate --bundle DIR --data DIR [--chat FILE ...]
 
-What counts as acted on follows from the bundle's suggested thresholds, the default policy's.  Points for stricter
-limits are chosen as well, so that a stricter policy finds one instead of losing the gate.
+A text counts as acted on by the bundle's suggested thresholds, which are the default policy's.  Operating points for
+stricter limits are chosen as well, so that a stricter policy finds one instead of losing the gate.
 """
 
 import argparse
@@ -42,7 +42,7 @@ NEAR: Final = -3.0
 
 
 def limits_of(bundle: Bundle) -> dict[str, float]:
-    """Return from which score on the default policy acts, by category that the classifier puts out, and together.
+    """Return the scores at which the default policy acts, by category that the classifier outputs, and for ``any``.
 
     Raises:
         BundleError: it acts on none of them.
@@ -112,7 +112,7 @@ def _point(
 
 
 def write_gate(bundle: Bundle, weights: Weights, entry: GateEntry) -> Bundle:
-    """Put a gate into the bundle's folder and vouch for it; what was there of an older one goes."""
+    """Write a gate into the bundle's folder and list it in the manifest; an older gate is removed."""
     from safetensors.numpy import save_file
 
     stored = {name: np.ascontiguousarray(value) for name, value in weights._asdict().items() if name != "scale"}

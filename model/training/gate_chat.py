@@ -1,4 +1,4 @@
-"""The chat a gate is distilled on: real lines, and lines recombined from them, as no label is needed.
+"""The chat that a gate is distilled on: real lines, and lines recombined from them, since no labels are needed.
 
 What the gate is chosen and measured on is held back first, by the splits that the bundle's recipe uses too, so that
 neither the classifier nor the gate has seen it.
@@ -31,9 +31,8 @@ OTHERS: Final = ("twitch", "olid", "surge", "hatemoji", "hatecheck", "davidson")
 class Chat:
     """Distinct canonical texts: for training, for choosing thresholds and for measuring, the last two by game.
 
-    Thresholds are chosen on the bundle's development texts alone.  What the classifier was trained on it knows by
-    heart: its positives there are harder for a gate than any that come later, and thresholds chosen on them let too
-    much past.
+    Thresholds are chosen on the bundle's development texts alone.  The classifier has memorised its training texts: its
+    positives there are harder for a gate than later ones, and thresholds chosen on them would let too much past.
     """
 
     train: list[str]

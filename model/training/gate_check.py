@@ -1,4 +1,4 @@
-"""What a gate comes to where no measured text has helped to choose a threshold.
+"""Measure a gate on texts that were not used to choose its thresholds.
 
     python -m model.training.gate_check --bundle DIR --data DIR
 
@@ -51,12 +51,12 @@ class Found(NamedTuple):
 
     @property
     def share_kept(self) -> float:
-        """The share of what is to be acted on that is let past."""
+        """The share of the texts to act on that is passed to the classifier."""
         return self.kept / max(1, self.positives)
 
     @property
     def ratio(self) -> float:
-        """What is let past over what is to be acted on."""
+        """Texts passed to the classifier over texts to act on."""
         return self.passed / max(1, self.positives)
 
 
@@ -72,7 +72,7 @@ def halved(groups: Sequence[str]) -> tuple[list[Places], list[Places]]:
 
 
 def crossed(games: Mapping[str, tuple[Unseen, tuple[Places, Places]]], kept: float) -> dict[str, tuple[Found, Found]]:
-    """Return by game what each half comes to under the threshold chosen on the other halves of all games."""
+    """Return by game the counts of each half under the threshold chosen on the other halves of all games."""
     chosen = [
         min(threshold(game.scores[places[half]], game.positive[places[half]], kept) for game, places in games.values())
         for half in (0, 1)

@@ -1,4 +1,4 @@
-"""Fitting a gate's network to what the classifier said.  The forward pass here is ``model.gate_net``'s in floats."""
+"""Fitting a gate's network to the classifier's scores.  The forward pass is that of ``model.gate_net``, in floats."""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-"""Which kind of gate is best: each distilled on the same lines, by one command.
+"""Compare kinds of gates, each distilled on the same lines.
 
     python -m model.training.gate_kinds --bundle DIR --data DIR
 

@@ -1,4 +1,4 @@
-"""Measuring a gate: what is near a limit, what a threshold keeps and lets past, what is left of a natural stream."""
+"""Measuring a gate: distances to the limits, what a threshold keeps and passes, what is left of a natural stream."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -44,10 +44,10 @@ def distances(scores: Floats, limits: Mapping[str, float], names: Sequence[str])
 
 
 def threshold(scores: Floats, positive: NDArray[np.bool_], kept: float, caution: float = CAUTION) -> float:
-    """Return the score from which on texts are let past so that ``kept`` of the positives are, with some caution.
+    """Return the threshold that passes a share ``kept`` of the positives to the classifier, with a safety margin.
 
-    Where so few positives cannot tell that share from all of them, it lies below all of theirs, as far as their lowest
-    scores' spread suggests.  Source: the mean excess over a high threshold, Embrechts et al. 1997, section 6.5.
+    With too few positives to tell that share from all of them, it lies below all of their scores, by what the spread of
+    the lowest suggests.  Source: the mean excess over a high threshold, Embrechts et al. 1997, section 6.5.
     """
     ranked = np.sort(scores[positive])
     if not len(ranked):
@@ -97,7 +97,7 @@ def worst(ask: Ask, texts: Sequence[str]) -> Floats:
 def measured(net: Net, point: Point, chat: Chat, ask: Ask, names: Sequence[str]) -> dict[str, JsonValue]:
     """Return what the point comes to on chat that neither classifier nor gate has seen, by game and share kept.
 
-    ``best`` is the ratio where exactly that share would be kept, which only hindsight can choose.
+    ``best`` is the ratio if exactly that share were kept, which can only be chosen in hindsight.
     """
     found: dict[str, JsonValue] = {}
     for game, texts in chat.measured_on.items():

@@ -70,7 +70,7 @@ class EvaluateJob:
 def run_training(job: TrainJob, progress: Progress) -> list[Path]:
     """Train, measure and write; return what was written.  Blocks for as long as training takes.
 
-    The bundle appears with its card and its report, or not at all.
+    The bundle is written together with its card and report, or not at all.
 
     Raises:
         ModelError: data, settings, base or output cannot be used, or the split would leak.

@@ -1,4 +1,4 @@
-"""Label maps: what the labels of a set mean in our categories, as data.
+"""Label maps: which of our categories a data set's labels stand for, as data.
 
 A label stands for one category or for several: a set that never tells ``taunt`` from clean play says so, and a
 model trained on it is not taught that a taunt is clean.
@@ -28,7 +28,7 @@ FEW_LABELS: Final = 10
 
 
 class LabelError(DataError):
-    """A label map that cannot be used, or labels that no map knows; the message lists them."""
+    """A label map that cannot be used, or labels that are in no map; the message lists them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +129,9 @@ def counts(targets: Iterable[Target], taxonomy: Taxonomy) -> Mapping[str, int]:
 
 
 def _unknown(unmapped: Mapping[tuple[str, str], Sequence[int]]) -> str:
-    """Tell of labels without a meaning, given by source with their rows.
+    """Describe unknown labels, given by source with their rows.
 
-    Labels that are many, or hardly ever repeat, are another column's: chat, which no message may quote.
+    Very many labels, or labels that hardly repeat, are from the wrong column: chat, which no message may quote.
     """
     rows = sum(map(len, unmapped.values()))
     if len(unmapped) > MOST_LABELS or (len(unmapped) > FEW_LABELS and 2 * len(unmapped) > rows):

@@ -1,4 +1,4 @@
-"""Measures of quality, with intervals: of shares by their formula, of all else by bootstrap.
+"""Quality measures with intervals: Wilson for proportions, bootstrap for everything else.
 
 A data set need not tell all our categories apart, so a *class* here is a set of categories that its labels mean
 together (GameTox "insult" is ``insult|self_harm|sexual``).  A class scores the sum of its categories.
@@ -30,7 +30,7 @@ _Z: Final = 1.959964
 
 
 class Interval(NamedTuple):
-    """A measure with its 95 % interval; NaN where the set cannot tell it."""
+    """A measure with its 95 % interval; NaN if undefined on the set."""
 
     value: float
     low: float
@@ -39,13 +39,13 @@ class Interval(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Bootstrap:
-    """Resamples rows to say how sure a measure is.  Percentile interval; source: Efron and Tibshirani 1993, ch. 13."""
+    """Resamples rows for a percentile interval; source: Efron and Tibshirani 1993, ch. 13."""
 
     resamples: int = 1_000
     seed: int = 7
 
     def __call__(self, measure: Callable[[Places], float], rows: int) -> Interval:
-        """Measure all rows and resamples of them; resamples that lack a class count not at all."""
+        """Measure all rows and resamples of them; resamples that lack a class are ignored."""
         value = measure(np.arange(rows))
         generator = np.random.default_rng(self.seed)
         drawn = [measure(generator.integers(0, rows, rows)) for _ in range(self.resamples)]
@@ -156,7 +156,7 @@ def precision_recall_f1(truth: Flags, predicted: Flags) -> tuple[float, float, f
 
 
 def f1_score(truth: Flags, predicted: Flags) -> float:
-    """F1; NaN where nothing is to be found."""
+    """F1; NaN if there are no positives."""
     return precision_recall_f1(truth, predicted)[2] if truth.any() else float("nan")
 
 

@@ -1,4 +1,4 @@
-"""Which categories the network learns, and the numbers it learns them from."""
+"""Which categories the network has outputs for, and the arrays it is trained on."""
 
 from collections import Counter
 from collections.abc import Sequence

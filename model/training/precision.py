@@ -1,4 +1,4 @@
-"""Half precision where the machine computes in it."""
+"""Half precision where the hardware supports it."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""Probes: what a model does with sentences made for the purpose, and with disguised ones.
+"""Probes: how a model treats sentences written for testing, and disguised ones.
 
 Functional tests after Röttger et al. 2021 (HateCheck), identity terms after Dixon et al. 2018 and Borkan et al. 2019.
 """
@@ -47,7 +47,7 @@ class Functional(BaseModel):
 
 
 class Outcome(NamedTuple):
-    """Of so many cases so many passed."""
+    """How many cases there were, and how many passed."""
 
     cases: int
     passed: int

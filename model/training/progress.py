@@ -28,7 +28,7 @@ class ShowProgress(TrainerCallback):
             self._progress.update(self._task, completed=state.global_step)
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **given: Any) -> None:
-        """Say how far it is where nobody sees the bar."""
+        """Report progress where no bar is shown."""
         logs: dict[str, float] = given.get("logs") or {}
         if state.is_world_process_zero and "loss" in logs and not self._progress.console.is_terminal:
             self._progress.console.print(f"step {state.global_step} of {state.max_steps}: loss {logs['loss']:.4f}")

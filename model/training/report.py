@@ -46,7 +46,7 @@ def write_report(path: Path, title: str, evaluations: Mapping[str, Document]) ->
 
 
 def finite(document: Any) -> Any:
-    """Return plain data with None for what is no number: JSON has no NaN."""
+    """Return plain data with None instead of NaN, which JSON lacks."""
     if isinstance(document, Mapping):
         return {name: finite(value) for name, value in document.items()}
     if isinstance(document, list | tuple):

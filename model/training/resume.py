@@ -1,4 +1,4 @@
-"""What lets a run that stopped go on: whose checkpoints lie in a folder, and which of them is whole."""
+"""Resuming: which run a folder's checkpoints belong to, and which of them is complete."""
 
 import json
 import logging
@@ -26,7 +26,7 @@ They decide when it ends and what is suggested, not how it learns; ``epochs`` de
 
 
 def identity(settings: TrainingSettings, taxonomy: Taxonomy, learn: Labelled, sides: Sides) -> dict[str, Any]:
-    """Return what makes two runs the same one, as plain data: lines, categories, outputs and settings."""
+    """Return what identifies a run, as plain data: lines, categories, outputs and settings."""
     return {
         "training lines": fingerprint(learn),
         "development lines": fingerprint(sides.dev),
@@ -38,7 +38,7 @@ def identity(settings: TrainingSettings, taxonomy: Taxonomy, learn: Labelled, si
 
 
 def claim(work: Path, run: Mapping[str, Any]) -> None:
-    """Write into ``work`` whose checkpoints it holds; blocks on the disk.
+    """Record in ``work`` which run its checkpoints belong to; blocks on the disk.
 
     Raises:
         WorkshopError: it holds those of another run, and the message names what differs; another run's lines would leak
@@ -55,7 +55,7 @@ def claim(work: Path, run: Mapping[str, Any]) -> None:
 
 
 def last_checkpoint(work: Path) -> str | None:
-    """Return the newest whole checkpoint of ``work``; says which torn ones it passes over."""
+    """Return the newest complete checkpoint of ``work``; logs the incomplete ones that it skips."""
     for checkpoint in _checkpoints(work):
         if _is_whole(checkpoint):
             log.warning("resuming from %s", checkpoint)

@@ -1,4 +1,4 @@
-"""What rules mark: false alarms on lines that nobody disputes, and how much of what people call toxic.
+"""What rules mark: false alarms on undisputedly clean lines, and the share of lines labelled toxic.
 
     python -m model.training.rule_report --data DIR [--pack NAME] [--show]
 

@@ -1,4 +1,4 @@
-"""How the workshop's own modules end as commands (``python -m model.training...``)."""
+"""Error handling for the workshop's modules run as commands (``python -m model.training...``)."""
 
 import sys
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from model.errors import ModelError
 
 
 def run_main(main: Callable[[], None]) -> None:
-    """Run a command; what it cannot use is one line on standard error and exit code 2.
+    """Run a command; unusable input gives one line on standard error and exit code 2.
 
     Raises:
         SystemExit: with 2.

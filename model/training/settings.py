@@ -1,4 +1,4 @@
-"""How a training run goes: every choice, with the default that measured best or is safest."""
+"""Settings of a training run, with the defaults that measured best or are safest."""
 
 import tomllib
 from difflib import get_close_matches
@@ -15,7 +15,7 @@ Metric = Literal["average_precision", "auc", "macro_f1", "loss"]
 
 
 class Lora(BaseModel):
-    """Low-rank adapters, merged into the weights at the end; for decoders, which are too large to train whole."""
+    """Low-rank adapters, merged into the weights at the end; for decoders, which are too large to train in full."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -1,7 +1,6 @@
 """Readers: files of labelled or raw text become examples.
 
-A reader keeps the labels of its set; what they mean to us is the business of ``labels``.  Texts are canonical, as
-they are in service.
+A reader keeps the labels of its set; ``labels`` maps them to our categories.  Texts are canonical, as in service.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping

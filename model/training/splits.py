@@ -1,4 +1,4 @@
-"""Splits that do not leak: equal-looking texts, and lines of one match, stay on one side.
+"""Splits without leaks: texts that look equal, and lines of one match, stay on one side.
 
 Everything here is a pure function of the examples and a seed; shuffling the input changes nothing but the order
 within a side.
@@ -89,10 +89,10 @@ def without(examples: Iterable[Example], held_back: Iterable[Example]) -> list[E
 
 
 def refuse_leaks(train: Iterable[Example], held_back: Iterable[Example]) -> None:
-    """Check that nothing of ``held_back`` can be remembered from ``train``.
+    """Check that ``train`` and ``held_back`` share no text and no match.
 
     Raises:
-        LeakError: how many texts and matches stand on both sides.
+        LeakError: how many texts and matches are on both sides.
     """
     train, held_back = list(train), list(held_back)
     texts = {normal_form(example.text) for example in train}

@@ -1,4 +1,4 @@
-"""Which thresholds a trained bundle suggests, chosen on the development set; the default policy acts by them."""
+"""The thresholds that a trained bundle suggests, chosen on the development split; the default policy uses them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from schemas.taxonomy import ANY, NON_TOXIC, Taxonomy
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """Thresholds, and how they were come by where a category's own lines were too few for one."""
+    """Thresholds, and where they come from if a category had too few lines for one of its own."""
 
     thresholds: Mapping[str, float]
     """By category, and for ``any`` of them together."""
@@ -24,7 +24,7 @@ class Suggestion:
 
     @property
     def said(self) -> str:
-        """What a person should know of it, in a sentence; empty when every category has a threshold of its own."""
+        """A note for the user, in a sentence; empty when every category has a threshold of its own."""
         if not self.borrowed:
             return ""
         names = ", ".join(self.borrowed)
@@ -35,7 +35,7 @@ class Suggestion:
 
 
 def suggest(precision: float, shares: Floats, allowed: Flags, names: tuple[str, ...], taxonomy: Taxonomy) -> Suggestion:
-    """Suggest from which score on to act.
+    """Suggest thresholds.
 
     By category, and for any of them together with those.  A category of a severity above 0 that has no threshold of its
     own takes that of the sum of all scores, as in the recipe: one without any would never be acted on.

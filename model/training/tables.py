@@ -1,4 +1,4 @@
-"""Tables on disk, row by row: CSV, TSV, JSON Lines and Parquet.  What is damaged or ambiguous is refused by its place.
+"""Tables on disk, row by row: CSV, TSV, JSON Lines and Parquet.  Damaged or ambiguous input is refused with its line.
 
 Messages name files, lines and columns and quote no cell: cells are chat.
 """
@@ -28,7 +28,7 @@ _ENCODING: Final = "utf-8-sig"
 
 
 class SourceError(DataError):
-    """A file of examples cannot be read as asked; the message names file, row and mend."""
+    """A file of examples cannot be read as asked; the message names file, row and fix."""
 
 
 def read_rows(path: Path) -> Iterator[Row]:
@@ -60,7 +60,7 @@ def read_lines(path: Path) -> Iterator[str]:
 
 
 def check_there(*paths: Path | None) -> None:
-    """Refuse files that are not there, before the others are read; None stands for one that nobody named.
+    """Refuse missing files before any is read; None stands for a file that was not given.
 
     Raises:
         SourceError: names the first.
@@ -71,7 +71,7 @@ def check_there(*paths: Path | None) -> None:
 
 
 def shortened(name: str) -> str:
-    """Return so much of a column's or label's name as a message may quote."""
+    """Return a column's or label's name, shortened for a message."""
     return name if len(name) <= LONGEST_NAMED else f"{name[:LONGEST_NAMED]}…"
 
 

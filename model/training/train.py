@@ -1,4 +1,4 @@
-"""Fine-tuning: any Hugging Face base, single stage, by the Trainer."""
+"""Fine-tuning of any Hugging Face base, single stage, with the Trainer."""
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -60,8 +60,8 @@ class Trained:
 class PartialLabelTrainer(Trainer):
     """Learns from labels that stand for one or several outputs.
 
-    The loss of a row is the surprise at any of its allowed outputs, ``-log(sum of their shares)``, smoothed, times the
-    row's weight.  With one allowed output it is cross-entropy.
+    The loss of a row is ``-log(sum of the shares of its allowed outputs)``, smoothed, times the row's weight.
+    With one allowed output it is cross-entropy.
     """
 
     def __init__(self, *, label_smoothing: float, **arguments: Any) -> None:
@@ -167,7 +167,7 @@ def _rows(data: Labelled, outputs: Outputs, settings: TrainingSettings, *, disgu
 
 
 def _precision(mixed: Mixed) -> Mixed:
-    """Return what ``auto`` comes to on this machine; what is asked for is as it is."""
+    """Resolve ``auto`` for this machine; other values are returned unchanged."""
     if mixed != "auto":
         return mixed
     if torch.cuda.is_available():

@@ -54,7 +54,7 @@ def backtest(
     """Replay history through a candidate bundle or policy, and say who would be flagged or blocked, and who no longer.
 
     Exit codes: 0 done, limits met · 1 limits missed · 2 usage or configuration · 74 a file cannot be read or written ·
-    75 Kafka is unavailable · 77 records were deleted before they were read · 130 or 143 interrupted (continue with --resume).
+    75 Kafka is unavailable · 77 records were deleted before they were read · 130 or 143 interrupted (use --resume).
     """
     given = dict(locals())
     if context.invoked_subcommand is None:

@@ -1,4 +1,4 @@
-"""History through the same code, and what would change.
+"""Backtests: history replayed through the live code, and what would change.
 
 ::
 
@@ -7,7 +7,7 @@
      archive; recorded        parallel processes    stretch        of parts   Parquet, limits
      verdicts beside)
 
-A *stretch* is a piece of history: what one process reads, judges and keeps at once.  Its part files are the checkpoint,
-and all that a report is made of are sums over parts; so killed and resumed, one process or many, on one machine or as
-shards of a job, the report has the same bytes.
+A *stretch* is the unit of work: the piece of history that one process reads, judges and stores at once.  Its part
+files are the checkpoint, and a report is computed only from sums over parts.  So the report has the same bytes, killed
+and resumed or not, with any number of processes or shards.
 """

@@ -1,4 +1,4 @@
-"""Processes to come: a server loads what they need, once, and each is a copy of it.
+"""Preloading for worker processes: a fork server loads the modules once, and each worker is a copy of it.
 
 Copies are made of a process that has loaded modules and done nothing else, so there are no threads to lose.
 Importing this costs nothing, so that loading can begin before the caller has loaded anything itself.
@@ -21,6 +21,6 @@ _MODULES: Final = (
 
 
 def load_ahead() -> None:
-    """Have the server begin to load.  Does not wait for it; what cannot be loaded is left to the processes."""
+    """Start loading in the fork server.  Does not wait; modules that cannot be loaded are left to the processes."""
     CONTEXT.set_forkserver_preload(list(_MODULES))
     forkserver.ensure_running()

@@ -1,4 +1,4 @@
-"""Shares of a job in processes side by side; what one of them keeps, no other touches."""
+"""Shares of a job in parallel processes; no two of them write the same files."""
 
 import gc
 import multiprocessing
@@ -34,7 +34,7 @@ class WorkerEnded(ChatwardenError):
 
 @dataclass(frozen=True, slots=True)
 class _Report:
-    """What a process says: a stretch is done, it failed, or (neither) it is through, at the cost of ``cpu_s``."""
+    """A process's report: a stretch is done, it failed, or (neither) its share is finished, using ``cpu_s``."""
 
     stretch: Stretch | None = None
     events: int = 0
@@ -55,7 +55,7 @@ def compare_task(desk: Desk, cast: Cast) -> Task:
 class Crew:
     """Processes that do shares of one task, then of the next; for a ``with`` block.  A crew of one is this process.
 
-    They are there sooner if somebody had ``stream.replay.ahead`` load what they need.
+    They start sooner if ``stream.replay.ahead`` has already loaded what they need.
     """
 
     def __init__(self, size: int) -> None:
@@ -101,7 +101,7 @@ class Crew:
             self._crew.append((process, inbox))
 
     def _listen(self, working: int, done: Done) -> float:
-        """Pass on what processes say until all are through."""
+        """Forward the processes' reports until all are finished."""
         cpu_s = 0.0
         while working:
             try:
@@ -125,7 +125,7 @@ class Crew:
 
 
 def _work(inbox: Any, reports: Any) -> None:
-    """Do shares as they come; the process's main function."""
+    """Process shares as they arrive; the process's main function."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     keep_freed_memory()
@@ -144,7 +144,7 @@ def _work(inbox: Any, reports: Any) -> None:
 
 
 def _leave_with_parent() -> None:
-    """End when the parent is gone, however it went."""
+    """Exit when the parent is gone, however it ended."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         connection.wait([parent.sentinel])

@@ -1,4 +1,4 @@
-"""From parts to a report: sums, one file of flips, one document, one page.  The same parts give the same bytes."""
+"""From parts to a report: sums, one file of flips, one document, one page.  Equal parts give equal bytes."""
 
 import shutil
 from collections.abc import Callable, Mapping
@@ -113,7 +113,7 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def check_compared(document: Document) -> None:
-    """Refuse to call it an answer where nothing was compared: no limit could be missed.
+    """Fail if nothing was compared: no limit could be missed.
 
     Raises:
         ConfigError: no record is an event, or no event has both sides; says what they lack.
@@ -140,7 +140,7 @@ def _no_events(totals: Mapping[str, Any]) -> str:
 
 
 def summary(document: Document) -> str:
-    """Return the answer in a few lines of text."""
+    """Return the results in a few lines of text."""
     totals: dict[str, Any] = document["totals"]
     players: dict[str, Any] = document["players"]
     share = totals["flip_share"] or 0

@@ -1,4 +1,4 @@
-"""A job: what is replayed, how deep, and compared with what.  Plain values, so that any process can do a share."""
+"""A job: what is replayed, at which depth, against which baseline.  Plain values, so any process can do a share."""
 
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Self, get_args
@@ -34,7 +34,7 @@ class Baseline(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Everything that decides what comes out.
+    """Everything that determines the results.
 
     ``settings`` are the candidate's: its bundle, policy, packs and resolvers.  ``verdicts_alone``: history itself is
     recorded verdicts, without the events.
@@ -53,7 +53,7 @@ class Job:
     kept: Kept = field(default_factory=Kept)
 
     def check(self) -> None:
-        """Refuse what cannot be had.
+        """Check that the parts of the job fit together.
 
         Raises:
             ConfigError: the parts of the job contradict each other; says what to change.
@@ -72,5 +72,5 @@ class Job:
 
     @property
     def labelled(self) -> bool:
-        """Whether labels say what is true; else the baseline does."""
+        """Whether labels are the truth; otherwise the baseline is."""
         return self.label is not None or self.reviews is not None

@@ -1,4 +1,4 @@
-"""Limits: what a change may do at most, and must reach at least, so that history can gate it."""
+"""Limits: the maximum changes and minimum quality with which a backtest passes."""
 
 from typing import Any, NamedTuple, Self
 
@@ -8,7 +8,7 @@ Document = dict[str, Any]
 
 
 class Flips(NamedTuple):
-    """Most flips: a number of events, or a share of those compared."""
+    """Maximum flips: a number of events, or a share of those compared."""
 
     number: int | None
     share: float | None
@@ -45,7 +45,7 @@ class Limits(NamedTuple):
     min_auc: float | None = None
 
     def check_labels(self, labelled: bool) -> None:  # noqa: FBT001 - a fact, not a mode
-        """Refuse limits on quality where nothing says what is true.
+        """Refuse quality limits without labels.
 
         Raises:
             ConfigError: labels or reviews are needed.

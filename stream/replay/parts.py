@@ -1,4 +1,4 @@
-"""Part files: what is kept of a stretch.  They are the checkpoint, and a report is made of them alone.
+"""Part files: the results of a stretch.  They are the checkpoint, and the only input of a report.
 
 =======================  ==================================================================
 ``000012.flips.arrow``    events on whose action the sides differ, a row each

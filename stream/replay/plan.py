@@ -1,4 +1,4 @@
-"""A plan: the stretches of a job, fixed once, so that whoever resumes or shares it does the same."""
+"""A plan: the stretches of a job, fixed once, so that resumed runs and shards all use the same."""
 
 import os
 from collections.abc import Sequence
@@ -100,7 +100,7 @@ def cut_history(topic: TopicAddress | None, times: TimeRange, files: Sequence[st
 
 
 def shares(stretches: Sequence[Stretch], count: int) -> list[list[Stretch]]:
-    """Part stretches into ``count`` runs of neighbours of about equal weight; some may be empty."""
+    """Split stretches into ``count`` contiguous runs of about equal weight; some may be empty."""
     total = sum(stretch.weight for stretch in stretches)
     found: list[list[Stretch]] = [[] for _ in range(count)]
     before = 0
@@ -112,7 +112,7 @@ def shares(stretches: Sequence[Stretch], count: int) -> list[list[Stretch]]:
 
 
 def by_partition(stretches: Sequence[Stretch], count: int) -> list[list[Stretch]]:
-    """Part stretches into ``count`` lists; a partition stays in one, in order, so that later records come later."""
+    """Split stretches into ``count`` lists; a partition stays in one, in order, so that later records come later."""
     found: list[list[Stretch]] = [[] for _ in range(count)]
     for stretch in stretches:
         found[stretch.partition % count].append(stretch)
@@ -120,9 +120,9 @@ def by_partition(stretches: Sequence[Stretch], count: int) -> list[list[Stretch]
 
 
 def in_lanes(stretches: Sequence[Stretch]) -> list[Stretch]:
-    """Return files' stretches, those that may speak of the same event under the same partition, so in one process.
+    """Return files' stretches, giving those that may concern the same event one partition, and so one process.
 
-    An archive has a partition in a file for each day; of plain files nobody knows, so all of them are one.
+    An archive has a file per partition and day; for plain files this is unknown, so all of them count as one partition.
     """
     archived = {stretch.source: parse(stretch.source) for stretch in stretches}
     lanes = {source: 0 if file is None else file.partition for source, file in archived.items()}
@@ -181,7 +181,7 @@ def load_plan(path: Path) -> Plan | None:
 
 
 def agree(plan: Plan, asked: dict[str, Any], where: Path) -> None:
-    """Refuse to go on with a plan that was made for something else.
+    """Refuse to continue a plan that was made for another request.
 
     Raises:
         ConfigError: names what differs.

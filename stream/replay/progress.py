@@ -1,4 +1,4 @@
-"""Progress of a long run on standard error: how far, how fast, how long still."""
+"""Progress of a long run on standard error: done, rate, time left."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from stream.replay.history.stretch import Stretch
 
 @dataclass(slots=True)
 class Meter:
-    """Says how far one phase is.  A terminal sees one line that renews itself, a log one line each ten seconds.
+    """Reports the progress of one phase: on a terminal one line that is updated, in a log one line every ten seconds.
 
     ``total`` and ``before`` (what an earlier run did) are weights of stretches.
     """

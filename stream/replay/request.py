@@ -1,4 +1,4 @@
-"""A request: what the user asked for in words, made into a job and a plan."""
+"""A request: the command line's options, turned into a job and a plan."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -101,7 +101,7 @@ class Request:
         return Plan(asked, about, stretches, verdicts, origin)
 
     def asked(self, job: Job, contents: dict[str, str]) -> dict[str, Any]:
-        """Return all that must be the same when a run is resumed; ``contents`` are digests of what was named."""
+        """Return everything that must be equal when a run is resumed; ``contents`` are digests of the inputs named."""
         return {
             "topic": self.topic,
             "from": self.since,
@@ -120,7 +120,7 @@ class Request:
         }
 
     def check_shard(self, shards: int) -> None:
-        """Refuse to share a span whose end would differ from one worker to the next.
+        """Refuse to shard a span whose end would differ between shards.
 
         Raises:
             ConfigError: the end is open.
@@ -148,7 +148,7 @@ class Request:
 
 
 def address(settings: Settings, topic: str) -> TopicAddress:
-    """Return where a topic is; of the settings only how to connect.
+    """Return where a topic is, with only the connection settings.
 
     Raises:
         ConfigError: ``kafka.properties`` has something that is refused.

@@ -1,4 +1,4 @@
-"""Freed memory kept to be used again: a replay takes and frees the same megabytes for every batch."""
+"""Keep freed memory for reuse: a replay allocates and frees the same megabytes for every batch."""
 
 import contextlib
 import ctypes
@@ -16,8 +16,8 @@ _LARGEST: Final = 32 * 2**20
 def keep_freed_memory() -> None:
     """Have this process keep what it frees, in bounds.
 
-    Pages that the system takes back cost a fault each when they are asked for again, a tenth of a replay's time.  Where
-    the C library is another than glibc, nothing is changed.
+    Pages returned to the system cost a page fault each when they are allocated again, a tenth of a replay's time.  Does
+    nothing if the C library is not glibc.
     """
     import pyarrow as pa
 

@@ -1,4 +1,4 @@
-"""A run from plan to report, resumable at every stretch."""
+"""A run from plan to report, resumable after every stretch."""
 
 import fcntl
 import json
@@ -66,7 +66,7 @@ class Folder:
         return Parts(self.work / PARTS)
 
     def check(self) -> None:
-        """See that the folder can be made and written, before the work; leaves nothing behind.
+        """Check before the work that the folder can be created and written; leaves nothing behind.
 
         Raises:
             FileError: it cannot.
@@ -79,10 +79,10 @@ class Folder:
             raise FileError(f"--report {self.path}: {there} cannot be written")
 
     def settle(self, asked: dict[str, object], make: Callable[[], Plan], resume: bool) -> Plan:  # noqa: FBT001 - as given on the command line
-        """Return the plan: the one that is there, to be resumed, or a new one.
+        """Return the plan: the existing one if the run is resumed, else a new one.
 
         Raises:
-            ConfigError: there is one and nobody asked to resume it, or it is about something else.
+            ConfigError: there is one and ``--resume`` was not given, or it belongs to another request.
         """
         found = load_plan(self.plan)
         if found is None:
@@ -136,10 +136,10 @@ class Console:
 
 
 def replay(job: Job, plan: Plan, folder: Folder, shard: Shard, crew: Crew, cast: Cast, console: Console) -> None:
-    """Do what is left of a share of the plan.
+    """Process the unfinished stretches of a share of the plan.
 
     Raises:
-        ConfigError, FileError, TransportError, DataLost: as the work; parts that are whole stay.
+        ConfigError, FileError, TransportError, DataLost: as the work; complete parts are kept.
         Interrupted: likewise.
     """
     mine = shares(plan.stretches, shard.of)[shard.number]
@@ -161,7 +161,7 @@ def replay(job: Job, plan: Plan, folder: Folder, shard: Shard, crew: Crew, cast:
 
 
 def _index(desk: Desk, verdicts: list[Stretch], crew: Crew, console: Console) -> dict[str, object]:
-    """Put the recorded verdicts where events will look for them."""
+    """Index the recorded verdicts for look-up by event."""
     store = desk.store()
     store.table.prepare()
     left = [stretch for stretch in verdicts if not store.has(stretch.number)]

@@ -1,4 +1,4 @@
-"""One process's share: stretch after stretch, read, judged by both sides, compared, kept."""
+"""One process's share: each stretch is read, judged by both sides, compared and stored."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ from stream.replay.plan import Origins
 
 
 class Sides(NamedTuple):
-    """Who is compared, where true categories come from, and which categories the candidate has."""
+    """The two sides, where true categories come from, and which categories the candidate has."""
 
     baseline: Side
     candidate: Side
@@ -67,7 +67,7 @@ def translating(folder: Path) -> Iterator[None]:
 
 
 def keep_verdicts(desk: Desk, stretches: Sequence[Stretch], done: Done) -> None:
-    """Read recorded verdicts and put them where their events will look for them.
+    """Read recorded verdicts and index them for look-up by event.
 
     Raises:
         FileError: the disk is full, or the like.
@@ -80,7 +80,7 @@ def keep_verdicts(desk: Desk, stretches: Sequence[Stretch], done: Done) -> None:
 
 
 def compare(desk: Desk, cast: Cast, stretches: Sequence[Stretch], done: Done) -> None:
-    """Compare stretch by stretch, and keep a part of each.
+    """Compare stretch by stretch, and write a part for each.
 
     Raises:
         ConfigError: a model or policy cannot be used.

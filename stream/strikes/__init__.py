@@ -1,19 +1,19 @@
-"""What a player's verdicts add up to: standings, strikes and channel signals, downstream of the verdicts.
+"""Strikes: standings, strikes and channel signals computed from the verdicts topic.
 
 ==============  =====================================================================================
-``ladder``      how points, windows and steps are set, per game, as data (TOML)
+``ladder``      points, windows and steps per game, as data (TOML)
 ``windows``     the marks a window holds; order and repetition change nothing
 ``standing``    (standing, verdict, ladder) to (standing, strikes); pure
 ``channel``     (channel, remark, ladder) to (channel, strikes); pure
-``tally``       records to changes: guards against re-delivery, says again what may not have been heard
-``lapse``       which stored values decide nothing any more; pure
+``tally``       records to changes: detects redelivery, sends again what may not have arrived
+``lapse``       which stored values no longer affect any decision; pure
 ``steps``       what is done with each record
 ``transport``   Faust's Kafka consumer, made strict: committed records only, every record once, in order
-``table``       Faust's table, made safe; ``store`` is its disk, ``restore`` reads it back in full
-``sweep``       removes what has lapsed, a page at a time
-``outbox``      what is sent, and the certainty that it arrived
+``table``       Faust's table, made safe; ``store`` is its disk, ``restore`` rebuilds it from the changelog
+``sweep``       removes lapsed state, a page at a time
+``outbox``      sends records, and knows when they have arrived
 ``app``         the Faust application
 ``endpoint``    a player's standing over HTTP, and the erasure of one player
-``worker``      the process: its start and its watch; ``leaving`` ends it in time
+``worker``      the process: starts and supervises it; ``leaving`` ends it in time
 ==============  =====================================================================================
 """

@@ -29,7 +29,7 @@ Step = Callable[[VerdictConsumer, Any], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
-    """Seconds since the epoch, and seconds that only ever grow."""
+    """Wall clock (seconds since the epoch) and monotonic clock (seconds)."""
 
     wall: Callable[[], float]
     steady: Callable[[], float]
@@ -68,14 +68,14 @@ class StrikesApp(faust.App):
 
     @property
     def settled(self) -> bool:
-        """Whether partitions are assigned and read back."""
+        """Whether partitions are assigned and restored."""
         if self.rebalancing or not self.tables.actives_ready:
             return False
         return cast("VerdictConsumer", self.consumer).restored is not None
 
     @property
     def in_hand(self) -> bool:
-        """Whether a record was handed on, or something said, that is not committed yet."""
+        """Whether a record in progress, or something sent because of one, is not committed yet."""
         consumer = cast("VerdictConsumer", self.consumer)
         return bool(consumer.unacked or consumer.ledger.due()) or not self.outbox.idle
 
@@ -89,7 +89,7 @@ class StrikesApp(faust.App):
         self._metrics.gauge("partitions_assigned", partitions)
 
     def report_lag(self) -> None:
-        """Measure how many records wait, transaction markers included."""
+        """Report the consumer lag, transaction markers included."""
         consumer = cast("VerdictConsumer", self.consumer)
         places = {(tp.topic, str(tp.partition)): lag for tp, lag in consumer.lags().items()}
         for topic, partition in self._lagging - places.keys():
@@ -99,7 +99,7 @@ class StrikesApp(faust.App):
         self._lagging = set(places)
 
     def on_restored(self, partitions: int, records: int, seconds: float) -> None:
-        """Record that partitions were read back."""
+        """Record that partitions were restored."""
         self._metrics.observe("restore_seconds", seconds)
         log.info(
             "tables restored",
@@ -109,7 +109,7 @@ class StrikesApp(faust.App):
 
 @dataclass(frozen=True, slots=True)
 class FaustWhereabouts:
-    """Where standings are, as Faust's assignor has it, and how far the group is, as Kafka has it."""
+    """Where standings are (from Faust's assignor), and the group's committed offsets (from Kafka)."""
 
     app: StrikesApp
     tables: Tables
@@ -189,13 +189,13 @@ def attend(app: StrikesApp, settings: Settings, steps: Steps) -> None:
 
 
 def forbid_pickle() -> None:
-    """Take the pickle codecs out of Faust's register."""
+    """Remove the pickle codecs from Faust's registry."""
     for name in [name for name in codecs.codecs if "pickle" in name]:
         del codecs.codecs[name]
 
 
 def _agent(app: StrikesApp, step: Step) -> Callable[[Any], Awaitable[None]]:
-    """Take a stream's records one by one; a step that fails ends the worker, and its record is read again."""
+    """Process a stream's records one by one; a step that fails ends the worker, and its record is read again."""
 
     async def attend_stream(stream: Any) -> None:
         consumer = cast("VerdictConsumer", app.consumer)

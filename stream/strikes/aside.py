@@ -1,4 +1,4 @@
-"""Records that are set aside: a copy for the dead-letter topic, with the cause as data.  Pure."""
+"""Dead letters: a copy of the record for the dead-letter topic, with the cause as data.  Pure."""
 
 from typing import Any, Final, NamedTuple
 

@@ -93,14 +93,14 @@ def hear(channel: Channel, remark: Remark, who: str, rules: Rules) -> Heard:
 
 
 def lapses_s(ladder: Ladder) -> int:
-    """Return after how many seconds without a remark a channel has lapsed: it finds what one just begun would."""
+    """Return after how many seconds without a remark a channel has lapsed: it then decides like a new one."""
     crowd, leap = ladder.raid, ladder.pile_on
     quiet = max(max(rule.cool_down_s, rule.duration_s or 0) for rule in (crowd, leap))
     return max(crowd.window_s, leap.baseline_s, quiet) + PATIENCE_S
 
 
 def kept_s(ladder: Ladder) -> int:
-    """Return how many seconds after its clock a channel is kept: as much longer as remarks are kept to be read."""
+    """Return how many seconds after its clock a channel is kept: until it lapses, plus the remarks' retention."""
     return lapses_s(ladder) + REMARKS_WAIT_S
 
 
@@ -120,7 +120,7 @@ def raid(channel: Channel, remark: Remark, ladder: Ladder) -> Finding | None:
 
 
 def pile_on(channel: Channel, remark: Remark, ladder: Ladder) -> Finding | None:
-    """Find the flagged share leaping: the buckets up to ``remark`` against those before them.
+    """Find a jump in the flagged share: the buckets up to ``remark`` against those before them.
 
     A new channel leaps from zero.
     """

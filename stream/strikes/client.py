@@ -1,4 +1,4 @@
-"""The thread that owns the Kafka client: what it asks Kafka, and reading on exactly where it is told to."""
+"""The thread that owns the Kafka client: queries Kafka, and reads from exactly the offsets it is given."""
 
 import asyncio
 import logging
@@ -64,11 +64,11 @@ class VerdictConsumerThread(driver.AIOKafkaConsumerThread):
         )
 
     async def committed(self, partitions: set[TP]) -> dict[TP, int]:
-        """Return where each partition goes on: its committed offset, or its first record."""
+        """Return where each partition continues: its committed offset, or its first record."""
         return cast("dict[TP, int]", await self.call_thread(self._committed, partitions))
 
     async def known_committed(self, partitions: Set[TP]) -> dict[TP, int]:
-        """Return the same; none where Kafka does not say in time."""
+        """Return the same; empty if Kafka does not answer in time."""
         return cast("dict[TP, int]", await self.call_thread(self._known_committed, partitions))
 
     async def _known_committed(self, partitions: Set[TP]) -> dict[TP, int]:
@@ -90,7 +90,7 @@ class VerdictConsumerThread(driver.AIOKafkaConsumerThread):
         }
 
     async def known_end(self, partition: TP) -> int | None:
-        """Return the offset after the last committed record there is; None where Kafka does not say in time."""
+        """Return the offset after the last committed record; None if Kafka does not answer in time."""
         return cast("int | None", await self.call_thread(self._known_end, driver.ensure_aiokafka_TP(partition)))
 
     async def _known_end(self, partition: aiokafka.TopicPartition) -> int | None:
@@ -102,7 +102,7 @@ class VerdictConsumerThread(driver.AIOKafkaConsumerThread):
             return None
 
     async def fetch(self, expected: dict[TP, int], timeout: float) -> Fetched:
-        """Read on at ``expected``; waits up to ``timeout`` seconds for the first record."""
+        """Fetch from ``expected`` on; waits up to ``timeout`` seconds for the first record."""
         return cast("Fetched", await self.call_thread(self._fetch, expected, timeout))
 
     async def _fetch(self, expected: dict[TP, int], timeout: float) -> Fetched:
@@ -127,7 +127,7 @@ class VerdictConsumerThread(driver.AIOKafkaConsumerThread):
         return Fetched(records, {tp: offset for tp, offset in positions.items() if offset is not None})
 
     async def _realign(self, consumer: aiokafka.AIOKafkaConsumer, astray: dict[TP, int]) -> None:
-        """Go back to where the last record was accepted; say so where that is gone."""
+        """Seek back to after the last accepted record; report it if those records are gone."""
         first = await consumer.beginning_offsets([driver.ensure_aiokafka_TP(tp) for tp in astray])
         for tp, offset in astray.items():
             begin = first[driver.ensure_aiokafka_TP(tp)]

@@ -1,11 +1,11 @@
 """A player's standing over HTTP, with the verdicts behind it, and the erasure of one player.
 
 ``GET /v1/players/{player_id}``     200 with the standings by game, 404 when no worker knows the player, 503 while
-                                    partitions are on the move or a worker cannot be reached: ask again
+                                    a rebalance is in progress or a worker cannot be reached: ask again
 ``DELETE /v1/players/{player_id}``  202 with a request id: the audit topic says when it is done; 503 when Kafka does
-                                    not confirm the request in time: it may be lost or carried out yet, ask again
+                                    not confirm the request in time: it may be lost or still be carried out, ask again
 
-Both want ``Authorization: Bearer <token>``.  Whichever worker is asked finds the one that knows.
+Both need ``Authorization: Bearer <token>``.  Any worker can be asked; it asks the others.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ class Whereabouts(Protocol):
     """Where standings are."""
 
     def partitions(self) -> list[int] | None:
-        """Return the partitions that are here; None while they are on the move."""
+        """Return the partitions that this worker owns; None during a rebalance."""
         ...
 
     def peers(self) -> list[str]:
@@ -87,7 +87,7 @@ class Endpoint:
         return answer
 
     async def standing(self, request: web.Request) -> web.Response:
-        """Answer with a player's standings: from here, else from whoever has them."""
+        """Answer with a player's standings, from this worker or from the one that has them."""
         player_id = _player(request)
         here = self.whereabouts.partitions()
         games = self._told_games(player_id.encode(), here or [])
@@ -104,7 +104,7 @@ class Endpoint:
         return web.json_response({"error": "no standing of this player"}, status=404)
 
     async def erase(self, request: web.Request) -> web.Response:
-        """Ask every partition to forget a player; answers once the request cannot be lost any more, or says so."""
+        """Ask every partition to erase a player; answers once Kafka has confirmed the request, or that it has not."""
         erasure = Erasure(self.new_id(), _player(request), self.steps.now())
         try:
             async with asyncio.timeout(self.erase_s):
@@ -141,7 +141,7 @@ class Endpoint:
         }
 
     async def _elsewhere(self, request: web.Request) -> tuple[object, bool]:
-        """Ask the other workers; also say whether one of them could not tell."""
+        """Ask the other workers; also return whether one of them could not answer."""
         headers = {"Authorization": request.headers["Authorization"], _ASKED: "1"}
         unreached = False
         timeout = aiohttp.ClientTimeout(total=_PEER_TIMEOUT_S)
@@ -165,7 +165,7 @@ async def _ask(session: aiohttp.ClientSession, url: str) -> tuple[int, object]:
 
 
 def check_door(settings: StrikesSettings) -> None:
-    """See that nobody can ask without a token.
+    """Check that nobody can ask without a token.
 
     Raises:
         ConfigError: the token is too short, or missing where others can reach the endpoint.

@@ -19,7 +19,7 @@ MEMORY: Final = 12
 
 
 class Issued(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A strike that was issued.  ``cause`` is the verdict that brought it about, ``body`` the strike in JSON."""
+    """A strike that was issued.  ``cause`` is the verdict that caused it, ``body`` the strike in JSON."""
 
     cause: str
     player_id: str
@@ -28,7 +28,7 @@ class Issued(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a rule found: the strike, but for the names in it.  ``at`` is event time in milliseconds."""
+    """What a rule found: the strike without the names in it.  ``at`` is event time in milliseconds."""
 
     kind: StrikeKind
     action: StrikeAction
@@ -78,7 +78,7 @@ def remember(memory: tuple[Issued, ...], issued: Sequence[Issued]) -> tuple[Issu
 
 
 def held(verdict: Verdict, written: int) -> Verdict:
-    """Return a verdict that was decided no later than its record was written (milliseconds; 0 or less: not known).
+    """Return the verdict, its ``decided_at`` capped at its record's timestamp (milliseconds; 0 or less: not known).
 
     Kafka bounds how far ahead of its own clock a record may be written, so this bounds every time in a verdict.
     """
@@ -100,7 +100,7 @@ def milliseconds(moment: datetime) -> int:
 
 
 def instant(at: int) -> datetime:
-    """Return the moment of ``at`` milliseconds since the epoch, held within what a calendar can say."""
+    """Return the time ``at`` milliseconds since the epoch, capped at what ``datetime`` can represent."""
     return datetime.fromtimestamp(min(max(at, -62_135_596_800_000), 253_402_300_799_000) / 1_000, UTC)
 
 

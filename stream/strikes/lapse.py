@@ -1,6 +1,6 @@
-"""What has lapsed: stored values in which nothing is left that could decide anything.  Pure.
+"""Lapsed state: stored values that no longer affect any decision.  Pure.
 
-A value is looked at without being taken apart: of a hundred thousand of them hardly one has lapsed.
+A value is checked without being decoded in full: of a hundred thousand of them hardly one has lapsed.
 """
 
 import functools
@@ -14,7 +14,7 @@ from stream.strikes.tally import body
 
 
 class Look(NamedTuple):
-    """What is seen of a stored value.
+    """The parts of a stored value that decide whether it has lapsed.
 
     ``clocks`` are the latest event times (milliseconds) by game, ``heard`` the last offsets by partition of the
     verdicts whose repetition it guards against.

@@ -1,8 +1,8 @@
 """Leaving: SIGTERM and SIGINT always end the process, whatever its other threads do.
 
 Faust waits for whatever it started, some of which may never return, and an event loop that is stuck runs no signal
-handlers.  So the signals are taken by a thread of their own, which passes the wish on, keeps time, and leaves when
-time is up.  What was not committed by then is done again by whoever takes over.
+handlers.  So a thread of its own takes the signals, passes the request on, keeps time, and ends the process when
+time is up.  What was not committed by then is done again by the partitions' next owner.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 class Leaving:
-    """Waits for a signal, in a thread.  To be made before any other thread, which inherit that they get none."""
+    """Waits for a signal, in a thread.  Create it before any other thread: those inherit the blocked signal mask."""
 
     def __init__(self, within_s: float) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
@@ -37,17 +37,17 @@ class Leaving:
 
     @property
     def asked(self) -> bool:
-        """Whether somebody asked us to stop."""
+        """Whether the process was asked to stop."""
         return self._asked.is_set()
 
     def tell(self, wish: Callable[[], object]) -> None:
-        """Call ``wish``, from the thread, when somebody asks; at once, if they have."""
+        """Call ``wish``, from the thread, when asked to stop; at once, if that has happened."""
         self._tell = wish
         if self.asked:
             wish()
 
     def begin(self, code: int) -> None:
-        """Leave within the time set, whether or not somebody asks; with ``code`` when time runs out."""
+        """Start the countdown without waiting for a signal; exits with ``code`` when time runs out."""
         self._code = code
         threading.Thread(target=self._keep_time, name="time", daemon=True).start()
 

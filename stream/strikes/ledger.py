@@ -1,8 +1,8 @@
-"""The ledger: of each partition, what is to be read next, what is finished and what is committed.  Pure.
+"""The ledger: for each partition, what to read next, what is finished and what is committed.  Pure.
 
 An epoch is the time between two rebalances: it opens when reading positions are set to the committed offsets and
-closes when partitions are given up.  Whatever was read or finished in a closed epoch no longer counts; it is read
-again by whoever owns the partition then.
+closes when partitions are revoked.  Whatever was read or finished in a closed epoch no longer counts; the partition's
+next owner reads it again.
 """
 
 from collections.abc import Hashable, Mapping
@@ -38,12 +38,12 @@ class Ledger(Generic[P]):
         self._committed = {}
 
     def forsake(self, partition: P) -> None:
-        """Finish nothing more of a partition in this epoch; what is not committed of it is read again in the next."""
+        """Finish nothing more of a partition in this epoch; its uncommitted records are read again in the next."""
         self._next.pop(partition, None)
         self._finished.pop(partition, None)
 
     def positions(self, partitions: set[P]) -> dict[P, int]:
-        """Return where to read on, of those partitions that are owned."""
+        """Return the next offsets to read, for the partitions that are owned."""
         return {partition: offset for partition, offset in self._next.items() if partition in partitions}
 
     def take(self, epoch: int, positions: Mapping[P, int], taken: Mapping[P, int]) -> bool:
@@ -59,7 +59,7 @@ class Ledger(Generic[P]):
         return True
 
     def finish(self, epoch: int, partition: P, offset: int) -> None:
-        """Record that everything up to and with ``offset`` is done."""
+        """Record that everything up to and including ``offset`` is done."""
         if epoch == self.epoch and partition in self._next:
             self._finished[partition] = offset + 1
 
@@ -68,13 +68,13 @@ class Ledger(Generic[P]):
         return dict(self._finished)
 
     def committed(self, epoch: int, offsets: Mapping[P, int]) -> None:
-        """Record a commit; what was finished meanwhile stays due."""
+        """Record a commit; offsets finished meanwhile stay due."""
         if epoch == self.epoch:
             self._finished = {p: offset for p, offset in self._finished.items() if offsets.get(p) != offset}
             self._committed.update(offsets)
 
     def committed_to(self, partition: P) -> int:
-        """Return the offset before which everything is committed; 0 of a partition that is not owned."""
+        """Return the offset before which everything is committed; 0 for a partition that is not owned."""
         return self._committed.get(partition, 0)
 
     def is_read_to(self, partition: P, end: int) -> bool:

@@ -1,4 +1,4 @@
-"""Logs of the strikes worker: ours, and of the libraries' lines only what cannot be a record's key or value.
+"""Logs of the strikes worker: our own lines, and libraries' lines without what could be a record's key or value.
 
 A library's template is filled in by the kind of each value.  Numbers, partitions, classes and the names of exceptions
 are shown.  Texts are shown where aiokafka says them: at these levels it names topics, groups, hosts and members only,

@@ -1,8 +1,8 @@
-"""The outbox: what is sent, in order, and the certainty that it arrived.
+"""The outbox: sends records in order, and knows when they have arrived.
 
-Faust's producer takes a flush that times out for done and a send that failed for a line in the log.  Offsets may be
-committed only once everything said up to them has been heard, so the strikes worker sends by itself: idempotently,
-which keeps the order of each partition and leaves no hole in it, and with an account of what is still on its way.
+Faust's producer treats a flush that times out as done and only logs a failed send.  Offsets may be committed only once
+everything sent up to them has been acknowledged, so the strikes worker has an idempotent producer of its own, which
+keeps the order of each partition without gaps, and keeps track of what is still in flight.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ Header = tuple[str, bytes]
 
 
 class Sender(Protocol):
-    """Where steps send what they have to say."""
+    """Where steps send records."""
 
     async def put(
         self,
@@ -51,7 +51,7 @@ class Outbox:
 
     @classmethod
     def to(cls, bootstrap_servers: str, options: dict[str, Any]) -> Self:
-        """Make an outbox with a producer that keeps the order of each partition and leaves no hole in it."""
+        """Make an outbox with an idempotent producer, which keeps the order of each partition without gaps."""
         return cls(
             AIOKafkaProducer(
                 bootstrap_servers=bootstrap_servers,
@@ -88,7 +88,7 @@ class Outbox:
         partition: int | None = None,
         headers: Sequence[Header] = (),
     ) -> None:
-        """Hand over one record; waits only while too much is on its way.
+        """Hand over one record; waits only while too many are in flight.
 
         Raises:
             TransportError: this record, or one before it, cannot be sent.

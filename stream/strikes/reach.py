@@ -1,4 +1,4 @@
-"""Why Kafka does not let the strikes worker in: aiokafka itself says so only in its log."""
+"""Why Kafka refuses the strikes worker: aiokafka reports that only in its log."""
 
 import ssl
 from typing import Any

@@ -1,7 +1,7 @@
-"""Reading changelog partitions back, each to its end, into what is on disk.
+"""Restoring changelog partitions, each to its end, into the state on disk.
 
-The place up to which the disk is complete moves in the same write as the records before it, so reading back may be
-interrupted anywhere and passes nothing over.
+The checkpoint (the offset up to which the disk is complete) moves in the same write as the records before it, so a
+restore may be interrupted anywhere and skips nothing.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ STALE_S: Final = 43_200
 
 
 class Reader(Protocol):
-    """What reading back needs of aiokafka's consumer."""
+    """What a restore needs of aiokafka's consumer."""
 
     def assign(self, partitions: list[aiokafka.TopicPartition]) -> None:
         """Read these partitions."""
@@ -51,7 +51,7 @@ class Reader(Protocol):
 
 
 class Restore:
-    """Reads changelog partitions to their ends, each into its store."""
+    """Restores changelog partitions, each into its store."""
 
     def __init__(self, reader: Reader, stores: dict[aiokafka.TopicPartition, KeptStore], now: Now) -> None:
         self._reader = reader
@@ -59,7 +59,7 @@ class Restore:
         self._stores = stores
 
     async def run(self) -> int:
-        """Read and return how many records that took.  May be cancelled and begun again at any point."""
+        """Restore, and return how many records were read.  May be cancelled and begun again at any point."""
         partitions = list(self._stores)
         self._reader.assign(partitions)
         begins = await self._reader.beginning_offsets(partitions)
@@ -92,7 +92,7 @@ class Restore:
         return sum(len(records) for records in fetched.values())
 
     def _start(self, tp: aiokafka.TopicPartition, begin: int, end: int) -> int:
-        """Return where to read on; what is on disk is forgotten when the changelog no longer vouches for it."""
+        """Return where to start; wipes the disk if the changelog can no longer complete it."""
         store = self._stores[tp]
         place = store.place(tp.partition)
         if place is not None and place.offset <= end and self._now() - place.at <= STALE_S:

@@ -1,11 +1,11 @@
 """A player's standing in one game: (standing, verdict, rules) to (standing, strikes).  Pure.
 
-What of it depends on the order in which verdicts arrive, and what does not:
+Which parts depend on the order in which verdicts arrive:
 
-- ``clock``, ``offences``, ``murmurs`` and ``messages``, hence a player's points, do not: any order, any repetition
-  and any grouping of the same verdicts leaves the same four.
-- ``level``, ``quiet`` and ``issued`` do: a strike answers what was known when it was issued, and is not taken back.
-  Kafka keeps the order of a player's verdicts, so the same log leads to the same strikes.
+- ``clock``, ``offences``, ``murmurs`` and ``messages``, and so a player's points, do not: the same verdicts give the
+  same four in any order, repeated or not, however they are batched.
+- ``level``, ``quiet`` and ``issued`` do: a strike reflects what was known when it was issued, and is not taken back.
+  Kafka keeps the order of a player's verdicts, so the same log gives the same strikes.
 """
 
 import math
@@ -45,7 +45,7 @@ class Standing(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Folded(NamedTuple):
-    """A standing after a verdict, and the strikes that verdict brought about."""
+    """A standing after a verdict, and the strikes that the verdict caused."""
 
     standing: Standing
     strikes: tuple[Issued, ...]
@@ -74,14 +74,14 @@ def fold(standing: Standing, verdict: Verdict, rules: Rules) -> Folded:
 
 
 def lapses_s(ladder: Ladder) -> int:
-    """Return after how many seconds without a verdict a standing has lapsed: it decides what one just begun would."""
+    """Return after how many seconds without a verdict a standing has lapsed: it then decides like a new one."""
     return max(_longest_window_s(ladder), _longest_quiet_s(ladder))
 
 
 def kept_s(ladder: Ladder) -> int:
     """Return how many seconds after its clock a standing is kept.
 
-    Longer than until it lapses, so that a verdict late by the difference, the shorter of the two, still finds it.
+    Longer than it takes to lapse, so that a verdict late by the difference, the shorter of the two, still finds it.
     """
     return _longest_window_s(ladder) + _longest_quiet_s(ladder)
 
@@ -93,7 +93,7 @@ def points(standing: Standing, ladder: Ladder) -> float:
 
 
 def toxicity(scores: Mapping[str, float]) -> float:
-    """Return one minus the probability of nothing wrong; 0 for a message that was let pass unscored."""
+    """Return one minus the probability of ``non_toxic``; 0 for a message that passed unscored."""
     if NON_TOXIC in scores:
         return 1.0 - scores[NON_TOXIC]
     return max(scores.values(), default=0.0)
@@ -175,7 +175,7 @@ def _longest_window_s(ladder: Ladder) -> int:
 
 
 def _longest_quiet_s(ladder: Ladder) -> int:
-    """Return how long a rule may be quiet; every rule's cool-down, and every mute, counts."""
+    """Return the longest time for which a rule does not strike again: the longest cool-down or mute."""
     mutes = [part.duration_s or 0 for part in (*ladder.rungs, ladder.flood, ladder.pattern)]
     return max(ladder.cool_down_s, ladder.flood.cool_down_s, ladder.pattern.cool_down_s, *mutes)
 

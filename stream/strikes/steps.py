@@ -1,7 +1,7 @@
-"""What is done with each record: verdicts, remarks, erasures.
+"""The step for each kind of record: verdicts, remarks, erasures.
 
-A step stores, then sends, then is finished.  Ended anywhere between, it is taken again from the start; what is stored
-is then known and said again (see ``tally``).
+A step stores, then sends, then is finished.  If it is interrupted, it is repeated from the start; what was stored is
+then recognised and sent again (see ``tally``).
 """
 
 import json
@@ -88,7 +88,7 @@ class Steps:
         consumer.finish(message)
 
     async def erasure(self, consumer: VerdictConsumer, message: Any) -> None:
-        """Forget a player, as far as this partition knows of one, and say so in the audit."""
+        """Erase a player from this partition, if it has them, and write an audit record."""
         erasure = _read(message, Erasure)
         if isinstance(erasure, Rejection):
             await self._set_aside(message, erasure)
@@ -149,7 +149,7 @@ class Steps:
                 self.metrics.count("strikes_total", 1, **_labels(strike.body))
 
     async def _set_aside(self, message: Any, rejection: Rejection) -> None:
-        """Copy a record that is no verdict to the dead letters."""
+        """Copy a record that is not a verdict to the dead letters."""
         key, value, headers = copy(message, rejection, self.settings.strikes.app_id)
         await self.outbox.put(self.settings.strikes.dead_letters, key, value, headers=headers)
         self.metrics.count("dead_letters_total", 1, cause=rejection.cause)

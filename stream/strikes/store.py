@@ -1,4 +1,4 @@
-"""What is stored on disk: a RocksDB for each partition of a table, and the place up to which it is complete."""
+"""State on disk: a RocksDB for each partition of a table, and the changelog offset up to which it is complete."""
 
 import gc
 import itertools
@@ -52,15 +52,15 @@ class KeptStore(rocksdb.Store):
         return list(itertools.islice(((key, value) for key, value in items if key != _PLACE), limit))
 
     def place(self, partition: int) -> Place | None:
-        """Return up to where the disk is complete; None when nothing is known."""
+        """Return the offset up to which the disk is complete; None if unknown."""
         found = self._db_for_partition(partition).get(_PLACE)
         return None if found is None else Place(*json.loads(found))
 
     def absorb(self, partition: int, changes: Iterable[Change], place: Place) -> None:
-        """Apply changes in order and move the place past them, in one write.
+        """Apply changes in order and move the checkpoint past them, in one write.
 
         Raises:
-            ValueError: a value that is none of ours.
+            ValueError: a value that this worker did not write.
         """
         db = self._db_for_partition(partition)
         current: dict[bytes, bytes | None] = {}
@@ -78,14 +78,14 @@ class KeptStore(rocksdb.Store):
         db.write(batch)
 
     def wipe(self, partition: int) -> None:
-        """Forget a partition's disk."""
+        """Delete a partition's state on disk."""
         db = self._dbs.pop(partition, None)
         if db is not None:
             db.close()
         shutil.rmtree(self.partition_path(partition), ignore_errors=True)
 
     def revoke_partitions(self, table: Any, tps: set[TP]) -> None:
-        """Close what is given up, so that another process may open it."""
+        """Close revoked partitions, so that another process may open them."""
         for tp in tps:
             db = self._dbs.pop(tp.partition, None) if tp.topic in table.changelog_topic.topics else None
             if db is not None:
@@ -99,8 +99,8 @@ class KeptStore(rocksdb.Store):
         self._dbs.clear()
 
     def persisted_offset(self, tp: TP) -> int | None:
-        """Tell Faust nothing: it has nothing to read back."""
+        """Return None: Faust's own recovery has nothing to restore."""
         return None
 
     def set_persisted_offset(self, tp: TP, offset: int) -> None:
-        """Ignore Faust's idea of how far the disk is."""
+        """Ignore Faust's own checkpoint."""

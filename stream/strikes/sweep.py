@@ -1,9 +1,9 @@
-"""The sweep: goes over what is stored, a page at a time, and removes what has lapsed.
+"""The sweep: scans stored values, a page at a time, and removes those that have lapsed.
 
-It tells time by the stream: of each partition, the latest event time stored in it.  What it removes is first said to
-the changelog, and removed here once that has been heard; ended anywhere between, it does so again the next time it
-comes by.  Nothing is removed whose last record might be delivered again, or whose remarks might be sent again, since
-the value is what tells that they are known.
+It uses stream time: for each partition, the latest event time stored in it.  A removal is first written to the
+changelog, and done on disk once that is acknowledged; if interrupted, the next round does it again.  A value is kept
+while its last record might be redelivered, or its remarks sent again, since the value is what identifies them as
+duplicates.
 """
 
 import asyncio
@@ -36,15 +36,15 @@ class Holder(Protocol):
     """Who holds the partitions."""
 
     def epoch(self) -> int | None:
-        """Return a number that changes with every rebalance; None while partitions are on the move."""
+        """Return a number that changes with every rebalance; None during one."""
         ...
 
     def partitions(self) -> list[int] | None:
-        """Return the partitions that are here; None while they are on the move."""
+        """Return the partitions that this worker owns; None during a rebalance."""
         ...
 
     async def committed(self) -> Mapping[TP, int]:
-        """Return the group's committed offset of every partition, theirs too; none while Kafka does not say."""
+        """Return the group's committed offset of all partitions, other workers' too; empty if Kafka does not answer."""
         ...
 
 
@@ -92,7 +92,7 @@ class Sweep:
             await self.round()
 
     async def round(self) -> None:
-        """Go over everything once; ends early when partitions move."""
+        """Scan everything once; ends early on a rebalance."""
         epoch, partitions = self.holder.epoch(), self.holder.partitions()
         self._committed = {}
         for kind in self._kinds():

@@ -1,10 +1,9 @@
-"""Faust's tables, made safe: what is kept, what is written to the changelog, and when it is read back.
+"""Faust's tables, made safe: what is stored, what is written to the changelog, and when it is restored.
 
-Faust's own recovery reads changelogs through the consumer of the stream, by way of queues that a rebalance empties; a
-recovery that is interrupted can go on behind records that it never applied.  Here a newly assigned partition is read
-back by a reader of its own, without a group.  Of two values of one key the one with the later source offset stays,
-whatever their order, so that a worker that was paused while others took over cannot put an old state in the place of
-a newer one.
+Faust's own recovery reads changelogs through the stream's consumer, by way of queues that a rebalance empties; an
+interrupted recovery can continue after records that it never applied.  Here a newly assigned partition is restored by a
+consumer of its own, without a group.  Of two values of one key the one with the later source offset wins, whatever
+their order, so a worker that was paused while others took over cannot overwrite a newer state with an old one.
 """
 
 import asyncio
@@ -63,7 +62,7 @@ class KeptTable(faust.Table[bytes, bytes]):
             await self.say(partition, key, value)
 
     async def say(self, partition: int, key: bytes, value: bytes | None) -> None:
-        """Write a value to the changelog, perhaps again."""
+        """Write a value to the changelog, possibly again."""
         await cast("StrikesApp", self.app).outbox.put(self.changelog_topic_name, key, value, partition)
 
     async def forget(self, partition: int, key: bytes, value: bytes | None, until: int) -> bool:
@@ -98,7 +97,7 @@ class KeptTable(faust.Table[bytes, bytes]):
 
 
 class KeptRecovery(Recovery):
-    """Reads partitions back when they are assigned."""
+    """Restores partitions when they are assigned."""
 
     logger = FAUST_LOG
 
@@ -107,7 +106,7 @@ class KeptRecovery(Recovery):
         self._owned: dict[TP, int] = {}
 
     def need_recovery(self) -> bool:
-        """Say no: Faust's own recovery never runs."""
+        """Return False: Faust's own recovery never runs."""
         return False
 
     async def on_recovery_completed(self, generation_id: int = 0) -> None:
@@ -166,7 +165,7 @@ class KeptTables(TableManager):
 
     @property
     def recovery(self) -> KeptRecovery:
-        """Return the service that reads partitions back."""
+        """Return the service that restores partitions."""
         if self._recovery is None:
             self._recovery = KeptRecovery(self.app, self, beacon=self.beacon, loop=self.loop)
         return cast("KeptRecovery", self._recovery)

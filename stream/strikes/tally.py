@@ -1,8 +1,8 @@
-"""Records to changes: what a record does to what is stored under its key.  Pure.
+"""Records to changes: how a record changes the value stored under its key.  Pure.
 
-Kafka delivers a record again whenever a worker ends before its offset is committed.  Each stored value therefore
-carries the offset of the last record in it: what lies at or before it is known, changes nothing, and is said again,
-both the value and the strikes it led to, because the worker that said it first may have ended unheard.
+Kafka redelivers a record whenever a worker ends before its offset is committed.  Each stored value therefore carries
+the offset of the last record in it: a record at or before it is a duplicate and changes nothing, but the value and the
+strikes it led to are sent again, because the worker that sent them first may have ended before they arrived.
 """
 
 import hashlib
@@ -82,7 +82,7 @@ def stored_offset(stored: bytes) -> int:
 
 
 def newer(stored: bytes | None, found: Change) -> bool:
-    """Say whether ``found`` should take the place of ``stored``: never what is older that of a newer state."""
+    """Return whether ``found`` should replace ``stored``: an older state never replaces a newer one."""
     offset = found.until if found.value is None else stored_offset(found.value)
     return offset is None or stored is None or offset >= stored_offset(stored)
 

@@ -1,4 +1,4 @@
-"""The topics of the strikes worker: how many partitions the verdicts have, and the making of what is missing."""
+"""The topics of the strikes worker: checks them against the verdicts topic and creates those that are missing."""
 
 import asyncio
 import logging
@@ -35,7 +35,7 @@ def changelog(app_id: str, table: str) -> str:
 
 
 def configs(settings: Settings) -> dict[str, dict[str, str]]:
-    """Return the topics that the worker makes, with their settings.
+    """Return the topics that the worker creates, with their settings.
 
     A changelog keeps older values of a key for a day before it is compacted: a worker that wakes after a pause may
     write an old state behind a newer one, and both must be there for the newer one to be told.  Nor longer than two
@@ -60,7 +60,7 @@ def configs(settings: Settings) -> dict[str, dict[str, str]]:
 
 
 async def prepare(settings: Settings, options: dict[str, Any]) -> Shape:
-    """Look at the verdicts topic and make the topics that are missing.
+    """Inspect the verdicts topic and create the topics that are missing.
 
     Raises:
         ConfigError: the verdicts topic does not exist, an existing topic has another number of partitions, or Kafka

@@ -1,12 +1,12 @@
 """Faust's Kafka consumer, made strict.
 
-Three things that Faust's own does not promise hold here:
+It guarantees three things that Faust's own does not:
 
 - Only committed records are seen: ``read_committed`` without Faust's exactly-once mode, which Kafka 4 breaks.
-- Every record of a partition is seen, once per epoch and in order: reading goes on exactly where the last record was
-  accepted.  A fetch that nobody waited for, or that a rebalance overtook, moves the client's position; the next one
-  moves it back.
-- What is committed was finished here, in this epoch, and everything that was sent because of it has arrived.
+- Every record of a partition is seen, once per epoch and in order: reading continues exactly after the last accepted
+  record.  A fetch that was abandoned, or that a rebalance overtook, moves the client's position; the next one moves it
+  back.
+- Committed records were finished here, in this epoch, and everything that was sent because of them has arrived.
 """
 
 import asyncio
@@ -31,13 +31,13 @@ PAUSE_S: Final = 0.05
 
 
 def _in_turn(records: Mapping[TP, list[Any]]) -> Iterator[tuple[TP, Any]]:
-    """Take a record of each partition in turn, so that they keep pace in event time."""
+    """Yield a record of each partition in turn, so that partitions keep pace in event time."""
     rows = zip_longest(*([(TP(*partition), record) for record in batch] for partition, batch in records.items()))
     return (found for row in rows for found in row if found is not None)
 
 
 class VerdictConsumer(driver.Consumer):
-    """What the rest of Faust sees of Kafka."""
+    """Faust's view of the Kafka consumer."""
 
     logger = FAUST_LOG
 
@@ -66,7 +66,7 @@ class VerdictConsumer(driver.Consumer):
             self.ledger.open(epoch, positions)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """Finish and commit what is in hand, then close the epoch."""
+        """Finish and commit the work in hand, then close the epoch."""
         self.restored = None
         await super().on_partitions_revoked(revoked)
         self.ledger.close()
@@ -131,7 +131,7 @@ class VerdictConsumer(driver.Consumer):
         self.ledger.forsake(message.tp)
 
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: FBT001, FBT002 - as Faust's
-        """Commit what is finished, once everything that follows from it has arrived."""
+        """Commit finished records, once everything sent because of them has arrived."""
         epoch, offsets = self.ledger.epoch, self.ledger.due()
         if epoch is None or not offsets:
             return False
@@ -142,11 +142,11 @@ class VerdictConsumer(driver.Consumer):
         return True
 
     async def committed(self, partitions: Set[TP]) -> dict[TP, int]:
-        """Return the group's committed offsets, of partitions of others too; none where Kafka does not say in time."""
+        """Return the group's committed offsets, other workers' too; empty if Kafka does not answer in time."""
         return await self._thread.known_committed(partitions)
 
     async def end_of(self, partition: TP, epoch: int) -> int:
-        """Return the offset after the last committed record there is; waits for Kafka, at most until the epoch ends."""
+        """Return the offset after the last committed record; waits for Kafka, at most until the epoch ends."""
         while self._lasts(epoch):
             end = await self._thread.known_end(partition)
             if end is not None:

@@ -1,4 +1,4 @@
-"""The process of the strikes worker: its start, its watch and its end."""
+"""The strikes worker's process: startup, supervision and shutdown."""
 
 import asyncio
 import contextlib
@@ -43,7 +43,7 @@ T = TypeVar("T")
 def run(settings: Settings) -> NoReturn:
     """Run until SIGTERM or SIGINT, or until something fails; never returns.
 
-    Exit codes: 0 asked to stop, all committed · 2 configuration · 70 a defect · 75 Kafka went away, or no time was left
+    Exit codes: 0 asked to stop, all committed · 2 configuration · 70 a bug · 75 Kafka went away, or no time was left
     to commit what was in hand · 77 a changelog or a record cannot be read.
     """
     leaving = Leaving(settings.strikes.shutdown_s)
@@ -96,10 +96,10 @@ async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T], health: Hea
 
 
 async def _reached(settings: Settings, options: dict[str, Any], health: Health) -> tuple[Shape, Outbox]:
-    """Prepare the topics and open the outbox, however long Kafka is away: a restart would not mend that.
+    """Prepare the topics and open the outbox, however long Kafka is away: a restart would not help.
 
     Raises:
-        ConfigError: as ``prepare``, which no waiting mends.
+        ConfigError: as ``prepare``, which waiting cannot fix.
     """
     pause_s = 1.0
     while True:
@@ -153,9 +153,9 @@ def _ladders(path: Path | None) -> Ladders:
 
 
 async def _attend(app: StrikesApp, sweep: Sweep, stop: asyncio.Event, health: Health) -> int:
-    """Watch over the application until it is asked to stop or fails; return the exit code.
+    """Supervise the application until it is asked to stop or fails; return the exit code.
 
-    What it fails of is told here, before it is stopped, which may take longer than there is time.
+    The failure is logged here, before stopping, which may take longer than there is time.
     """
     sweeping = asyncio.ensure_future(sweep.run())
     try:
@@ -170,7 +170,7 @@ async def _attend(app: StrikesApp, sweep: Sweep, stop: asyncio.Event, health: He
 
 
 async def _watch(app: StrikesApp, sweeping: asyncio.Future[None], stop: asyncio.Event, health: Health) -> None:
-    """Start the application and watch over it, and its sweep, until it is asked to stop or one of them fails."""
+    """Start the application and supervise it and its sweep until it is asked to stop or one of them fails."""
     starting = asyncio.ensure_future(app.maybe_start())
     while not stop.is_set():
         health.tick()

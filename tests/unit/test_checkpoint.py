@@ -87,7 +87,7 @@ def test_a_body_of_other_sizes_is_refused_a_new_head_is_not_worth_a_word(
     assert "LOAD REPORT" not in said.out + said.err
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"intermediate_size": 48}))
-    with pytest.raises(BundleError, match=r"other sizes than the weights: bert\.encoder"):
+    with pytest.raises(BundleError, match=r"differ from the weights: bert\.encoder"):
         load_base(TrainingSettings(base=str(folder)), outputs)
 
 

@@ -1,1 +1,1 @@
-"""What came of it: counts that add up, and the figures that follow from them."""
+"""Results: counts that can be added, and the figures computed from them."""

@@ -1,4 +1,4 @@
-"""Counts of one stretch, or of many: whole numbers that add up in any order.
+"""Counts of one stretch, or of many: integers that can be added in any order.
 
 All figures of a report follow from them.
 """
@@ -32,7 +32,7 @@ Histogram = NDArray[np.int64]
 
 
 class Cell(NamedTuple):
-    """Events alike in everything that a report breaks down by."""
+    """Events that agree in everything that a report breaks down by."""
 
     game: str
     channel_kind: str
@@ -44,7 +44,7 @@ class Cell(NamedTuple):
 
 
 class Labelled(NamedTuple):
-    """Labelled events alike in label and opinions."""
+    """Labelled events that agree in label and opinions."""
 
     label: str
     baseline_action: str
@@ -55,19 +55,19 @@ class Labelled(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What is held true of each event: a place in ``names``, -1 where it is unknown."""
+    """The true category of each event: an index into ``names``, -1 where it is unknown."""
 
     places: Codes
     names: list[str]
 
     @classmethod
     def by_labels(cls, labels: list[str | None]) -> Self:
-        """Take the labels' word."""
+        """Use the labels as truth."""
         return cls(*_numbered(labels))
 
     @classmethod
     def by_opinions(cls, side: Opinions) -> Self:
-        """Take a side's word: the category it acts on."""
+        """Use a side's decisions as truth: the category it acts on."""
         return cls(side.categories, list(side.names))
 
     def rows(self, category: str) -> Codes:

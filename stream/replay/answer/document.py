@@ -1,4 +1,4 @@
-"""The answer as one document, which ``report.json`` is and the page is made from."""
+"""The results as one document: the contents of ``report.json``, and the input of the HTML page."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ Document = dict[str, Any]
 
 
 def build_document(about: Document, counts: Counts, players: PlayerFlips, sample: Sequence[Row]) -> Document:
-    """Bring everything together.  Equal arguments give equal documents; nothing in it tells the time."""
+    """Assemble the document.  Equal arguments give equal documents; it contains no times."""
     compared = {cell: n for cell, n in counts.cells.items() if cell.baseline_action and cell.candidate_action}
     flipped = {cell: n for cell, n in compared.items() if cell.baseline_action != cell.candidate_action}
     return {
@@ -156,7 +156,7 @@ def _players(players: PlayerFlips) -> Document:
 
 
 def _quality(counts: Counts) -> Document | None:
-    """Return figures against the labels; None where no event has one."""
+    """Return figures against the labels; None if no event has one."""
     if not counts.labelled:
         return None
     labels = Counter[str]()
@@ -181,7 +181,7 @@ def _quality(counts: Counts) -> Document | None:
 
 
 def _of_no_category(counts: Counts, labels: Counter[str]) -> dict[str, int]:
-    """Return the labels that the candidate has no category for: slips of the pen, or another taxonomy's names."""
+    """Return the labels that the candidate has no category for: typing errors, or names of another taxonomy."""
     known = {NON_TOXIC, *(category for side, category in counts.scores if side == "candidate" and category != ANY)}
     return {label: n for label, n in sorted(labels.items()) if label not in known}
 

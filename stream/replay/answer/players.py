@@ -1,4 +1,4 @@
-"""Players: who would be, or would no longer be, flagged or blocked."""
+"""Players: who would be newly flagged or blocked, and who no longer."""
 
 import zlib
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ AT_ONCE: Final = 2_000_000
 
 
 class PlayerFlips(NamedTuple):
-    """Players by the worst that either side does to them; ``worst`` is (baseline, candidate) → players."""
+    """Players by the worst action of each side; ``worst`` is (baseline, candidate) → players."""
 
     worst: dict[tuple[str, str], int]
 

@@ -1,6 +1,6 @@
-"""Quality against what is held true: precision, recall, F1, area under the curve, and what a threshold would do.
+"""Quality against the labels: precision, recall, F1, AUC, and the effect of each threshold.
 
-Everything follows from whole counts, so equal counts give equal figures to the last digit.
+Everything is computed from integer counts, so equal counts give equal figures to the last digit.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ Figures = dict[str, float | int | None]
 
 
 class Confusion(NamedTuple):
-    """Labelled events by what is true and what was done."""
+    """Labelled events by truth and by action."""
 
     hits: int
     false_alarms: int
@@ -29,12 +29,12 @@ class Confusion(NamedTuple):
 
     @property
     def precision(self) -> float | None:
-        """Share of what was acted upon that ought to be."""
+        """Share of the events acted upon that are truly toxic."""
         return _ratio(self.hits, self.hits + self.false_alarms)
 
     @property
     def recall(self) -> float | None:
-        """Share of what ought to be acted upon that was."""
+        """Share of the truly toxic events that are acted upon."""
         return _ratio(self.hits, self.hits + self.misses)
 
     @property
@@ -84,7 +84,7 @@ def _category(entry: Labelled, side: SideName) -> str:
 
 
 def area_under_curve(histogram: Histogram) -> float | None:
-    """Return the ROC area: how often a true one scores above a false one, ties counting half.
+    """Return the area under the ROC curve: how often a positive scores above a negative, ties counting half.
 
     The Mann-Whitney statistic; exact, since scores lie on a grid.
     """
@@ -97,7 +97,7 @@ def area_under_curve(histogram: Histogram) -> float | None:
 
 
 def sweep(histogram: Histogram, step: int = SWEEP_STEP) -> list[Figures]:
-    """Say for each threshold how many events reach it, with precision and recall among those whose truth is known."""
+    """Return for each threshold how many events reach it, with precision and recall among the labelled ones."""
     reaching = np.cumsum(histogram[:, ::-1], axis=1)[:, ::-1]
     every = int(histogram.sum())
     positives = int(histogram[1].sum())

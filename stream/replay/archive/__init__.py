@@ -1,1 +1,1 @@
-"""Topic ranges kept as partitioned Parquet, so that history outlives retention."""
+"""Archives: topic ranges stored as partitioned Parquet, so that history outlives retention."""

@@ -1,4 +1,4 @@
-"""Erase players from an archive: every file that speaks of one is written again without."""
+"""Erase players from an archive: every file that names one is rewritten without those rows."""
 
 import json
 from collections.abc import Callable, Collection, Sequence
@@ -13,7 +13,7 @@ from stream.replay.archive.write import Archive
 
 
 class Erased(NamedTuple):
-    """What an erasure came to."""
+    """The result of an erasure."""
 
     files: int = 0
     rows: int = 0
@@ -21,10 +21,10 @@ class Erased(NamedTuple):
 
 
 def erase(archive: Archive, players: Collection[str], looked: Callable[[int, int], None]) -> Erased:
-    """Erase players; once more finds nothing.  ``looked`` is told how many files of how many were looked at.
+    """Erase players; repeating it changes nothing.  ``looked`` is called with the files checked so far and in all.
 
-    Broken records name nobody; those are erased in whose bytes a player's id occurs.  Each file is replaced whole, so
-    an erasure that is cut off is done by asking again.  Unfinished files, which nobody reads, are removed.
+    Broken records have no player; those whose bytes contain a player's id are erased.  Each file is replaced as a
+    whole, so an interrupted erasure is completed by running it again.  Unfinished files are removed.
 
     Raises:
         FileError: a file cannot be read or written.
@@ -41,7 +41,7 @@ def erase(archive: Archive, players: Collection[str], looked: Callable[[int, int
 
 
 def _erase_from(archive: Archive, path: str, players: Collection[str]) -> int:
-    """Return how many rows a file lost."""
+    """Erase from one file; return how many rows were removed."""
     import pyarrow as pa
     from pyarrow import parquet
 

@@ -1,4 +1,4 @@
-"""Where archived records are, and what a file of them holds.
+"""The layout of an archive: file names and columns.
 
 ``ROOT/topic=T/date=2026-01-31/partition=00003/<first offset>-<offset after the last>.parquet``: a contiguous run of
 offsets of one partition and one day (by broker timestamp, UTC).
@@ -30,7 +30,7 @@ class ArchiveFile(NamedTuple):
 
 
 def parse(path: str) -> ArchiveFile | None:
-    """Read a path; None where it is no archive's."""
+    """Parse a path; None if it is not an archive file's."""
     found = _NAME.search(path)
     if found is None:
         return None
@@ -44,7 +44,7 @@ def day(timestamp_ms: int) -> str:
 
 
 def missing(span: tuple[int, int], kept: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return what of a span of offsets is in none of the spans kept, in order."""
+    """Return the parts of a span of offsets that no archived span covers, in order."""
     at, end = span
     found: list[tuple[int, int]] = []
     for low, high in sorted(kept):
@@ -61,7 +61,7 @@ def missing(span: tuple[int, int], kept: Iterable[tuple[int, int]]) -> list[tupl
 def schema(topic: str, partition: int) -> Any:
     """Return the columns of an archive file; topic and partition are in the schema's metadata.
 
-    ``value`` holds the bytes as they were.  A record that is no event has a ``cause`` in place of a player.
+    ``value`` holds the original bytes.  A record that is not an event has a ``cause`` in place of a player.
     """
     import pyarrow as pa
 

@@ -1,4 +1,4 @@
-"""Write topic ranges to an archive.  What is there already is not written again."""
+"""Write topic ranges to an archive.  Ranges already archived are not written again."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ class Archive:
             raise FileError(f"cannot clear {self.root}: {exc}") from exc
 
     def left(self, topic: str, spans: dict[int, tuple[int, int]]) -> list[Stretch]:
-        """Return what of the spans of a topic is not archived yet."""
+        """Return the parts of the spans of a topic that are not archived yet."""
         kept = [file for file in map(parse, self.files()) if file is not None and file.topic == topic]
         stretches: list[Stretch] = []
         for partition, span in spans.items():
@@ -122,7 +122,7 @@ class Archive:
         )
 
     def replace(self, path: str, write: Callable[[Any], None]) -> None:
-        """Write a file and then put it in its place.
+        """Write a temporary file, then rename it into place.
 
         Raises:
             FileError: it cannot be written.

@@ -1,1 +1,1 @@
-"""Where history comes from: a bounded span of a topic, or files; recorded verdicts beside it."""
+"""Sources of history: a bounded span of a topic, or files, with recorded verdicts."""

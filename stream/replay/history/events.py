@@ -1,4 +1,4 @@
-"""The events of a stretch as columns: what a comparison and a policy look at."""
+"""The events of a stretch as columns: the fields that comparisons and policies use."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,7 +25,7 @@ Codes = NDArray[np.int64]
 
 
 class Detail(msgspec.Struct, frozen=True, gc=False):
-    """What is looked at of a few events only.  ``text`` is None where history is verdicts alone."""
+    """Fields needed for a few events only.  ``text`` is None where history is verdicts alone."""
 
     event_id: str
     player_id: str
@@ -63,8 +63,8 @@ class Labelling:
 class Events:
     """The well-formed events of a stretch, in order, as columns of one length.
 
-    ``where`` holds places in ``circumstances``.  ``labels`` is empty where nobody asked for them, ``events`` where
-    nothing is to be scored.  ``dead_letters`` counts, by cause, the records that were no events.
+    ``where`` holds indices into ``circumstances``.  ``labels`` is empty where they are not needed, ``events`` where
+    nothing is scored.  ``dead_letters`` counts, by cause, the records that are not events.
     """
 
     topic: str | None
@@ -110,7 +110,7 @@ def read_events(batches: Iterable[RawBatch], labelling: Labelling) -> Events:
 
 
 def read_verdicts(batches: Iterable[RawBatch], labelling: Labelling) -> tuple[Events, Recorded]:
-    """Decode a stretch of verdicts that are history by themselves."""
+    """Decode a stretch of verdicts used as history without events."""
     places = Places()
     columns = RecordedColumns()
     games: Numbers[str] = Numbers()

@@ -1,4 +1,4 @@
-"""History in files: JSON Lines (packed too), Parquet and archives, on disk or wherever fsspec reaches (``s3://`` …).
+"""History in files: JSON Lines (optionally compressed), Parquet and archives, on disk or any fsspec URL (``s3://`` …).
 
 A Parquet file holds either an archive (columns ``offset`` and ``value``, see ``stream.replay.archive``) or one column
 per field of a chat event.
@@ -30,12 +30,12 @@ _KINDS: Final = ("*.parquet", "*.jsonl", *(f"*.jsonl{end}" for end in PACKED))
 
 
 def expand(patterns: Sequence[str], given: str = "--input") -> list[str]:
-    """Return the files that paths, globs, folders and URLs name: each once, in order of their names.
+    """Return the files matched by paths, globs, folders and URLs: each once, sorted by name.
 
     ``given`` says in messages what named them.
 
     Raises:
-        ConfigError: one names nothing.
+        ConfigError: one matches nothing.
     """
     found: set[str] = set()
     for pattern in patterns:
@@ -100,7 +100,7 @@ def _row_group_borders(path: str, size: int) -> list[tuple[int, int]]:
 
 
 class FileReader:
-    """Reads stretches of files.  A packed file stays open, since the next stretch goes on where this one ends."""
+    """Reads stretches of files.  A compressed file stays open, since the next stretch continues where this one ends."""
 
     def __init__(self) -> None:
         self._lines = contextlib.ExitStack()

@@ -147,7 +147,7 @@ class _Decided(Said, frozen=True, gc=False, forbid_unknown_fields=True):
 
 @lru_cache(10_000)
 def _read_fact(before: bytes, after: bytes, digests: bytes) -> tuple[Any, ...] | None:
-    """Read a decision whose scores were taken out; None where it is none, or what was taken out were not its scores.
+    """Parse a decision whose scores were cut out; None if it is not one, or if the cut was not its scores.
 
     The same ones come in stretch after stretch.
     """

@@ -1,7 +1,7 @@
-"""Events whose verdicts are known, read as little as possible.
+"""Events with known verdicts, of which as little as possible is parsed.
 
-A record that has a verdict was a well-formed event.  Of it only the circumstances are read; its ids and text where they
-are asked for, which is for the few events that one acts upon or that flip.  A record without a verdict is read whole.
+A record that has a verdict was a well-formed event.  Only its circumstances are parsed; ids and text only where needed,
+for the few events that are acted upon or flip.  A record without a verdict is parsed in full.
 """
 
 import contextlib

@@ -1,6 +1,6 @@
-"""Files as streams of bytes, unpacked where their names say that they are packed.
+"""Files as streams of bytes, decompressed by file extension.
 
-Positions in a packed file count unpacked bytes, so it is cut and read like the same file unpacked.
+Positions in a compressed file count decompressed bytes, so it is cut and read like the plain file.
 """
 
 import bz2
@@ -36,7 +36,7 @@ PACKED: Final = tuple(_UNPACKED)
 
 @contextmanager
 def reading(path: str) -> Iterator[None]:
-    """Translate what goes wrong while a file is read.
+    """Translate errors that occur while a file is read.
 
     Raises:
         FileError: it cannot be read, or is not packed as its name says.

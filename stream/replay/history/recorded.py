@@ -1,7 +1,7 @@
-"""Recorded verdicts: what of them a comparison looks at, and the general reader, which takes whatever is a verdict.
+"""Recorded verdicts: the fields that comparisons use, and the general reader, which accepts any valid verdict.
 
-A verdict is a few hundred bytes, most of them said many times over: in columns, equal score vectors and equal *facts*
-(everything else that a comparison looks at) are kept once and pointed to.
+A verdict is a few hundred bytes, most of them repeated: in columns, equal score vectors and equal *facts* (everything
+else that comparisons use) are stored once and referenced by index.
 """
 
 from collections.abc import Iterable

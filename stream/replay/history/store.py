@@ -1,8 +1,8 @@
-"""Recorded verdicts put where their events will look for them, on disk.
+"""Recorded verdicts, indexed on disk for look-up by event.
 
-Events and verdicts lie in different topics, keyed and so partitioned differently.  Verdicts are read first, a stretch
-at a time: each stretch's columns go into files of its own, and each verdict's place among them into a table that events
-are looked up in.  All of it takes disk, not memory.
+Events and verdicts are in different topics with different keys, and so in different partitions.  Verdicts are read
+first, a stretch at a time: each stretch's columns go into files of its own, and each verdict's index into a table in
+which events are looked up.  This takes disk space, not memory.
 """
 
 from collections import OrderedDict

@@ -1,4 +1,4 @@
-"""Stretches: the pieces in which history is read, judged and kept."""
+"""Stretches: the units in which history is read, judged and stored."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -24,7 +24,7 @@ class Stretch(NamedTuple):
 
 
 class RawBatch(NamedTuple):
-    """Records as they were stored.  ``topic`` is None where nobody knows; then ``positions`` are bytes or rows."""
+    """Records as they were stored.  ``topic`` is None if unknown; then ``positions`` are bytes or rows."""
 
     topic: str | None
     partition: int
@@ -33,7 +33,7 @@ class RawBatch(NamedTuple):
 
 
 class HistoryReader(Protocol):
-    """Reads stretches; neighbouring ones in order are the cheapest."""
+    """Reads stretches; consecutive ones in order are the cheapest."""
 
     def read(self, stretch: Stretch, /) -> Iterator[RawBatch]:
         """Yield the records of a stretch in order.  Blocks on disk or network.

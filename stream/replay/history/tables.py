@@ -1,4 +1,4 @@
-"""Tables that lead from an event to its recorded verdict, on disk and mapped into memory."""
+"""Tables from an event to its recorded verdict, memory-mapped files on disk."""
 
 import fcntl
 import hashlib
@@ -31,7 +31,7 @@ _ELSEWHERE: Final = Origin("", -1, -1)
 
 
 class Table(Protocol):
-    """Verdicts by event.  Of several about one event that of the highest stretch stays, and of its own the last."""
+    """Verdicts by event.  If an event has several, that of the highest stretch wins, and within it the last."""
 
     def prepare(self) -> None:
         """Make room; what is there already stays."""
@@ -46,7 +46,7 @@ class Table(Protocol):
         ...
 
     def seal(self) -> None:
-        """Make the table ready to be looked into."""
+        """Make the table ready for look-ups."""
         ...
 
     def find(self, events: Events, /) -> Entries:

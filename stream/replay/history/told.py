@@ -1,4 +1,4 @@
-"""What the records of a stretch say, kept for the few of them that somebody looks at again."""
+"""The texts of a stretch's records, kept for the few that are needed again."""
 
 from collections.abc import Sequence
 

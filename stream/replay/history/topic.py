@@ -1,6 +1,6 @@
-"""A bounded span of a topic: assigned, never subscribed; no group is joined, nothing committed, nothing produced.
+"""A bounded span of a topic, assigned, never subscribed: joins no group, commits nothing, produces nothing.
 
-``TopicAddress`` is all that a replay is told of Kafka.  It has no place for a group, an output topic or a producer.
+``TopicAddress`` is all that a replay knows of Kafka.  It has no group, output topic or producer.
 """
 
 import time
@@ -99,7 +99,7 @@ def _offset_at(consumer: "Consumer", topic: str, partition: int, instant_ms: int
 
 
 class TopicReader:
-    """Reads stretches of one topic.  What was fetched beyond a stretch is kept for the next one."""
+    """Reads stretches of one topic.  Records fetched beyond a stretch are kept for the next one."""
 
     def __init__(self, address: TopicAddress, clock: Callable[[], float] = time.monotonic) -> None:
         self._address = address

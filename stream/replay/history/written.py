@@ -1,4 +1,4 @@
-"""Verdicts as our own worker writes them, taken apart a batch at once by where their strings begin and end.
+"""Verdicts as our own worker writes them, parsed a batch at a time by where their strings begin and end.
 
 The worker writes a verdict's fields in one order and without spaces (``schemas.codec.Ruling``):
 

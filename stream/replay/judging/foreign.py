@@ -1,4 +1,4 @@
-"""Recorded verdicts that name categories which a candidate lacks: an older model's, or a foreign one's."""
+"""Recorded verdicts that name categories the candidate lacks, such as those of an older model."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -18,9 +18,9 @@ class Foreign(NamedTuple):
 
 
 def foreign(recorded: Recorded, known: Collection[str]) -> Foreign:
-    """Find the verdicts that name a category beside the ``known``: as what they decided on, or with a score above 0.
+    """Find the verdicts that name a category not in ``known``, as their deciding category or with a score above 0.
 
-    A score of 0 says nothing that a policy could find, so such a verdict is as good as one without it.
+    A score of 0 cannot affect a decision, so such a verdict is treated as one without it.
     """
     naming = np.zeros(len(recorded.fact), np.bool_)
     names = Counter[str]()

@@ -1,4 +1,4 @@
-"""Opinions: what one side, the baseline or the candidate, says of each event of a stretch."""
+"""Opinions: what one side, the baseline or the candidate, decides for each event of a stretch."""
 
 import math
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Sides: who has opinions of a stretch, each a way from its material to opinions.
+"""Sides: the baselines and candidates, each a way to get opinions of a stretch.
 
 ====================  =======================================  ==========================================
 side                  takes                                    stands for
@@ -65,7 +65,7 @@ class Side(Protocol):
     """Has opinions."""
 
     def __call__(self, material: Material, /) -> Opinions:
-        """Say what it thinks of each event.  Blocks and raises as what it stands on."""
+        """Return its opinion of each event.  Blocks and raises as its sources do."""
         ...
 
 
@@ -117,7 +117,7 @@ def _with_hits(
 
 
 class Redecided:
-    """Another policy over the recorded scores; what rules hit stays as recorded."""
+    """Another policy over the recorded scores; rule hits stay as recorded."""
 
     def __init__(self, decider: ColumnDecider, taxonomy: Taxonomy, floors: Floors) -> None:
         self.names: Final = taxonomy.names
@@ -125,7 +125,7 @@ class Redecided:
         self._floors = floors
 
     def __call__(self, material: Material) -> Opinions:
-        """Decide.  Of a verdict that names a category which the taxonomy lacks there is no opinion."""
+        """Decide.  A verdict that names a category the taxonomy lacks gets no opinion."""
         recorded = material.verdicts()
         scores = np.zeros((len(recorded.scores), len(self.names)), np.uint16)
         known = [place for place, name in enumerate(recorded.names) if name in self.names]
@@ -139,10 +139,9 @@ class Redecided:
 
 
 class Scored:
-    """A scorer over the texts of stretch after stretch: the live resolvers on large chunks, equal texts once.
+    """A scorer over the texts of stretch after stretch: the live resolvers on large chunks, each distinct text once.
 
-    Answers are remembered as they were given, so that what was remembered shows nowhere: those to the ``remembered``
-    texts that came up last.
+    Answers to the last ``remembered`` texts are cached unchanged, so the cache has no effect on the results.
     """
 
     def __init__(self, scorer: Scorer, remembered: int) -> None:
@@ -242,7 +241,7 @@ def _spread(recorded: RecordedVerdicts, given: "np.ndarray[tuple[int], np.dtype[
 
 
 class Labelled:
-    """The labels: anything but ``non_toxic`` ought to be flagged."""
+    """The labels: anything but ``non_toxic`` should be flagged."""
 
     def __call__(self, material: Material) -> Opinions:
         """Repeat them."""

@@ -1,1 +1,1 @@
-"""The answer for people: an HTML page with plots."""
+"""The HTML report, with plots."""

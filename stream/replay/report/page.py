@@ -1,4 +1,4 @@
-"""The page: what a trust-and-safety lead reads before a change goes live.  One file, nothing loaded from elsewhere."""
+"""The HTML page, for the person who decides whether a change goes live.  One file that loads nothing."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +14,7 @@ MOST_SWEEPS: Final = 12
 
 
 def render(document: Document) -> str:
-    """Return the page of an answer."""
+    """Return the HTML page for the results."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(

@@ -1,4 +1,4 @@
-"""Plots of an answer, as SVG.  The same answer gives the same bytes."""
+"""Plots of the results, as SVG.  Equal results give equal bytes."""
 
 import base64
 import io
