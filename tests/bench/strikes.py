@@ -1,7 +1,8 @@
 """The full trial of the strikes worker: ``python -m tests.bench.strikes``.
 
-Two workers add up the verdicts while one of them is killed now and then and a third comes and goes.  In the end their
-standings, channels and strikes must equal the pure fold over what lies in the topics.  Prints what it measured.
+Two workers add up the verdicts while one of them is killed or frozen now and then and a third comes and goes; a short
+``--pause`` makes rebalances overtake each other.  In the end their standings, channels and strikes must equal the pure
+fold over what lies in the topics.  Prints what it measured.
 
 Exit codes: 0 equal · 1 not equal.
 """
@@ -34,6 +35,7 @@ class Faults:
     """What was done to the workers."""
 
     kills: int = 0
+    freezes: int = 0
     joins: int = 0
     leaves: int = 0
     slowest_end_s: float = 0.0
@@ -41,7 +43,7 @@ class Faults:
 
 @dataclass(slots=True)
 class Storm:
-    """Two workers that are killed at random, one that comes and goes."""
+    """Two workers that are killed and frozen at random, one that comes and goes."""
 
     trial: Trial
     chance: random.Random
@@ -60,6 +62,13 @@ class Storm:
         self.faults.kills += 1
         name = f"worker-{victim}" if self.chance.random() < 0.5 else f"worker-new-{self.faults.kills}"
         self.workers[victim] = self.trial.start(name)
+
+    def freeze(self) -> None:
+        """Stop one of the two for longer than its session lasts; when it wakes, others have what it had."""
+        victim = self.chance.choice(self.workers)
+        victim.signal(signal.SIGSTOP)
+        self.faults.freezes += 1
+        threading.Timer(self.chance.uniform(2.5, 4.0), victim.signal, (signal.SIGCONT,)).start()
 
     def rebalance(self) -> None:
         """Let the third come, or go in the orderly way."""
@@ -91,6 +100,7 @@ def main() -> int:
     parser.add_argument("--verdicts", type=int, default=100_000)
     parser.add_argument("--players", type=int, default=5_000)
     parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--freezes", type=int, default=10)
     parser.add_argument("--rebalances", type=int, default=20)
     parser.add_argument("--pause", type=float, default=4.0, help="seconds between faults, on average")
     parser.add_argument("--seed", type=int, default=1)
@@ -111,7 +121,7 @@ def _run(trial: Trial, options: argparse.Namespace) -> int:
     storm = Storm(trial, chance)
     storm.begin()
     began = time.monotonic()
-    faults = [storm.kill] * options.kills + [storm.rebalance] * options.rebalances
+    faults = [storm.kill] * options.kills + [storm.freeze] * options.freezes + [storm.rebalance] * options.rebalances
     chance.shuffle(faults)
     # Verdicts come in bursts all the while, so that faults meet workers that are busy.
     bursts = 2 * len(faults)
