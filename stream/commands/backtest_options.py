@@ -85,13 +85,21 @@ MaxFlips = Annotated[
 MaxFlaggedPlayers = Annotated[
     int | None,
     typer.Option(
-        "--max-newly-flagged-players", metavar="N", rich_help_panel=_LIMITS, help="Maximum players newly flagged."
+        "--max-newly-flagged-players",
+        min=0,
+        metavar="N",
+        rich_help_panel=_LIMITS,
+        help="Maximum players newly flagged.",
     ),
 ]
 MaxBlockedPlayers = Annotated[
     int | None,
     typer.Option(
-        "--max-newly-blocked-players", metavar="N", rich_help_panel=_LIMITS, help="Maximum players newly blocked."
+        "--max-newly-blocked-players",
+        min=0,
+        metavar="N",
+        rich_help_panel=_LIMITS,
+        help="Maximum players newly blocked.",
     ),
 ]
 MinPrecision = Annotated[

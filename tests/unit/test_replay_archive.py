@@ -123,6 +123,25 @@ def test_broken_records_keep_their_bytes_until_a_player_in_them_is_erased() -> N
         assert parquet.read_table(file)["value"].to_pylist() == [b"\xff\x00", None]
 
 
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        b'"jos\xc3\xa9/1"',
+        rb'"jos\u00e9/1"',
+        rb'"jos\u00E9/1"',
+        rb'"jos\u00e9\/1"',
+        b'"jos\xc3\xa9\\/1"',
+        rb'"JOS\u00E9/1"',
+    ],
+)
+def test_a_broken_record_is_erased_however_its_writer_spelled_the_id(spelled: bytes) -> None:
+    kept = Archive(f"memory://{uuid4()}")
+    columns = [[0], [0], [None], [b'{"player_id": ' + spelled], ["not_json"]]
+    path = ArchiveFile("chat", "2026-01-01", 0, 0, 1).path(kept.root.removeprefix("memory:/"))
+    kept.replace(path, lambda sink: parquet.write_table(pa.table(columns, schema=schema("chat", 0)), sink))
+    assert erase(kept, ["jos\u00e9/1"], lambda *_: None).rows == (b"JOS" not in spelled)
+
+
 def test_what_a_writer_left_unfinished_is_erased_too(archive: Archive) -> None:
     """Nobody reads it, and it may name the player: an archive that is cut off goes on under another name."""
     finished = archive.files()

@@ -1,8 +1,9 @@
 """Erase players from an archive: every file that names one is rewritten without those rows."""
 
 import json
-from collections.abc import Callable, Collection, Sequence
-from typing import Any, NamedTuple
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from stream.errors import FileError
 from stream.replay.archive.layout import COMPRESSION
 from stream.replay.archive.write import Archive
+
+_ESCAPE: Final = re.compile(r"\\u([0-9a-f]{4})")
 
 
 class Erased(NamedTuple):
@@ -67,9 +70,19 @@ def _hits(file: Any, group: int, players: Collection[str]) -> NDArray[np.bool_]:
     if ids.null_count:
         broken = np.flatnonzero(compute.is_null(ids))
         values = file.read_row_group(group, ["value"])["value"].take(pa.array(broken)).to_pylist()
-        forms = {form for player in players for form in (player.encode(), json.dumps(player)[1:-1].encode())}
+        forms = {form.encode() for player in players for form in _spelled(player)}
         hits[broken] = [value is not None and any(form in value for form in forms) for value in values]
     return hits
+
+
+def _spelled(player: str) -> Iterator[str]:
+    """Yield an id as it is, and as the usual writers of JSON spell it."""
+    yield player
+    for form in (json.dumps(player, ensure_ascii=False)[1:-1], json.dumps(player)[1:-1]):
+        capitals = _ESCAPE.sub(lambda found: f"\\u{found[1].upper()}", form)
+        for each in (form, capitals):
+            yield each
+            yield each.replace("/", "\\/")
 
 
 def _copy_without(file: Any, hits: Sequence[NDArray[np.bool_]], sink: Any) -> None:
