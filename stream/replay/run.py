@@ -151,7 +151,7 @@ def replay(job: Job, plan: Plan, folder: Folder, shard: Shard, crew: Crew, cast:
     timing: dict[str, object] = {}
     with translating(folder.path):
         desk.parts.mkdir(parents=True, exist_ok=True)
-        if left and plan.verdicts:
+        if left and job.needs_recorded and not job.verdicts_alone:  # be there any or none
             timing["recorded"] = _index(desk, plan.verdicts, crew, console)
         meter = _meter(console, "events", mine, left)
         cpu_s = crew.do(compare_task(desk, cast), shares(left, crew.size), meter.done)

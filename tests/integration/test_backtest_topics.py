@@ -13,6 +13,7 @@ from pyarrow import parquet
 from typer.testing import CliRunner
 
 from stream.cli import app
+from stream.errors import ConfigError
 from stream.replay.history.stretch import cut
 from stream.replay.history.topic import TopicAddress, TopicReader, spans
 from tests.support.broker import admin, create_topics
@@ -133,6 +134,19 @@ def test_killed_half_way_and_resumed_the_report_is_the_same(
     again = chatwarden(*asked, "--resume")
     assert "events:" in again
     assert report_bytes(tmp_path / "cut") == report_bytes(tmp_path / "whole")
+
+
+def test_a_span_without_a_verdict_is_no_answer_and_says_so(
+    kafka: str, topics: RecordedTopics, options: list[str], tmp_path: Path
+) -> None:
+    verdicts = f"verdicts-{uuid4()}"
+    create_topics(kafka, {verdicts: 2})
+    config = tmp_path / "chatwarden.toml"
+    config.write_text(f'[kafka]\nbootstrap_servers = "{kafka}"\n[topics]\nverdicts = "{verdicts}"\n')
+    asked = [*redecide(topics, options, tmp_path / "report"), "--config", str(config)]
+    done = CliRunner().invoke(app, asked)
+    assert isinstance(done.exception, ConfigError), (done.output, done.exception)
+    assert "no recorded verdict is about any of them" in str(done.exception)
 
 
 @pytest.mark.parametrize("size", [1, 7, 20, 1_000])

@@ -48,6 +48,12 @@ def test_nothing_compared_is_no_answer(history: tuple[Path, Path], tmp_path: Pat
     assert mistaken is not None
     with pytest.raises(ConfigError, match="no recorded verdict is about any of them"):
         check_compared(mistaken)
+    nothing = tmp_path / "nothing.jsonl"
+    nothing.touch()
+    unrecorded = replay_files(tmp_path / "unrecorded", a_request(events, nothing))
+    assert unrecorded is not None
+    with pytest.raises(ConfigError, match="no recorded verdict is about any of them"):
+        check_compared(unrecorded)
     unlabelled = replay_files(tmp_path / "labels", a_request(events, verdicts, baseline="labels:nothing"))
     assert unlabelled is not None
     with pytest.raises(ConfigError, match="no event has the label 'nothing'"):
