@@ -48,7 +48,7 @@ def test_recorded_verdicts_that_vanish_are_told(history: tuple[Path, Path], tmp_
         replay_files(tmp_path, request, workers=workers, resume=True)
 
 
-@pytest.mark.parametrize(("resume", "said"), [(False, "holds an unfinished run"), (True, "a run with another stretch")])
+@pytest.mark.parametrize(("resume", "said"), [(False, "holds an unfinished run"), (True, "different stretch")])
 def test_the_first_plan_stands_where_two_runs_begin_at_once(
     history: tuple[Path, Path], tmp_path: Path, *, resume: bool, said: str
 ) -> None:
