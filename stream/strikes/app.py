@@ -44,6 +44,11 @@ class Connections:
     outbox: Sender
     metrics: Metrics
     clocks: Clocks
+    batchwise: frozenset[str] = frozenset()
+    """Topics whose records wait for those of others: read on only when all that was read is finished.
+
+    Else they could fill their stream's buffer, behind which what they wait for would not get through.
+    """
 
 
 class StrikesApp(faust.App):
@@ -56,6 +61,7 @@ class StrikesApp(faust.App):
         self.security: Final = connections.security
         self.outbox: Final = connections.outbox
         self.clocks: Final = connections.clocks
+        self.batchwise: Final = connections.batchwise
         self._metrics: Final = connections.metrics
         self._lagging: set[tuple[str, str]] = set()
         super().__init__(**options)

@@ -73,6 +73,10 @@ class Ledger(Generic[P]):
             self._finished = {p: offset for p, offset in self._finished.items() if offsets.get(p) != offset}
             self._committed.update(offsets)
 
+    def in_hand(self) -> set[P]:
+        """Return the partitions of which something was read that is not finished."""
+        return {p for p, taken in self._taken.items() if taken > max(self._finished.get(p, 0), self.committed_to(p))}
+
     def committed_to(self, partition: P) -> int:
         """Return the offset before which everything is committed; 0 for a partition that is not owned."""
         return self._committed.get(partition, 0)

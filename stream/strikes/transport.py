@@ -10,7 +10,7 @@ It guarantees three things that Faust's own does not:
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Set
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Set
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
@@ -45,6 +45,7 @@ class VerdictConsumer(driver.Consumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.ledger: Ledger[TP] = Ledger()
+        self._ends: dict[tuple[int, TP], int] = {}
         self.restored: int | None = None
         """The epoch whose tables are read back; None while there is none."""
         super().__init__(*args, **kwargs)
@@ -74,7 +75,7 @@ class VerdictConsumer(driver.Consumer):
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
         """Yield what comes next, while the epoch in which it was read lasts."""
         epoch = self.ledger.epoch
-        expected = self.ledger.positions(self._get_active_partitions())
+        expected = self.ledger.positions(self._wanted())
         if epoch is None or not expected or not self.flow_active:
             await self.sleep(0.05)
             return
@@ -86,8 +87,18 @@ class VerdictConsumer(driver.Consumer):
                 return  # all of it is read again in the next epoch
             yield tp, self._to_message(tp, record)
 
+    def _wanted(self) -> set[TP]:
+        """Return what may be read on: a batchwise topic only when all that was read of it is finished."""
+        busy = self._batchwise(self.ledger.in_hand())
+        return {tp for tp in self._get_active_partitions() if tp.topic not in busy}
+
     def _takes(self, epoch: int, fetched: Fetched) -> bool:
+        if self._batchwise(fetched.taken):
+            self._ends.clear()
         return self.ledger.take(epoch, fetched.positions, fetched.taken)
+
+    def _batchwise(self, partitions: Iterable[TP]) -> frozenset[str]:
+        return cast("StrikesApp", self.app).batchwise.intersection(tp.topic for tp in partitions)
 
     def lags(self) -> dict[TP, int]:
         """Return how many offsets lie between what was read and the end, where both are known."""
@@ -146,13 +157,18 @@ class VerdictConsumer(driver.Consumer):
         return await self._thread.known_committed(partitions)
 
     async def end_of(self, partition: TP, epoch: int) -> int:
-        """Return the offset after the last committed record; waits for Kafka, at most until the epoch ends."""
-        while self._lasts(epoch):
+        """Return an offset behind all that was in a partition when the batchwise records in hand were read.
+
+        Asks Kafka once for all of them; waits for the answer, at most until the epoch ends.
+        """
+        place = (epoch, partition)
+        while place not in self._ends and self._lasts(epoch):
             end = await self._thread.known_end(partition)
-            if end is not None:
-                return end
-            await self.sleep(PAUSE_S)
-        return 0
+            if end is None:
+                await self.sleep(PAUSE_S)
+            else:
+                self._ends[place] = end
+        return self._ends.get(place, 0)
 
     async def commit_to(self, partition: TP, end: int, epoch: int) -> bool:
         """Wait until every record before ``end`` is committed; False when the epoch ends before that."""

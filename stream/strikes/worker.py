@@ -126,7 +126,9 @@ async def _prepared(
     check_door(settings.strikes)
     shape, outbox = await _reached(settings, options, health)
     clocks = Clocks(time.time, time.monotonic)
-    connections = Connections(settings.kafka.bootstrap_servers, options, outbox, metrics, clocks)
+    connections = Connections(
+        settings.kafka.bootstrap_servers, options, outbox, metrics, clocks, frozenset({settings.strikes.erasures})
+    )
     app, tables = build(settings, shape, connections)
     key = settings.pipeline.fingerprint_key.get_secret_value().encode()
     steps = Steps(settings, ladders, pseudonyms(key), outbox, tables, metrics, lambda: datetime.now(UTC))

@@ -26,12 +26,13 @@ def audited(trial: Trial) -> list[bool]:
     return sorted(record["found"] for record in records)
 
 
-def request(trial: Trial, player_id: str) -> None:
-    """Ask every partition to forget a player, as an endpoint does."""
+def request(trial: Trial, *player_ids: str) -> None:
+    """Ask every partition to forget players, as an endpoint does."""
     writer = Producer({"bootstrap.servers": trial.bootstrap})
-    record = msgspec.json.encode(Erasure("r1", player_id, datetime.now(UTC)))
-    for partition in range(PARTITIONS):
-        writer.produce(trial.topic("erasures"), record, partition=partition)
+    for player_id in player_ids:
+        record = msgspec.json.encode(Erasure(f"of {player_id}", player_id, datetime.now(UTC)))
+        for partition in range(PARTITIONS):
+            writer.produce(trial.topic("erasures"), record, partition=partition)
     writer.flush()
 
 
@@ -48,6 +49,19 @@ def test_what_was_said_before_a_request_does_not_come_back_after_it(trial: Trial
     wait_until(lambda: is_done(trial, goal), 120, "all is tallied")
     assert ask(url)[0] == 404
     worker.kill()
+
+
+def test_more_requests_than_a_buffer_holds_wait_behind_a_backlog_and_let_it_through(trial: Trial) -> None:
+    count = 4_096 // PARTITIONS + 400
+    feed(trial, [*a_history(1_500, 100), a_verdict(player_id="p/0")])
+    create_topics(trial.bootstrap, {trial.topic("erasures"): PARTITIONS})
+    request(trial, "p/0", *(f"nobody-{number}" for number in range(count)))
+    goal = ends(trial)
+    worker = trial.start("worker-0")
+    wait_until(lambda: is_done(trial, goal), 120, "all is tallied")
+    wait_until(lambda: len(audited(trial)) == PARTITIONS * (count + 1), 240, "every request is answered")
+    assert audited(trial).count(True) == 1
+    assert worker.stop(60) == 0, worker.output()[-3_000:]
 
 
 def test_what_was_counted_but_not_committed_does_not_come_back_after_a_request(trial: Trial) -> None:

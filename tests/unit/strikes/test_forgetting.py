@@ -14,6 +14,7 @@ import pytest
 from faust.types import TP
 
 from stream.metrics import NoMetrics
+from stream.strikes.client import Fetched
 from stream.strikes.ladder import Ladders
 from stream.strikes.ledger import Ledger
 from stream.strikes.steps import Erasure, Steps, Tables
@@ -42,13 +43,17 @@ class Consumer(VerdictConsumer):
         self.commits = 0
         self.refused = 0
         self.meanwhile: Callable[[], object] = lambda: None
+        self.app = cast("Any", SimpleNamespace(batchwise=frozenset({ERASURES.topic})))
         self.ends: list[int | None] = [end]
+        self.asked = 0
+        self._ends: dict[tuple[int, TP], int] = {}
         self._thread = cast("Any", SimpleNamespace(known_end=self._known_end))
 
     def read(self, end: int) -> None:
         assert self.ledger.take(1, {VERDICTS: end}, {VERDICTS: end})
 
     async def _known_end(self, _: TP) -> int | None:
+        self.asked += 1
         return self.ends.pop(0) if len(self.ends) > 1 else self.ends[0]
 
     async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: FBT001, FBT002 - as Faust's
@@ -121,7 +126,7 @@ def test_an_erasure_commits_forgets_and_is_audited_without_the_id(desk: Desk) ->
     desk.hear(consumer, 0)
     desk.forget(consumer, 0)
     desk.forget(consumer, 1)
-    assert consumer.commits == 1, "the second finds everything committed"
+    assert (consumer.commits, consumer.asked) == (1, 1), "the second finds everything committed"
     assert desk.standing is None
     assert desk.outbox.to(CHANGELOG)[-1] == (CHANGELOG, b"Mallory", None, 1)
     assert desk.outbox.to("moderation.strikes")[-1] == ("moderation.strikes", b"Mallory", None, None)
@@ -222,3 +227,19 @@ def test_a_standing_that_changes_while_its_removal_waits_its_turn_is_not_removed
     desk.hear(Consumer(end=1), 0)
     assert asyncio.run(contended()) is False
     assert desk.standing == b"\x01" + (9).to_bytes(8) + b"\x91\x80"
+
+
+def test_requests_are_read_on_only_when_all_that_were_read_are_finished() -> None:
+    """So that no more of them wait than their stream's buffer holds, and one question about the end does for all."""
+    consumer = Consumer(end=0)
+    consumer._active_partitions = {VERDICTS, ERASURES}  # noqa: SLF001 - as Faust sets it
+    assert consumer._wanted() == {VERDICTS, ERASURES}  # noqa: SLF001 - what the next fetch asks for
+    asyncio.run(consumer.end_of(VERDICTS, 1))
+    read = Fetched({ERASURES: [Message(REQUEST, 0), Message(REQUEST, 1)]}, {ERASURES: 2})
+    assert consumer._takes(1, read)  # noqa: SLF001 - what comes of a fetch
+    for offset in (0, 1):
+        assert consumer._wanted() == {VERDICTS}  # noqa: SLF001 - likewise
+        asyncio.run(consumer.end_of(VERDICTS, 1))
+        consumer.ledger.finish(1, ERASURES, offset)
+    assert consumer._wanted() == {VERDICTS, ERASURES}  # noqa: SLF001 - likewise
+    assert consumer.asked == 2, "once before this batch, once for it"

@@ -63,6 +63,20 @@ def test_what_is_committed_ends_where_records_do_not_where_the_log_does() -> Non
     assert not ledger.is_committed_to("a", 3)
 
 
+def test_in_hand_is_what_was_read_and_is_not_finished() -> None:
+    ledger = Ledger[str]()
+    ledger.open(1, {"a": 3, "b": 0})
+    assert ledger.in_hand() == set()
+    assert ledger.take(1, {"a": 9, "b": 4}, {"a": 7})
+    assert ledger.in_hand() == {"a"}, "of b no record was read"
+    ledger.finish(1, "a", 5)
+    assert ledger.in_hand() == {"a"}
+    ledger.finish(1, "a", 6)
+    assert ledger.in_hand() == set()
+    ledger.committed(1, ledger.due())
+    assert ledger.in_hand() == set()
+
+
 def test_nothing_more_of_what_was_forsaken_is_read_or_finished_in_its_epoch() -> None:
     ledger = Ledger[str]()
     ledger.open(1, {"a": 0, "b": 0})
