@@ -145,45 +145,16 @@ def _is_network(found: str) -> bool:
 
 
 def _is_address(found: str) -> bool:
-    return not _FUNCTION_WORDS.intersection(re.split(r"\d", found)[-1].split())
+    return not _NO_STREET.intersection(re.split(r"\d", found)[-1].split())
 
 
-_FUNCTION_WORDS: Final = frozenset(
-    {
-        "man",
-        "men",
-        "guy",
-        "guys",
-        "shot",
-        "shots",
-        "hit",
-        "hits",
-        "tank",
-        "tanks",
-        "heavy",
-        "heavies",
-        "med",
-        "meds",
-        "hp",
-    }
-    | {
-        "enemy",
-        "enemies",
-        "player",
-        "players",
-        "people",
-        "kills",
-        "min",
-        "mins",
-        "sec",
-        "secs",
-        "more",
-        "left",
-        "times",
-    }
-    | {"a", "at", "by", "down", "for", "from", "go", "in", "into", "is", "me", "my", "of", "on", "or", "our"}
-    | {"the", "to", "up", "via", "we", "with"}
+_NO_STREET: Final = frozenset(
+    {"a", "at", "by", "down", "for", "from", "go", "in", "into", "is", "me", "my", "of", "on", "or", "our"}
+    | {"the", "to", "up", "via", "we", "with", "more", "left", "times", "min", "mins", "sec", "secs", "kills", "hp"}
+    | {"man", "men", "guy", "guys", "people", "player", "players", "enemy", "enemies", "shot", "shots", "hit", "hits"}
+    | {"tank", "tanks", "heavy", "heavies", "med", "meds"}
 )
+"""Words that no street is called by, and that stand behind a number in games: "5 man street"."""
 
 
 _SCHEME: Final = re.compile(r"^(?:https?://)?(?:www\.)?")
