@@ -181,7 +181,7 @@ def test_a_match_of_the_held_back_lines_is_not_to_train_the_floor(studio: Path, 
     bundle: list[str | Path] = [studio / "bundle"] if command == "compare" else ["--model", studio / "bundle"]
     arguments = [command, studio / "same_match.csv", *bundle, "-o", studio / "never"]
     arguments += ["--taxonomy", studio / "taxonomy.toml", "--train", studio / "matched.csv", "--match", "match"]
-    with pytest.raises(ConfigError, match="0 texts and 1 matches stand in training"):
+    with pytest.raises(ConfigError, match="0 texts and 1 matches occur in both"):
         run(*arguments)
 
 
