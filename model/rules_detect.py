@@ -134,7 +134,7 @@ def _is_handle(found: str) -> bool:
     name = re.split(r"[\s:=@]", found)[-1].rstrip("._-")
     if "#" in found or "@" in found or re.search(r"[a-z].*\d|\d.*[a-z]|_", name):
         return True
-    return re.search("[:=]", found) is not None and name not in _EVERYDAY | _OUT_OF_ORDER
+    return re.search("[:=]", found) is not None and not (name in _EVERYDAY or name in _OUT_OF_ORDER)
 
 
 def _is_network(found: str) -> bool:
