@@ -93,7 +93,7 @@ _ORDINARY: Final = _words("""
     cloud close claw plan cope copy cower cover covered tower power lower flower camp camps campus comer comper
     compare damper cheaper harsh hasher master mister monster minster manor minor miner diner dinner thinner trance
     france dance chance cancel cancels pal pale pals pain ruin rude rule ride node mode code coded nods nodes mind
-    kind kinds king kings
+    kind kinds king kings falling falls heil weil
 """)
 
 # Short forms, gear and words of other tongues that look like a misspelt insult ("dbl kill", "idt so", "sks", "smp").
@@ -102,7 +102,7 @@ _SHORT_FORMS: Final = _words("""
     fats faks fgs fild filt fts gks gys hmo hms hng homs hos hose hte htd hts idt ikke iss itts jws lch mada merd mnk
     nbs nde nds naz nud pata pato pdr pds peds pmp pns porc prc prn pron prst pss psss pta ptas pto pts quea rapd rase
     rast rpd salk scd shm ska sks slp slt smp spst stf stuf symp tht togs trad trd trds twt txc tyke upto verg vgn vido
-    whr whrs zuck
+    whr whrs zuck plss
 """)
 
 HARSH: Final = frozenset(_HARSH)

@@ -28,6 +28,8 @@ _SOUNDS: Final = (
     ("ers", "az"), ("o", "0"), ("wh", "w"), ("x", "ks"), ("g", "k"), ("d", "t"),
 )  # fmt: skip
 _DIGITS: Final = {"a": "a4", "e": "e3", "i": "i1", "o": "o0", "s": "s5", "t": "t7", "b": "b8"}
+_SOUGHT: Final = ("heil", "kill", "killyourself", "killurself")
+"""Words for which a line with exchanged strokes ("kiIl") is mended, though they give none away as they are."""
 _LETTERS: Final = re.compile("[a-z]+")
 _WORD: Final = re.compile(r"[\w@$!|+€]*[\w@$+€]")
 
@@ -55,6 +57,15 @@ def _leeted(word: str) -> Iterator[str]:
                 yield written
 
 
+def _stroked(word: str) -> Iterator[str]:
+    """Yield a word with some of its l as a capital I, which the canonical text has small, or some of its i as an l."""
+    for one, other in ("li", "il"):
+        for letters in product(*(one + other if letter == one else letter for letter in word)):
+            written = "".join(letters)
+            if written != word and len(word) > 3:
+                yield written
+
+
 def _misspelt() -> dict[str, str]:
     found: dict[str, str] = {}
     for word in sorted(HARSH):
@@ -65,16 +76,25 @@ def _misspelt() -> dict[str, str]:
         for spelling in spellings(word) if len(word) > 2 else ():
             if len(spelling) > 2 and spelling not in ORDINARY:
                 found.setdefault(spelling, word)
+    for word in sorted(HARSH) + list(_SOUGHT) + sorted(PLAIN):
+        for spelling in _stroked(word):
+            if spelling not in ORDINARY:
+                found.setdefault(spelling, word)
     return found
 
 
 MISSPELT: Final = _misspelt()
 """By misspelling: the word that is meant."""
+_STROKED: Final = {
+    spelling for word in _SOUGHT for spelling in _stroked(word) if MISSPELT.get(spelling) == word and spelling != "kili"
+}
+"""Their spellings but for one that is a name."""
 
 
 def _giveaways() -> Iterator[str]:
     """Yield the misspelt and split words, apart by blanks, that bring a harsh one to light."""
     yield from (spelling for spelling, word in MISSPELT.items() if word in HARSH)
+    yield from _STROKED
     for word in HARSH:
         parts = [(word[:place], word[place:]) for place in range(1, len(word))]
         yield from (f"{first} {rest}" for first, rest in parts if _splits(first, rest))
@@ -106,7 +126,8 @@ def mended(view: View) -> View | None:
         piece, taken = _piece(words, place, view.text)
         if piece is not None:
             pieces.append(piece)
-            harsh = harsh or not HARSH.isdisjoint(piece.text.split(" "))
+            written = view.text[piece.start : piece.end]
+            harsh = harsh or written in _STROKED or not HARSH.isdisjoint(piece.text.split(" "))
         place += taken
     if harsh:
         return _bare(_written(view, pieces))

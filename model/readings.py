@@ -26,20 +26,23 @@ _LEET_WORD: Final = re.compile(
     r"|(?<=[a-z]{3})[01345789@$€+]{1,2}(?![a-z0-9])"
 )
 _MIXED: Final = re.compile(r"[a-z]*[0-9@$!|+€][a-z0-9@$!|+€]*")
-_GAP: Final = r"[ ._*\-,|/~'\"+=:;]"
+_GAP: Final = r"(?:[ ._*\-,|/~'\"+=:;\\%>&()\[\]{}]|<(?!3))"
+"""What spaces letters; a heart ("<3") is none."""
 _SPACED: Final = re.compile(rf"(?<![a-z0-9@$])[a-z0-9@$!](?:{_GAP}{{1,3}}[a-z0-9@$!](?![a-z0-9@$])){{2,}}")
 _GAPS: Final = re.compile(rf"{_GAP}+")
-_BRACKETED: Final = re.compile(r"\([a-z]\)(?:\([a-z]\))+")
-_SIGNS: Final = r"[._*\-,|/~\"+=:;^`]"
+_BRACKETED: Final = re.compile(r"[(\[{][a-z][)\]}](?:[(\[{][a-z][)\]}])+")
+_SIGNS: Final = r"[._*\-,|/~\"+=:;^`\\%]"
 _SIGN_INSIDE: Final = re.compile(rf"(?<=[a-z]){_SIGNS}(?=[a-z])")
 _SIGNS_INSIDE: Final = re.compile(rf"(?<=[a-z]){_SIGNS}{{2,}}(?=[a-z])")
 _COVERED: Final = re.compile(r"(?<![a-z])[a-z]+[*#][a-z*#]*")
 _RUN: Final = re.compile(r"([^\W\d_])\1{2,}")
+# "kiII", the one harsh word whose strokes, written alike, would be taken for a drawn-out letter.
+_STROKES: Final = re.compile(r"(?<![a-z])k(?:iii|lll)(?=(?:s|ed|er|ing)?(?![a-z])|y?o?urse)")
 # A sign of each of the above.  A search over many texts joined by line breaks finds it just where it would alone.
 _DISGUISED: Final = re.compile(
     rf"[^\x00-\x7f]|(?<=[a-z])(?:[0-9@$!|+]{{1,2}}|{_SIGNS}+)(?=[a-z])|(?<![a-z0-9])[0-9@$!|+]{{1,2}}(?=[a-z][a-z@$!|+])"
-    r"|(?<=[a-z]{3})[0-9@$+](?![a-z])|(?<=[a-z])[*#]|\([a-z]\)\(|([a-z])\1\1"
-    r"|(?<![a-z0-9@$])[a-z0-9@$!][ ._*\-,|/~'\"+=:;]{1,3}[a-z0-9@$!](?![a-z0-9@$])"
+    r"|(?<=[a-z]{3})[0-9@$+](?![a-z])|(?<=[a-z])[*#]|([a-z])\1\1"
+    rf"|(?<![a-z0-9@$])[a-z0-9@$!]{_GAP}{{1,3}}[a-z0-9@$!](?![a-z0-9@$])"
 )
 _BETWEEN: Final = re.compile(r"(?<=\w)[^\w\s'@#$&]+ [^\w\n@#$&]*(?=\w)|(?<=\w) [^\w\s'@#$&]+ ?(?=\w)")
 _APOSTROPHE: Final = re.compile(r"(?<=[a-z])['’](?=[a-z])")
@@ -206,8 +209,12 @@ def _joined(run: str) -> Kept:
     ]
 
 
+def _killing(_: str) -> Kept:
+    return list(enumerate("kill"))
+
+
 def _unbracketed(run: str) -> Kept:
-    return [(place, letter) for place, letter in enumerate(run) if letter not in "()"]
+    return [(place, letter) for place, letter in enumerate(run) if letter.isalpha()]
 
 
 def _decoded(word: str) -> Kept:
@@ -239,10 +246,11 @@ def _uncovered(word: str) -> Kept:
 _PICTURES: Final = re.compile("[\u2600-\u27bf\U0001f000-\U0001faff\ufe0f\u200d]+ ?")
 """Pictures, which may soften a line ("😂") without taking anything back."""
 _STEPS: Final[tuple[tuple[frozenset[str], re.Pattern[str], Callable[[str], Kept]], ...]] = (
-    (frozenset("("), _BRACKETED, _unbracketed),
+    (frozenset("([{"), _BRACKETED, _unbracketed),
     (frozenset(), _SPACED, _joined),
     (frozenset("0123456789@$!|+€"), _MIXED, _decoded),
     (frozenset("*#"), _COVERED, _uncovered),
     (frozenset(), _SIGNS_INSIDE, _blank),
+    (frozenset("k"), _STROKES, _killing),
 )
 """Each with the signs of which it needs one, if any."""

@@ -29,8 +29,8 @@ _OF_KIND: Final = {
     _BANG: "!",
     _PLUS: "+",
     _BAR: "|",
-    _SIGN: '._*-,|/~"+=:;^`',
-    _GAP: " ._*-,|/~'\"+=:;",
+    _SIGN: '._*-,|/~"+=:;^`\\%',
+    _GAP: " ._*-,|/~'\"+=:;\\%<>&()[]{}",
 }
 _KINDS: Final = bytes(sum(kind for kind, signs in _OF_KIND.items() if chr(sign) in signs) for sign in range(256))
 _REACH: Final = 5
@@ -126,12 +126,11 @@ class _Bytes:
 
 
 def _disguised(row: _Bytes) -> Bools:
-    """Mark other scripts, covered, bracketed and drawn-out letters, and whatever may be read as letters."""
+    """Mark other scripts, covered and drawn-out letters, and whatever may be read as letters."""
     letter = row.letter
     covered = letter[-1] & (row.each("*")[0] | row.each("#")[0])
-    bracketed = row.each(")")[-1] & row.each("(")[0]
     drawn_out = letter[0] & row.repeated()
-    return row.foreign[0] | covered | bracketed | drawn_out | _read_as_letters(row) | _signs_inside(row) | _spaced(row)
+    return row.foreign[0] | covered | drawn_out | _read_as_letters(row) | _signs_inside(row) | _spaced(row)
 
 
 def _read_as_letters(row: _Bytes) -> Bools:

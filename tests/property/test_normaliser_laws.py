@@ -14,7 +14,7 @@ from model.suspects import Lines, disguised
 
 ODD = "\u200b\u200d\ufe0f\u00ad\u0301\u0323\u0345\u1100\u1161\u11a8\ufdfaİßſŉΐﬀKÅ각ﾞ😀👩🏽💻❤1#*е\U000e0041 \t\n"
 texts = st.text(st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from(ODD)), max_size=40)
-chat = st.text(st.sampled_from("abcosx0134@$!.*_-' ,аіоfкc\u0301"), max_size=40)
+chat = st.text(st.sampled_from("abcosx0134@$!.*_-' ,аіоfкc\u0301[)<>\\%&ik"), max_size=40)
 hidden = st.lists(
     st.sampled_from(
         [
@@ -34,6 +34,10 @@ hidden = st.lists(
             "ck",
             "i d i o t",
             "stupid",
+            "kiil",
+            "klll",
+            "yourseif",
+            "ldiot",
         ]
     ),
     max_size=6,
@@ -151,6 +155,14 @@ def _is_shown(view: View, folded: str, word: re.Match[str]) -> bool:
         ("n⠀o⠀o⠀b", "noob"),
         ("n , o , o , b", "noob"),
         ("n. o. o. b", "noob"),
+        ("n)o)o)b", "noob"),
+        ("n\\o\\o\\b", "noob"),
+        ("n%o%o%b y&o&u", "noob you"),
+        ("n > o > o > b", "noob"),
+        ("n<o<o<b", "noob"),
+        ("[n][o][o][b]", "noob"),
+        ("{n}{o}{o}{b} {y}{o}{u}", "noob you"),
+        ("fu\\ck", "fuck"),
         ("n.o.o.b y.o.u", "noob you"),
         ("n o o b , y o u", "noob you"),
         ("y o u   n o o b ,   s e e   y o u", "younoob seeyou"),
@@ -169,6 +181,11 @@ def test_what_spaces_a_word_is_told_from_what_parts_words(written: str, read: st
         ("ᑎᗝᗝᗷ", "noob"),
         ("᙭ᗷox", "xbox"),
         ("ni66er", "nigger"),
+        ("asshoIe", "asshole"),
+        ("ldiot", "idiot"),
+        ("kiII yourseIf", "kill yourself"),
+        ("klll yourself", "kill yourself"),
+        ("heiI hitIer", "heil hitler"),
         ("i66y", "i66y"),
     ],
 )
@@ -180,8 +197,15 @@ def test_signs_and_shapes_are_read_as_the_letters_they_look_like(written: str, r
     "line",
     [
         "dbl kill mid", "idt so", "hi gys", "good stuf", "i cnt see", "my sks", "smp server", "coc later", "fgs def",
-        "nds game", "10 pts", "slt les gars", "whr r u", "psss come here",
+        "plss help", "nds game", "10 pts", "slt les gars", "whr r u", "psss come here",
     ],
 )  # fmt: skip
 def test_a_short_form_is_not_taken_for_a_misspelt_insult(line: str) -> None:
     assert not any(is_harsh(way) for way in readings(canonical(line)))
+
+
+@pytest.mark.parametrize(
+    "line", ["<3 <3 <3", "hi kili", "falling back", "weil er heil ist", "push mid > top", "mid (b) or (c)"]
+)
+def test_ordinary_lines_have_no_other_reading(line: str) -> None:
+    assert readings(canonical(line)) == (line,)
