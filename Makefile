@@ -1,4 +1,4 @@
-# `make help` lists the targets.  Everything goes into .venv and .local of this folder, apart from the caches of uv and
+# `make help` lists the targets.  Everything goes into .venv and .local of this folder, except for the caches of uv and
 # Maven, and Debian's redis-server, which `make test` installs if it is missing and you are root.
 
 PYTHON ?= python3
@@ -16,7 +16,7 @@ help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: install
-install: $(INSTALLED) ## Create .venv with everything in it (other targets do this by themselves)
+install: $(INSTALLED) ## Create .venv with all dependencies (other targets do this automatically)
 
 .PHONY: demo
 demo: $(INSTALLED) ## Watch the whole pipeline judge generated chat; no servers.  ARGS="--duration 60"
@@ -43,10 +43,10 @@ format: $(INSTALLED) ## Format the code with ruff
 	@$(BIN)/ruff format .
 
 .PHONY: kafka
-kafka: $(KAFKA_LIB)/.installed ## Fetch a real Apache Kafka (54 MB) for the tests; needs Java 17+ and Maven
+kafka: $(KAFKA_LIB)/.installed ## Download Apache Kafka (54 MB) for the tests; needs Java 17+ and Maven
 
 .PHONY: redis
-redis: ## Make sure that redis-server is installed for the tests
+redis: ## Install redis-server for the tests if it is missing
 	@command -v redis-server >/dev/null || deploy/redis/install.sh
 
 .PHONY: lock
@@ -65,16 +65,16 @@ clean: ## Remove everything that these targets created
 
 $(UV): requirements/uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-	  || { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.11" >&2; exit 2; }
+	  || { echo "Python 3.11 or newer is needed; choose one with: make PYTHON=python3.11" >&2; exit 2; }
 	@echo "== creating .venv ($$($(PYTHON) --version))"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv \
-	  || { echo "No venv in this Python; on Debian: apt-get install python3-venv" >&2; exit 2; }
+	  || { echo "This Python lacks venv; on Debian: apt-get install python3-venv" >&2; exit 2; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@touch $@
 
 $(INSTALLED): $(UV) requirements/dev.txt pyproject.toml
-	@echo "== installing the locked dependencies into .venv (6 GB with torch; about a minute from uv's cache, else as fast as your line)"
-	@# Compiled here: where Python is told to write no byte code, every start would compile what it imports anew.
+	@echo "== installing the locked dependencies into .venv (6 GB with torch; about a minute from uv's cache, otherwise as fast as your connection)"
+	@# Compiled here: where Python may not write byte code, every start would compile its imports again.
 	@VIRTUAL_ENV=.venv $(UV) pip install --quiet --compile-bytecode --require-hashes -r requirements/dev.txt
 	@VIRTUAL_ENV=.venv $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -m compileall -q schemas model stream

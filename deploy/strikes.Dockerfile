@@ -6,7 +6,7 @@ COPY requirements/uv.txt requirements/build.txt requirements/
 RUN pip install --no-cache-dir --require-hashes -r requirements/uv.txt -r requirements/build.txt \
  && python -m venv --without-pip /opt/chatwarden
 
-# The image's user may not write: byte code that is not compiled here is compiled again at every start.
+# The image's user cannot write, so without byte code from here every start would compile again.
 FROM tools AS dependencies
 COPY requirements/strikes.txt requirements/
 RUN VIRTUAL_ENV=/opt/chatwarden uv pip install --no-cache --compile-bytecode --require-hashes -r requirements/strikes.txt
@@ -24,7 +24,7 @@ LABEL org.opencontainers.image.title="chatwarden-strikes" org.opencontainers.ima
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin chatwarden \
  && python -m compileall -q -x '/tests?/|/lib2to3/' /usr/local/lib/python3.* \
  && install -d -o chatwarden /var/lib/chatwarden
-# Two layers: the large one changes with the lock file alone, ours with every release.
+# Two layers: the large one changes only with the lock file, ours with every release.
 COPY --from=dependencies /opt/chatwarden /opt/chatwarden
 COPY --from=wheel /opt/chatwarden/lib /opt/chatwarden/lib
 COPY --from=wheel /opt/chatwarden/bin/chatwarden /opt/chatwarden/bin/
@@ -34,6 +34,6 @@ ENV PATH=/opt/chatwarden/bin:$PATH \
 USER 10001
 VOLUME /var/lib/chatwarden
 EXPOSE 9464 9465
-# The admin port is asked from inside, so it may stay on loopback.
+# The check runs inside the container, so the admin port may stay on loopback.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:9464/livez', timeout=2)"]
 ENTRYPOINT ["chatwarden", "strikes"]

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Fetch Apache Kafka's jars (54 MB) into deploy/kafka/lib and verify them against SHA256SUMS.
-# `install.sh update` writes SHA256SUMS anew, after the version in pom.xml has changed.
+# Download Apache Kafka's jars (54 MB) into deploy/kafka/lib and verify them against SHA256SUMS.
+# `install.sh update` rewrites SHA256SUMS after a change of the version in pom.xml.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 command -v java >/dev/null && command -v mvn >/dev/null || {
@@ -9,7 +9,7 @@ command -v java >/dev/null && command -v mvn >/dev/null || {
 }
 echo "== fetching Apache Kafka into deploy/kafka/lib"
 rm -rf "$here/lib"
-# Maven ends with colour codes whatever it is told, so what it says is kept back, and shown without them if it fails.
+# Maven prints colour codes whatever its options, so its output is buffered, and shown without them if it fails.
 said=$(mvn -B -q -f "$here/pom.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$here/lib" 2>&1) || {
   printf '%s\n' "$said" | sed "s/$(printf '\033')\[[0-9;]*m//g" >&2
   echo "Maven could not fetch Kafka (above); is Maven Central, or your mirror of it, in reach?" >&2

@@ -4,10 +4,10 @@
 #   start.sh [--port 9092] [--controller-port 9093] [--proxied-port P --advertised-port Q] [--dir .local/kafka]
 #            [--node N --voters N@HOST:PORT,... --cluster-id ID] [K=V ...]
 #
-# State is kept in --dir, so a broker that was killed comes back with what it had.  With --proxied-port the broker
-# listens on P too and tells the clients that come in there to use port Q: whatever listens on Q sees all their traffic.
-# With --voters it is node N of a cluster whose controllers these are, one beside each broker.  K=V are further broker
-# settings.  Time-outs are short: this is a broker to test with, not one to keep data in.
+# State is kept in --dir and survives a kill.  With --proxied-port the broker also listens on P and advertises port Q to
+# clients that connect there, so that a proxy on Q sees all their traffic.  With --voters it is node N of a cluster with
+# these controllers, one with each broker.  K=V are further broker settings.  Time-outs are short: this broker is for
+# tests, not for keeping data.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 port=9092 controller=9093 dir=.local/kafka proxied='' advertised='' node=1 voters='' cluster=''
@@ -32,7 +32,7 @@ done
 [ -e "$here/lib/.installed" ] || { echo "Kafka is not installed; run: make kafka" >&2; exit 2; }
 for wanted in "$port" "$controller"; do
   if grep -qs ":$(printf '%04X' "$wanted") [0-9A-F]*:0000 0A " /proc/net/tcp /proc/net/tcp6; then
-    echo "Port $wanted is in use, by another broker perhaps; name others: --port 19092 --controller-port 19093 --dir .local/other" >&2
+    echo "Port $wanted is in use, perhaps by another broker; choose others: --port 19092 --controller-port 19093 --dir .local/other" >&2
     exit 2
   fi
 done
@@ -93,7 +93,7 @@ if [ ! -e "$dir/data/meta.properties" ]; then
   [ -n "$voters" ] || set -- "$@" --standalone
   run kafka.tools.StorageTool format "$@" >/dev/null
 fi
-echo "Kafka comes up on 127.0.0.1:$port, with its data in $dir; Ctrl-C ends it"
-# A short-lived broker pays for compilation without living to see its fruit: stop at the first tier.
+echo "Kafka is starting on 127.0.0.1:$port with its data in $dir; stop it with Ctrl-C"
+# A short-lived broker gains nothing from optimising compilation: stop at the first tier.
 exec java -Xms256m -Xmx512m -XX:+UseSerialGC ${KAFKA_JVM:--XX:TieredStopAtLevel=1} -Djava.awt.headless=true \
   -cp "$here/lib/*" -Dlog4j2.configurationFile="$here/log4j2.properties" kafka.Kafka "$dir/server.properties"
