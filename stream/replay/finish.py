@@ -12,6 +12,7 @@ from stream.replay.answer.counts import Counts
 from stream.replay.answer.document import Document, build_document
 from stream.replay.answer.flips import gather_flips
 from stream.replay.answer.players import count_players
+from stream.replay.history.states import difference, untimed
 from stream.replay.limits import Limits
 from stream.replay.parts import FLIPS_PART, PLAYERS_PART, ROWS_PART, Parts
 from stream.replay.plan import Plan, agree, load_plan
@@ -59,9 +60,14 @@ def merged(folders: list[Path]) -> tuple[Plan, dict[int, Parts]]:
         if plan is None:
             raise ConfigError(f"{folder.path} holds no unfinished run with a plan")
         plans.append(plan)
-    for folder, plan in zip(found, plans, strict=True):
-        agree(plans[0], plan.asked, folder.path)
-        if plan != plans[0]:
+    # Shards on several machines may have read copies, which are written at another time.
+    untimed_plans = [msgspec.structs.replace(plan, files=untimed(plan.files)) for plan in plans]
+    first = untimed_plans[0]
+    for folder, plan in zip(found, untimed_plans, strict=True):
+        agree(first, plan.asked, folder.path)
+        if changed := difference(first.files, plan.files) or difference(plan.files, first.files):
+            raise ConfigError(f"{folder.path} is of other files than {folders[0]}: {changed}; run one of them again")
+        if plan != first:
             raise ConfigError(
                 f"{folder.path} covers another range of the topic than {folders[0]} (records were deleted in between); "
                 "choose a --from that is still retained"

@@ -1,7 +1,7 @@
 """A plan: the stretches of a job, fixed once, so that resumed runs and shards all use the same."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, Final
@@ -11,11 +11,12 @@ import msgspec
 from stream.errors import ConfigError, FileError
 from stream.replay.archive.layout import parse
 from stream.replay.history.files import cut_files
+from stream.replay.history.states import FileState, States, difference
 from stream.replay.history.stretch import Stretch, cut
 from stream.replay.history.tables import Span
 from stream.replay.history.topic import TopicAddress, spans
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """Of plans, parts and tables of recorded verdicts."""
 MARGIN_BEFORE_MS: Final = 3_600_000
 """Verdicts are looked for from this long before the span on: clocks of producers differ."""
@@ -24,13 +25,17 @@ MARGIN_AFTER_MS: Final = 86_400_000
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """``asked`` is what the user asked for, ``about`` what a report says of it; ``verdicts`` are to be read first."""
+    """``asked`` is what the user asked for, ``about`` what a report says of it; ``verdicts`` are to be read first.
+
+    ``files`` are the states of all files that stretches and verdicts lie in, as they were before they were looked into.
+    """
 
     asked: dict[str, Any]
     about: dict[str, Any]
     stretches: list[Stretch]
     verdicts: list[Stretch]
     origin: "Origins | None" = None
+    files: dict[str, FileState] = {}
     format: int = FORMAT
 
 
@@ -186,8 +191,28 @@ def agree(plan: Plan, asked: dict[str, Any], where: Path) -> None:
     Raises:
         ConfigError: names what differs.
     """
-    differing = sorted(key for key in plan.asked.keys() | asked.keys() if plan.asked.get(key) != asked.get(key))
+    differing = _differing(plan.asked, asked)
+    if "contents" in differing:
+        named = _differing(plan.asked.get("contents", {}), asked.get("contents", {}))
+        differing[differing.index("contents")] = f"contents of {' and '.join(named)}"
     if differing:
         raise ConfigError(
             f"{where} holds a run with different {', '.join(differing)}; resume with the same, or choose another folder"
         )
+
+
+def agree_on_files(plan: Plan, files: States, where: Path) -> None:
+    """Refuse to continue a plan of files that have changed since; files added since are no part of it.
+
+    Raises:
+        ConfigError: names the first one, and what has changed.
+    """
+    if changed := difference(plan.files, files):
+        raise ConfigError(
+            f"since the run in {where} began, a file has changed: {changed}; put it back as it was, with its time, or "
+            "start over in another --report folder"
+        )
+
+
+def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    return sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key))

@@ -13,6 +13,7 @@ from stream.errors import ConfigError
 from stream.kafka_config import consumer_properties
 from stream.replay.history.events import is_verdict
 from stream.replay.history.files import FileReader, cut_files, expand
+from stream.replay.history.states import states_of
 from stream.replay.history.topic import TopicAddress
 from stream.replay.job import Baseline, Depth, Job
 from stream.replay.parts import Kept
@@ -81,6 +82,7 @@ class Request:
         recorded: list[str] = []
         if job.verdict_topic is None and job.needs_recorded and not job.verdicts_alone:
             recorded = expand(self._verdict_files(job.baseline), "recorded verdicts")
+        states = states_of([*files, *recorded])  # before they are looked into, so that what changes meanwhile is seen
         stretches = cut_history(job.topic, times, files, size)
         if not sum(stretch.weight for stretch in stretches):
             raise ConfigError("the files are empty" if job.topic is None else "there is no history in that time range")
@@ -98,7 +100,7 @@ class Request:
             "with_text": self.text and not job.verdicts_alone,
         }
         origin = origins_of_files(files) if job.topic is None else origins_of_topic(job.topic, stretches)
-        return Plan(asked, about, stretches, verdicts, origin)
+        return Plan(asked, about, stretches, verdicts, origin, states)
 
     def asked(self, job: Job, contents: dict[str, str]) -> dict[str, Any]:
         """Return everything that must be equal when a run is resumed; ``contents`` are digests of the inputs named."""

@@ -12,10 +12,21 @@ from typing import Final, NamedTuple, Self, TextIO
 
 from stream.errors import ConfigError, FileError
 from stream.replay.crew import Crew, compare_task, verdict_task
+from stream.replay.history.states import states_of
 from stream.replay.history.stretch import Stretch
 from stream.replay.job import Job
 from stream.replay.parts import Parts
-from stream.replay.plan import Origins, Plan, agree, by_partition, load_plan, save_plan, shares, spans_of
+from stream.replay.plan import (
+    Origins,
+    Plan,
+    agree,
+    agree_on_files,
+    by_partition,
+    load_plan,
+    save_plan,
+    shares,
+    spans_of,
+)
 from stream.replay.progress import Meter
 from stream.replay.work import Cast, Desk, translating
 
@@ -82,9 +93,10 @@ class Folder:
         """Return the plan: the existing one if the run is resumed, else a new one.
 
         Raises:
-            ConfigError: there is one and ``--resume`` was not given, or it belongs to another request.
+            ConfigError: there is one and ``--resume`` was not given, or it belongs to another request, or a file has
+                changed since.
         """
-        found = load_plan(self.plan)
+        made, found = None, load_plan(self.plan)
         if found is None:
             made = make()
             resume |= save_plan(self.plan, made)
@@ -94,6 +106,7 @@ class Folder:
                 f"{self.path} holds an unfinished run; continue it with --resume, or choose another --report"
             )
         agree(found, json.loads(json.dumps(asked)), self.path)
+        agree_on_files(found, states_of(found.files) if made is None else made.files, self.path)
         return found
 
     @contextmanager
