@@ -1,1 +1,1 @@
-"""Generated chat, for the demo, for first steps and for load: the same seed gives the same chat."""
+"""Generated chat for the demo, for trying out and for load tests: the same seed gives the same chat."""

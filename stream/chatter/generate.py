@@ -1,4 +1,4 @@
-"""Players in matches who talk: callouts, small talk, rudeness, adverts, floods, and now and then a broken record."""
+"""Generates players' chat: callouts, small talk, rudeness, adverts, floods, now and then a malformed record."""
 
 import json
 import random
@@ -13,7 +13,7 @@ PLAYERS: Final = 2_000
 MATCHES: Final = 80
 GAMES: Final = ("arena", "dungeon", "hoops")
 BROKEN: Final = 0.002
-"""Share of records that are no events."""
+"""Share of malformed records."""
 
 _BRACE: Final = re.compile(r"\{(\w+)\}")
 _LEET: Final = str.maketrans("aeiost", "4310$7")
@@ -39,7 +39,7 @@ class Chatter:
         }
 
     def say(self, sent_at: datetime) -> bytes:
-        """Return the next record: an event as JSON, or now and then something broken."""
+        """Return the next record: an event as JSON, or now and then something malformed."""
         self._count += 1
         event = self._flood.pop() if self._flood else self._event()
         event |= {"event_id": f"{self._run}-{self._count:08x}", "sent_at": sent_at.isoformat()}
@@ -52,7 +52,7 @@ class Chatter:
         match = self._random.randrange(MATCHES)
         team = self._random.choice(("all", "team"))
         event: dict[str, object] = {
-            # A few talk a lot.
+            # A few players talk a lot.
             "player_id": f"player-{int(PLAYERS * self._random.random() ** 2):04}",
             "channel_id": f"match-{match}/{team}",
             "text": text,
@@ -124,5 +124,5 @@ class Pace:
         return elapsed_s >= self._duration_s
 
     def time_of(self, number: int) -> timedelta:
-        """Return when, after the start, a record (from 0) is due."""
+        """Return how long after the start a record (from 0) is due."""
         return timedelta(seconds=number / self._rate)

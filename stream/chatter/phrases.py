@@ -1,6 +1,6 @@
-"""What generated players say.  All of it was written for this file; nobody said it.
+"""What generated players say.  All of it was written for this file; none is from real players.
 
-A brace names a list to fill in from.  Frequencies are set in ``stream.chatter.generate``.
+A name in braces stands for a phrase from that list.  Frequencies are set in ``stream.chatter.generate``.
 """
 
 from typing import Final
@@ -10,7 +10,7 @@ COMMON: Final = (
     "help", "go go go", "wait", "one more?", "rotate", "omw", "sorry", "my bad", "nt", "ns", "same team again?",
     "gj", "?", "ggwp", "heal pls", "need ammo", "behind you", "cover me", "defend", "no mana", "reset", "clutch",
 )  # fmt: skip
-"""Most said first: the generator draws by rank."""
+"""Most frequent first: the generator draws by rank."""
 
 CALLOUTS: Final = (
     "{count} of them at {place}",

@@ -28,8 +28,8 @@ def archive(
 ) -> None:
     """Write a range of a topic (events or verdicts) to partitioned Parquet that `backtest --input` reads.
 
-    What is archived already is not read again, so the same command, run daily or after an interruption, goes on where
-    it was. Records that are no events are kept as they are, with the cause.
+    What is already archived is not read again, so the same command, run daily or after an interruption, continues where
+    it stopped. Malformed records are kept unchanged, with the cause.
 
     Exit codes: 0 done · 2 usage or configuration · 74 the archive cannot be written · 75 Kafka is unavailable ·
     77 records were deleted before they were read · 130 or 143 interrupted.
@@ -78,12 +78,12 @@ def erase(
         Path | None, typer.Option("--players", metavar="FILE", help="A file with a player's id per line.")
     ] = None,
 ) -> None:
-    """Erase players from an archive: events, verdicts, and broken records that hold their id.
+    """Erase players from an archive: events, verdicts, and malformed records that contain their id.
 
     Reports (flips.parquet …) are not touched; delete those yourself.
 
-    Exit codes: 0 done, nothing of them is left · 2 usage, or no archive is there · 74 a file cannot be read or written
-    (ask again).
+    Exit codes: 0 done, nothing of them is left · 2 usage, or no archive there · 74 a file cannot be read or written
+    (run it again).
     """
     from stream.replay.archive.erase import erase as erase_players
     from stream.replay.archive.write import Archive
@@ -104,7 +104,7 @@ def erase(
 
 
 def _lines(path: Path) -> list[str]:
-    """Read lines.  A line feed ends one, and nothing else that may: an id may hold it."""
+    """Read lines.  Only a line feed ends one; other line separators may be part of an id."""
     try:
         return [line for line in path.read_text(encoding="utf-8-sig").split("\n") if line]
     except (OSError, UnicodeDecodeError) as exc:

@@ -1,4 +1,4 @@
-"""``chatwarden backtest``: history through a candidate model or policy, compared; limits can gate a change by it."""
+"""``chatwarden backtest``: compares a candidate model or policy on past chat; limits can gate a change."""
 
 import os
 from pathlib import Path
@@ -51,7 +51,7 @@ def backtest(
     resolvers: Resolvers = None,
     config: Config = None,
 ) -> None:
-    """Replay history through a candidate bundle or policy, and say who would be flagged or blocked, and who no longer.
+    """Replay history through a candidate bundle or policy, and report who would be flagged or blocked, or no longer.
 
     Exit codes: 0 done, limits met · 1 limits missed · 2 usage or configuration · 74 a file cannot be read or written ·
     75 Kafka is unavailable · 77 records were deleted before they were read · 130 or 143 interrupted (use --resume).
@@ -74,7 +74,7 @@ def merge(
     min_f1: options.MinF1 = None,
     min_auc: options.MinAuc = None,
 ) -> None:
-    """Merge the work of all shards into one report, byte for byte what a single run writes.
+    """Merge the work of all shards into one report, byte-identical to that of a single run.
 
     Exit codes: 0 done, limits met · 1 limits missed · 2 a shard is missing or unfinished, or they do not belong
     together · 74 a file cannot be read or written.
@@ -97,7 +97,7 @@ def _backtest(given: dict[str, Any]) -> None:
 
     try:
         with Interrupts() as interrupts:
-            # Parts are whole or not there, so a signal may end the work wherever it is.
+            # Parts are written atomically, so a signal may end the work anywhere.
             document = interrupts.wait(lambda: _run(given))
     except Interrupted as exc:
         typer.echo("interrupted; finished parts are kept, continue with --resume", err=True)
@@ -148,7 +148,7 @@ def _run(given: dict[str, Any]) -> "Document | None":
 
 
 def _conclude(document: "Document", report: Path) -> None:
-    """Say what came of it.
+    """Report the result.
 
     Raises:
         ConfigError: nothing was compared.

@@ -1,4 +1,4 @@
-"""``chatwarden bundle``: make a bundle out of any checkpoint, and verify one."""
+"""``chatwarden bundle``: make a bundle from any checkpoint, and verify one."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,7 +9,7 @@ from stream.errors import ConfigError
 
 Precision = Literal["float32", "float16", "bfloat16"]
 
-app = typer.Typer(no_args_is_help=True, help="Make a bundle out of a checkpoint, or verify one.")
+app = typer.Typer(no_args_is_help=True, help="Make a bundle from a checkpoint, or verify one.")
 
 
 @app.command()
@@ -22,10 +22,10 @@ def make(
     ],
     name: Annotated[str | None, typer.Option(help="The bundle's name; the folder's name by default.")] = None,
     max_tokens: Annotated[int, typer.Option(help="Longer texts are read in windows of this many tokens.")] = 64,
-    temperature: Annotated[float, typer.Option(help="Divides the logits; above 1 the scores are less sure.")] = 1.0,
+    temperature: Annotated[float, typer.Option(help="Divides the logits; above 1, scores are less confident.")] = 1.0,
     precision: Annotated[Precision, typer.Option(help="Precision of the stored weights.")] = "float16",
 ) -> None:
-    """Make a bundle out of a Hugging Face checkpoint.  Reads safetensors only and runs no code from it.
+    """Make a bundle from a Hugging Face checkpoint.  Reads safetensors only and runs no code from it.
 
     Exit codes: 0 done · 2 the checkpoint, taxonomy or label map cannot be used · 74 a file cannot be read or written.
     """
@@ -60,9 +60,9 @@ def verify(
     bundle: Annotated[Path, typer.Argument(metavar="DIR", help="The bundle.")],
     digest: Annotated[str | None, typer.Option(help="Fail unless the bundle has this digest.")] = None,
 ) -> None:
-    """Check every file of a bundle against its digest and refuse what is unsafe or unknown.  Loads no network.
+    """Check every file of a bundle against its digest and refuse unsafe or unknown files.  Does not load the network.
 
-    Exit codes: 0 sound · 2 refused, with the file and how to fix it.
+    Exit codes: 0 valid · 2 refused, with the file and how to fix it.
     """
     from model.bundle import bundle_digest, load_bundle
     from stream.commands.workshop import translated

@@ -1,4 +1,4 @@
-"""``chatwarden chatter``: generated chat events as JSON Lines or into Kafka, for first steps and for load."""
+"""``chatwarden chatter``: generated chat events as JSON Lines or into Kafka, for trying out and for load tests."""
 
 import enum
 from collections.abc import Callable
@@ -27,7 +27,7 @@ class Destination(enum.StrEnum):
 def chatter(
     count: Annotated[int | None, typer.Option(min=1, help="Stop after this many events; by default never.")] = None,
     rate: Annotated[
-        float | None, typer.Option(min=0.1, max=1e6, help="Events per second; by default as fast as they are taken.")
+        float | None, typer.Option(min=0.1, max=1e6, help="Events per second; by default as fast as they are accepted.")
     ] = None,
     seed: Annotated[
         int | None,
@@ -38,7 +38,7 @@ def chatter(
     ] = Destination.STDOUT,
     config: Config = None,
 ) -> None:
-    """Write generated chat events: callouts, small talk, rudeness, floods, and 1 in 500 broken.
+    """Write generated chat events: callouts, small talk, rudeness, floods, and 1 in 500 malformed.
 
     Exit codes: 0 done · 2 usage or configuration · 75 Kafka is unavailable · 130 interrupted · 141 the reader is gone.
     """
@@ -52,7 +52,7 @@ def chatter(
     settings = load_settings(config)
     send = _stdout() if to is Destination.STDOUT else _kafka(settings)
     try:
-        # Not one and the same by default: started again, it would use event ids that have had their verdicts.
+        # No fixed default: a restart would reuse event ids that already have verdicts.
         _talk(Chatter(secrets.randbelow(_SEEDS) if seed is None else seed), send, count, rate)
     except Interrupted as exc:
         raise typer.Exit(exc.exit_code) from exc
@@ -62,7 +62,7 @@ def chatter(
 
 
 def _talk(talk: "Chatter", send: Send, count: int | None, rate: float | None) -> None:
-    """Send events, at most a thousand at a time, until there are enough of them or somebody interrupts."""
+    """Send events, at most a thousand at a time, until the count is reached or the process is interrupted."""
     import time
     from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""``chatwarden compare``: bundles, and the two-stage form, side by side on the same lines."""
+"""``chatwarden compare``: compares bundles, and the two-stage form, on the same lines."""
 
 import json
 import time
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from model.torch_classifier import TorchClassifier
 
 
-Data = Annotated[Path, typer.Argument(metavar="DATA", help="Held-back labelled lines: csv, tsv, jsonl or parquet.")]
+Data = Annotated[Path, typer.Argument(metavar="DATA", help="Held-out labelled lines: csv, tsv, jsonl or parquet.")]
 Bundles = Annotated[list[Path], typer.Argument(metavar="BUNDLE...", help="The bundles, one stage each.")]
 TwoStage = Annotated[
     list[str] | None,
@@ -44,7 +44,7 @@ def compare(
     match: MatchColumn = None,
     device: DeviceOption = "auto",
 ) -> None:
-    """Compare models on the same held-back lines: quality with intervals, and the cost of a message.
+    """Compare models on the same held-out lines: quality with intervals, and the cost per message.
 
     Exit codes: 0 compared · 2 a bundle or the data cannot be used · 74 a file cannot be read or written.
     """

@@ -1,4 +1,4 @@
-"""Options about labelled data that the workshop's commands have in common."""
+"""Options about labelled data that the workshop's commands share."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from schemas.taxonomy import Taxonomy
 
 TaxonomyFile = Annotated[
-    Path | None, typer.Option("--taxonomy", metavar="FILE", help="Your categories (TOML); the default ones otherwise.")
+    Path | None, typer.Option("--taxonomy", metavar="FILE", help="Your categories (TOML); by default the shipped ones.")
 ]
 LabelMapFile = Annotated[
     Path | None,
@@ -21,7 +21,7 @@ TextColumn = Annotated[str, typer.Option(help="Column with the message.")]
 LabelColumn = Annotated[str, typer.Option(help="Column with the label.")]
 MatchColumn = Annotated[
     str | None,
-    typer.Option(help="Column that ties lines of one match together: none may stand both in training and held back."),
+    typer.Option(help="Column with the match: lines of one match never end up in both training and held-out data."),
 ]
 DataFolder = Annotated[
     Path | None, typer.Option("--public", metavar="DIR", help="Folder with public sets, under the names in docs.")
@@ -40,7 +40,7 @@ class Inputs:
     lang: str | None = None
 
     def categories(self) -> "Taxonomy":
-        """Read the taxonomy, the default one where none is given."""
+        """Read the taxonomy; the default one if none is given."""
         from model.training.labels import DEFAULT_TAXONOMY
         from schemas.taxonomy import Taxonomy
 

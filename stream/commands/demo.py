@@ -1,4 +1,4 @@
-"""``chatwarden demo``: the whole pipeline on generated chat, no servers, live in the terminal."""
+"""``chatwarden demo``: the whole pipeline on generated chat, live in the terminal, without servers."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,8 +24,8 @@ def demo(
 ) -> None:
     """Judge a generated chat stream and watch the verdicts; no servers, no set-up.
 
-    Every message takes the same path as in production: decoded, normalised, put to rules, gate and classifier,
-    decided by the policy.  Prints counts by action and by who answered, throughput and latency at the end.
+    Every message takes the same path as in production: decoded, normalised, scored by rules, gate and classifier,
+    decided by the policy.  Prints counts by action and by resolver, throughput and latency at the end.
 
     Exit codes: 0 done · 2 usage or configuration · 75 the classifier is down · 130 interrupted.
     """

@@ -1,4 +1,4 @@
-"""``chatwarden doctor``: is everything there that a worker needs?"""
+"""``chatwarden doctor``: checks that everything a worker needs is there."""
 
 from typing import Annotated
 
@@ -20,7 +20,7 @@ def doctor(
 ) -> None:
     """Check Kafka, its topics and transactions, Redis, the model, the device and the clock; say how to fix what fails.
 
-    Exit codes: 0 all well, warnings included · 1 something failed · 2 usage or configuration.
+    Exit codes: 0 all passed, perhaps with warnings · 1 something failed · 2 usage or configuration.
     """
     from stream.checks import CHECKS, NEED_KAFKA, Finding
     from stream.settings import load_settings

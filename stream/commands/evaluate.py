@@ -1,4 +1,4 @@
-"""``chatwarden evaluate``: measure a bundle on lines that it has not seen."""
+"""``chatwarden evaluate``: measure a bundle on held-out lines."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,16 +15,16 @@ Probes = Annotated[
 ]
 
 
-Data = Annotated[Path, typer.Argument(metavar="DATA", help="Held-back labelled lines: csv, tsv, jsonl or parquet.")]
+Data = Annotated[Path, typer.Argument(metavar="DATA", help="Held-out labelled lines: csv, tsv, jsonl or parquet.")]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Report; .json and .html are written.")]
 Model = Annotated[
-    Path | None, typer.Option("--model", metavar="DIR", help="The bundle; the one that ships by default.")
+    Path | None, typer.Option("--model", metavar="DIR", help="The bundle; by default the one that ships.")
 ]
 Train = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Training lines: adds the linear baseline; refused if they leak."),
 ]
-LangColumn = Annotated[str | None, typer.Option(help="Column with the language; measures each that has 30 lines.")]
+LangColumn = Annotated[str | None, typer.Option(help="Column with the language; measures each with at least 30 lines.")]
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where the network runs.")]
 LeastAuc = Annotated[float | None, typer.Option(min=0, max=1, help="Minimum AUC; exit with 1 below it.")]
 LeastMacroF1 = Annotated[float | None, typer.Option(min=0, max=1, help="Minimum macro F1; exit with 1 below it.")]
@@ -46,12 +46,12 @@ def evaluate(
     least_auc: LeastAuc = None,
     least_macro_f1: LeastMacroF1 = None,
 ) -> None:
-    """Measure a bundle on held-back lines and probe it.
+    """Measure a bundle on held-out lines and with probes.
 
-    Precision, recall, F1 and AUC by category and binary, calibration, confusion, languages, functional tests,
-    disguises, identity terms; intervals by bootstrap.
+    Precision, recall, F1 and AUC by category and binary, calibration, confusion matrix, languages, functional tests,
+    disguises, identity terms; bootstrap intervals.
 
-    Exit codes: 0 measured · 1 below a limit given · 2 bundle or data cannot be used · 74 a file cannot be read or
+    Exit codes: 0 measured · 1 below a given limit · 2 bundle or data cannot be used · 74 a file cannot be read or
     written.
     """
     with translated():
@@ -83,7 +83,7 @@ def _hold(found: dict[str, dict], least_auc: float | None, least_macro_f1: float
 
 
 def _table(found: dict[str, dict]) -> None:  # type: ignore[type-arg]  # plain JSON data
-    """Print the binary measures, one column per model."""
+    """Print the binary metrics, one column per model."""
     from model.training.report import interval
 
     typer.echo("".join(f"{name:>28}" for name in ["", *found]))
@@ -101,7 +101,7 @@ def _table(found: dict[str, dict]) -> None:  # type: ignore[type-arg]  # plain J
 
 
 def _languages(name: str, languages: dict[str, dict]) -> None:  # type: ignore[type-arg]  # plain JSON data
-    """Print what is known of each language."""
+    """Print the metrics of each language."""
     from model.training.report import interval
 
     measures = ("auc", "precision", "recall", "f1")

@@ -51,7 +51,7 @@ def moderate(
     to standard error.
 
     Exit codes: 0 done · 2 usage or configuration · 74 a file cannot be read or written · 75 the classifier is down ·
-    130 interrupted (what is written is whole lines) · 141 the reader of the output is gone.
+    130 interrupted (after a complete line) · 141 the reader of the output is gone.
     """
     from stream.settings import load_settings
 
@@ -98,7 +98,7 @@ def pump(
 
     Raises:
         Interrupted: by a signal, between chunks.
-        FileError: the input cannot be read or an output not be written.
+        FileError: the input cannot be read or an output cannot be written.
         TransportError: the classifier is down.
     """
     from model.classifier import ClassifierDown
@@ -116,9 +116,9 @@ def pump(
 
 @dataclass(slots=True)
 class Progress:
-    """Says now and then how far a run is, and in the end what it came to.
+    """Reports progress now and then, and the summary at the end.
 
-    A terminal sees one line that renews itself, a log one line each ten seconds.
+    A terminal gets one line that is updated, a log one line every ten seconds.
     """
 
     output: TextIO
@@ -127,14 +127,14 @@ class Progress:
     started: float = field(init=False)
     due: float = field(init=False)
     line: int = 0
-    """The last one of which everything is written."""
+    """The last line whose results are all written."""
 
     def __post_init__(self) -> None:
         self.started = self.clock()
         self.due = self.started + 2
 
     def add(self, judged: "Judged", line: int) -> None:
-        """Count a chunk that is written up to ``line`` and, when it is time, say so."""
+        """Count a chunk written up to ``line``; report progress when it is due."""
         self.summary.add(judged)
         self.line = line
         now = self.clock()
@@ -148,7 +148,7 @@ class Progress:
         self.due = now + (0.5 if terminal else 10)
 
     def finish(self, how: str) -> None:
-        """Say what it came to."""
+        """Report the summary."""
         start = "\r\x1b[K" if self.output.isatty() else ""
         self.output.write(f"{start}{how}: {self.summary.describe(self.clock() - self.started)}\n")
         self.output.flush()
@@ -169,7 +169,7 @@ def _refuse_clashes(source: Path, output: Path, dead_letters: Path | None) -> No
 def _same(one: Path, other: Path) -> bool:
     try:
         return one.is_file() and one.samefile(other)
-    except OSError:  # one of them cannot be seen: opening it says why
+    except OSError:  # one of them cannot be inspected: opening it says why
         return False
 
 
@@ -214,5 +214,5 @@ def _writing(target: Path | None) -> Iterator["Output"]:
 
 
 def _silence_standard_output() -> None:
-    """Keep the interpreter from complaining, when it flushes at exit, about a reader that is gone."""
+    """Keep the interpreter's flush at exit from failing on a reader that is gone."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

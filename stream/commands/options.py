@@ -1,4 +1,4 @@
-"""Options that several commands have in common."""
+"""Options that several commands share."""
 
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +20,7 @@ Resolvers = Annotated[
     typer.Option(
         "--resolvers",
         metavar="LIST",
-        help="Who takes part, comma separated: rules,gate,classifier (default); classifier alone scores everything.",
+        help="Resolvers, comma-separated: rules,gate,classifier (default); classifier alone scores everything.",
     ),
 ]
 

@@ -19,7 +19,7 @@ class OutputMap(BaseModel):
     unused: tuple[str, ...] = ()
 
     def by_label(self) -> dict[str, CategoryName | None]:
-        """Return the category of each output, None for the unused ones."""
+        """Return the category of each output; None for unused ones."""
         return {**self.labels, **dict.fromkeys(self.unused)}
 
     @classmethod

@@ -1,4 +1,4 @@
-"""``chatwarden policy``: try a rule pack on its examples; see which verdicts a change would change."""
+"""``chatwarden policy``: test a rule pack on its examples; show which verdicts a change would alter."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,9 +20,9 @@ def test(
         typer.Argument(metavar="PACK...", help="Folders, or names of shipped packs (default, moba …)."),
     ],
 ) -> None:
-    """Run the examples that come with packs: those of every rule, and whole messages in examples.jsonl.
+    """Run the examples of packs: those of every rule, and the whole messages in examples.jsonl.
 
-    Exit codes: 0 all as expected · 1 a miss · 2 a pack cannot be used (file, line, rule and reason are named).
+    Exit codes: 0 all as expected · 1 an example fails · 2 a pack cannot be used (names file, line, rule and reason).
     """
     from model.pack_files import PackError
     from model.rules import pack_folder
@@ -50,7 +50,7 @@ def diff(
     model: Model = None,
     resolvers: Annotated[
         str,
-        typer.Option("--resolvers", metavar="LIST", help="Who takes part; never the gate, which follows the policy."),
+        typer.Option("--resolvers", metavar="LIST", help="Resolvers; never the gate, which depends on the policy."),
     ] = "rules,classifier",
     max_changed: Annotated[
         float,
@@ -58,9 +58,9 @@ def diff(
     ] = 1.0,
     config: Config = None,
 ) -> None:
-    """Show which verdicts a change of policy or of a rule pack would change, one line each, and how many of each kind.
+    """Show which verdicts a change of policy or rule pack would alter, one line each, and how many of each kind.
 
-    Lines hold event ids, actions, categories and rules, no chat text.
+    Lines contain event ids, actions, categories and rules, but no chat text.
 
     Exit codes: 0 done · 1 more changed than --max-changed · 2 usage or configuration · 74 EVENTS cannot be read.
     """
@@ -78,7 +78,7 @@ def diff(
 
 @contextmanager
 def _reading(path: Path) -> Iterator[Iterator[bytes]]:
-    """Open a file and yield its lines; raises FileError for it alone, whatever else fails meanwhile."""
+    """Open a file and yield its lines; raises FileError for this file only, whatever else fails meanwhile."""
     try:
         file = path.open("rb")
     except OSError as exc:

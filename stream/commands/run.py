@@ -19,7 +19,7 @@ def run(
     slot: Annotated[
         str | None,
         typer.Option(
-            help="Name of this worker in its transactional id: the same at every restart, never two at a time. "
+            help="Name of this worker in its transactional id: the same after every restart, never used twice at once. "
             "Default: the host's name and the lowest number that is free on it."
         ),
     ] = None,
@@ -41,9 +41,9 @@ def run(
     chunk in hand and exits within 5 seconds. Logs are JSON lines on standard error; only on a terminal is the last
     message plain text.
 
-    Exit codes: 0 stopped by a signal · 2 usage or configuration · 70 a bug · 75 Kafka failed for good, or no
-    time was left · 76 another worker uses this slot · 77 records were lost before they were read · 78 too many dead
-    letters.
+    Exit codes: 0 stopped by a signal · 2 usage or configuration · 70 a bug · 75 Kafka failed permanently, or work in
+    hand could not be finished in time · 76 another worker uses this slot · 77 records were lost before they were read ·
+    78 too many dead letters.
     """
     overrides = {
         "kafka.bootstrap_servers": bootstrap_servers,
@@ -56,23 +56,23 @@ def run(
 
 
 def _until_the_end(work: Callable[[], None]) -> None:
-    """Do the work with the logs and signals of a service; what ends it is logged."""
+    """Run with the logs and signals of a service; log what ends it."""
     from stream.interrupts import end_on_signals
     from stream.logs import configure_logs, last_words
 
     configure_logs()
-    # Until the loop takes them over: nothing is in hand yet, and whoever imports torch cannot be interrupted politely.
+    # Until the loop handles signals: nothing is in hand yet, and an import of torch cannot be interrupted cleanly.
     end_on_signals(lambda name: log.info("leaving on %s; nothing was begun", name), exit_code=0)
     try:
         work()
     except ModuleNotFoundError:
-        raise  # the command line knows which extra brings it
+        raise  # the command line knows which extra provides it
     except Exception as exc:  # the process edge
         raise typer.Exit(last_words(exc)) from exc
 
 
 def _check_entry(settings: "Settings") -> None:
-    """Refuse to start if the broker rejects us, which waiting cannot fix; one that is unavailable is waited for."""
+    """Refuse to start if the broker rejects us, which waiting cannot fix; wait for an unavailable one."""
     from stream.errors import TransportError
     from stream.topics import connect
 
@@ -83,7 +83,7 @@ def _check_entry(settings: "Settings") -> None:
 
 
 def _run(config: Path | None, overrides: "Overrides", start: str, slot: str | None) -> None:
-    """Read the settings and serve, under the slot given or under the first free one of this host."""
+    """Read the settings and serve, under the given slot or the first free one of this host."""
     import socket
     import tempfile
     from contextlib import nullcontext

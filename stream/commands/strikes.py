@@ -1,4 +1,4 @@
-"""``chatwarden strikes``: the worker that adds up players' verdicts."""
+"""``chatwarden strikes``: the worker that adds up each player's verdicts."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,15 +16,15 @@ def strikes(
     ] = None,
     data_dir: Annotated[
         Path | None,
-        typer.Option("--data-dir", metavar="DIR", help="Where standings are kept; each worker needs its own."),
+        typer.Option("--data-dir", metavar="DIR", help="Where standings are stored; each worker needs its own."),
     ] = None,
 ) -> None:
-    """Read verdicts, keep each player's standing, and publish strikes and escalations.
+    """Read verdicts, keep each player's standing, and publish strikes.
 
-    Runs until SIGTERM or SIGINT.  Several workers share the partitions.  Strikes are published at least once, under
-    stable ids; docs/strikes.md says what is guaranteed.
+    Runs until SIGTERM or SIGINT.  Several workers share the partitions.  Strikes are published at least once, with
+    stable ids; docs/strikes.md has the guarantees.
 
-    Exit codes: 0 asked to stop, all committed · 2 usage or configuration · 70 a bug · 75 Kafka became
+    Exit codes: 0 stopped on request, all committed · 2 usage or configuration · 70 a bug · 75 Kafka became
     unavailable, or did not take what was in hand within strikes.shutdown_s · 77 a changelog or a record cannot be read.
     """
     from stream.logs import last_words

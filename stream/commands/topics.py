@@ -8,7 +8,7 @@ from stream.commands.options import Config
 from stream.errors import ConfigError
 
 _LEAST_DAYS: Final = 0.01
-"""A quarter of an hour: Kafka looks every five minutes for what to delete; what rounds to 0 ms it deletes at once."""
+"""A quarter of an hour: Kafka checks retention every five minutes; one that rounds to 0 ms deletes at once."""
 _MOST_DAYS: Final = 36_500
 
 
@@ -17,18 +17,20 @@ def topics(
         int, typer.Option(min=1, help="Partitions of each topic; verdicts and strikes need the same.")
     ] = 6,
     replication_factor: Annotated[
-        int, typer.Option(min=-1, help="Replicas of each topic; -1: as the broker has it.")
+        int, typer.Option(min=-1, help="Replicas of each topic; -1: the broker's default.")
     ] = -1,
     retention: Annotated[
         list[str] | None,
-        typer.Option(metavar="ROLE=DAYS", help="As in events=3. Roles: events verdicts flagged dead_letters strikes."),
+        typer.Option(
+            metavar="ROLE=DAYS", help="Such as events=3. Roles: events verdicts flagged dead_letters strikes."
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,  # noqa: FBT002 - a flag
     config: Config = None,
 ) -> None:
-    """Create the topics that do not exist yet.  Existing ones are compared, never changed, so it is safe to run again.
+    """Create missing topics.  Existing ones are compared, never changed, so it is safe to run again.
 
-    Exit codes: 0 all there (or would be) · 2 usage or configuration, or the broker refuses · 75 Kafka is unavailable.
+    Exit codes: 0 all exist (or would) · 2 usage or configuration, or the broker refuses · 75 Kafka is unavailable.
     """
     from schemas.topics import DAY_MS
     from stream.settings import load_settings

@@ -1,4 +1,4 @@
-"""``chatwarden train``: fine-tune a base on your own lines and public ones; out comes a bundle."""
+"""``chatwarden train``: fine-tune a checkpoint on your own and public lines into a bundle."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,29 +20,29 @@ from stream.errors import ConfigError
 
 Data = Annotated[Path, typer.Argument(metavar="DATA", help="Your labelled lines: csv, tsv, jsonl (.gz) or parquet.")]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The bundle; must not exist.")]
-Base = Annotated[str | None, typer.Option(help="Hub name or folder of a checkpoint; the bundle that ships by default.")]
+Base = Annotated[str | None, typer.Option(help="Hub name or folder of a checkpoint; by default the shipped bundle.")]
 HeldBack = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Your own held-back lines; refused if they are in training.")
+    Path | None, typer.Option(metavar="FILE", help="Your own held-out lines; refused if they are in the training data.")
 ]
 Sources = Annotated[
     str | None,
     typer.Option(metavar="LIST", help="Public sets to add from --public, comma separated; jigsaw by default."),
 ]
 SettingsFile = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="TOML of training settings; options win over it.")
+    Path | None, typer.Option(metavar="FILE", help="TOML with training settings; options take precedence.")
 ]
 Work = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Keep checkpoints here; a run that stopped continues from the last.")
+    Path | None, typer.Option(metavar="DIR", help="Keep checkpoints here; an interrupted run resumes from the last.")
 ]
 Epochs = Annotated[float | None, typer.Option(help="Maximum passes over the lines.")]
 LearningRate = Annotated[float | None, typer.Option(help="Highest learning rate.")]
 BatchSize = Annotated[int | None, typer.Option(help="Lines per step and device.")]
-MaxTokens = Annotated[int | None, typer.Option(help="Tokens read at once.")]
+MaxTokens = Annotated[int | None, typer.Option(help="Tokens per input window.")]
 Metric = Annotated[
-    str | None, typer.Option(help="What decides the best epoch: average_precision, auc, macro_f1 or loss.")
+    str | None, typer.Option(help="Metric that selects the best epoch: average_precision, auc, macro_f1 or loss.")
 ]
 Precision = Annotated[float | None, typer.Option(help="Target precision for the suggested thresholds.")]
-Seed = Annotated[int | None, typer.Option(help="Fixes split, order, disguises and new weights.")]
+Seed = Annotated[int | None, typer.Option(help="Random seed of the split, order, disguises and new weights.")]
 Curve = Annotated[
     str | None,
     typer.Option("--learning-curve", metavar="LIST", help="Also train on this many of your lines: 100,300,1000,3000."),
@@ -72,10 +72,10 @@ def train(
     seed: Seed = None,
     curve: Curve = None,
 ) -> None:
-    """Fine-tune a classifier for your own categories, measure it on lines it has not seen, and write a bundle.
+    """Fine-tune a classifier for your own categories, measure it on held-out lines, and write a bundle.
 
-    The split keeps equal texts, and lines of one match, on one side.  Several GPUs: start it with `accelerate launch -m
-    stream train ...`.  The bundle holds a model card; DIR-report.html and DIR-report.json lie beside it.
+    The split keeps equal texts, and lines of one match, on one side.  For several GPUs start it with `accelerate launch
+    -m stream train ...`.  The bundle has a model card; DIR-report.html and DIR-report.json are written beside it.
 
     Exit codes: 0 done · 2 data, settings, base or output cannot be used (a leak, too) · 74 a file fails.
     """
@@ -107,7 +107,7 @@ def _run(
     files: Files, inputs: Inputs, given: dict[str, object], sources: tuple[str, ...], curve: tuple[int, ...]
 ) -> None:
     with translated():
-        # What costs nothing to see is told before the slow imports.
+        # Cheap checks come before the slow imports.
         from model.training.beforehand import refuse_places, refuse_sizes, report_of
         from model.training.report import report_paths
         from model.training.settings import TrainingSettings

@@ -1,4 +1,4 @@
-"""What the workshop's commands share: foreign errors as ours, and progress."""
+"""What the workshop's commands share: translated errors, and progress."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from stream.errors import ConfigError, FileError
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn what the model side refuses into a configuration error, and a file that fails into a file error.
+    """Translate errors of the model side into configuration errors, and failed file access into file errors.
 
     Raises:
         ConfigError: with the message of the original.
@@ -31,7 +31,7 @@ def translated() -> Iterator[None]:
 
 
 def make_room(*outputs: Path) -> None:
-    """See that files can be written, before work that may take hours; makes the folders around them.
+    """Check that files can be written, before work that may take hours; creates their folders.
 
     Raises:
         OSError: one of them cannot be.
