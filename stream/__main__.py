@@ -6,9 +6,9 @@ from types import FrameType
 
 
 def main() -> None:
-    """Run the command line.  A signal while that is imported ends the process at once and without a traceback."""
+    """Run the command line.  A signal during its import ends the process at once, without a traceback."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        # Not the default action: a container's first process, which has none, would not hear of it and be killed later.
+        # PID 1 in a container has no default action: without a handler it would ignore the signal and be killed later.
         if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, _end)
     from stream.cli import main as run

@@ -1,8 +1,7 @@
-"""The gate's audit: the classifier scores a share of what the gate cleared as well, off the critical path.
+"""The gate's audit: the classifier also scores a share of what the gate cleared, off the critical path.
 
-The verdict stays the gate's.  Which events are looked at follows from a digest of the event id, so it is the same on
-every worker and after every replay, and nobody can choose it.  What the classifier would not have allowed is counted:
-the missed rate of a gate in service is a metric, not a hope.
+The verdict stays the gate's.  A digest of the event id selects the events, so the sample is the same on every worker
+and after every replay.  What the classifier would not have allowed is counted: the gate's miss rate in production.
 """
 
 import contextlib
@@ -30,7 +29,7 @@ Classify = Callable[[Sequence[Text]], Sequence[Reply]]
 
 
 class Cleared(NamedTuple):
-    """What the gate cleared, and in which circumstances."""
+    """A text that the gate cleared, and its circumstances."""
 
     text: Text
     circumstances: Circumstances
@@ -39,7 +38,7 @@ class Cleared(NamedTuple):
 class GateAudit:
     """Counts ``gate_audits_total`` by result: ``right``, ``missed``, ``unscored``, ``skipped``.
 
-    ``classify`` is called by one thread of its own; nothing here makes the judge wait.
+    ``classify`` is called by a thread of its own; the judge never waits for it.
     """
 
     def __init__(self, classify: Classify, decider: Decider, share: float, metrics: Metrics) -> None:
@@ -63,9 +62,9 @@ class GateAudit:
             self._metrics.count("gate_audits_total", 1, result="skipped")
 
     def close(self) -> None:
-        """Look at what waits, for half a second at most, and end the thread.
+        """Score what is queued, for half a second at most, and end the thread.
 
-        A thread that is still in the classifier while the interpreter goes takes the process with it.
+        A thread that is still in the classifier when the interpreter shuts down crashes the process.
         """
         with contextlib.suppress(queue.Full):
             self._waiting.put(None, timeout=_CLOSE_WITHIN_S)
@@ -83,7 +82,7 @@ class GateAudit:
                 self._look_at(cleared)
 
     def _batch(self) -> list[Cleared | None]:
-        """Wait for one, then take whatever else is there."""
+        """Wait for one, then take whatever else is queued."""
         batch = [self._waiting.get()]
         while len(batch) < BATCH and batch[-1] is not None:
             try:

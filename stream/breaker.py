@@ -1,4 +1,4 @@
-"""A circuit breaker: what keeps failing is not tried for a while, then tried once."""
+"""A circuit breaker: after repeated failures calls are skipped for a while, then one is tried."""
 
 from typing import Final
 
@@ -6,7 +6,7 @@ from stream.deadline import Clock
 
 
 class Breaker:
-    """Closed: calls go through.  Open: they do not.  Half-open: one goes through and decides.
+    """Closed: calls go through.  Open: they do not.  Half-open: one probe goes through and decides.
 
     It opens after ``failures`` in a row, for ``cooldown_s``; each probe that fails doubles that, up to ``longest_s``.
     For one thread.
@@ -23,7 +23,7 @@ class Breaker:
 
     @property
     def closed(self) -> bool:
-        """Whether calls go through without question."""
+        """Whether all calls go through."""
         return self._opened is None
 
     def allows(self) -> bool:

@@ -1,6 +1,6 @@
 """The shared score cache: the classifier's scores of a text, for every worker and across restarts.
 
-The store is trusted with nothing.  Keys are keyed digests, so they say nothing about a text; values are authenticated
+The store is not trusted.  Keys are keyed digests, so they reveal nothing about a text; values are authenticated
 together with their key, so what was not written by us, or not for this text, is a miss.  An outage costs the classifier
 calls that the cache would have saved, and a bounded wait: slower, never wrong, never stalled.
 """
@@ -36,7 +36,7 @@ class ScoreCache(Protocol):
         """Return the value of each key, in order, None where there is none.  One round trip, bounded in time.
 
         Raises:
-            TransportError: it is away or too slow.
+            TransportError: it is unavailable or too slow.
         """
         ...
 
@@ -44,7 +44,7 @@ class ScoreCache(Protocol):
         """Keep the values for about ``ttl_s`` seconds.  One round trip, bounded in time.
 
         Raises:
-            TransportError: it is away or too slow.
+            TransportError: it is unavailable or too slow.
         """
         ...
 
@@ -56,7 +56,7 @@ class Sealer:
     """
 
     def __init__(self, secret: bytes, scorer: str, width: int) -> None:
-        """Bind to a scorer (its digest) with ``width`` categories.  ``secret`` is the same on every worker."""
+        """Bind to a scorer (by digest) with ``width`` categories.  ``secret`` is the same on every worker."""
         self._key = hashlib.blake2b(scorer.encode() + b"\0", key=secret, digest_size=16, person=b"chatwarden-key")
         self._mac = hashlib.blake2b(scorer.encode() + b"\0", key=secret, digest_size=_MAC, person=b"chatwarden-value")
         self._layout: Final = struct.Struct(f"<{width}H")
@@ -87,7 +87,7 @@ class Sealer:
 
 
 class CacheResolver:
-    """Answers what the classifier answered before, here or on another worker.  For one thread."""
+    """Answers with what the classifier answered before, here or on another worker.  For one thread."""
 
     kind: ResolvedBy = "cache"
 
@@ -143,7 +143,7 @@ class CacheResolver:
         return replies
 
     def _attempt(self, operation: str, call: Callable[[], T]) -> T | None:
-        """Make one round trip and tell the breaker how it went; None is a failure."""
+        """Make one round trip and report its outcome to the breaker; None is a failure."""
         started, was_closed = self._clock(), self._breaker.closed
         result: T | None = None
         try:

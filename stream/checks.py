@@ -1,4 +1,4 @@
-"""What ``chatwarden doctor`` looks at: each check says what it found and, if something is wrong, how to fix it."""
+"""The checks of ``chatwarden doctor``: each reports what it found and, if something is wrong, how to fix it."""
 
 import time
 import uuid
@@ -32,7 +32,7 @@ Check = Callable[[Settings], Finding]
 
 
 def check_kafka(settings: Settings) -> Finding:
-    """Is Kafka there?"""
+    """Check that Kafka answers."""
     from confluent_kafka import KafkaException
 
     from stream.topics import connect
@@ -50,7 +50,7 @@ def check_kafka(settings: Settings) -> Finding:
 
 
 def check_topics(settings: Settings) -> Finding:
-    """Are all topics there, and do verdicts and strikes have the same number of partitions?"""
+    """Check that all topics exist, and that verdicts and strikes have the same number of partitions."""
     from stream.topics import connect, find_topics, wanted_topics
 
     try:
@@ -71,7 +71,7 @@ def check_topics(settings: Settings) -> Finding:
 
 
 def check_transactions(settings: Settings) -> Finding:
-    """Does the broker let us begin a transaction?"""
+    """Check that the broker allows a transaction."""
     from confluent_kafka import KafkaException, Producer
 
     from stream.kafka_config import producer_properties
@@ -93,7 +93,7 @@ def check_transactions(settings: Settings) -> Finding:
 
 
 def check_redis(settings: Settings) -> Finding:
-    """Is the shared cache there, and quick enough?"""
+    """Check that the shared cache answers, and fast enough."""
     from stream.redis_cache import RedisCache
 
     url = settings.redis.url.get_secret_value()
@@ -107,7 +107,7 @@ def check_redis(settings: Settings) -> Finding:
             cache.ping()
             spent_ms = (time.monotonic() - started) * 1_000
     except (ConfigError, TransportError) as exc:
-        at = url.split("?")[0].rpartition("@")[2].rpartition("//")[2]  # nothing of its user and password
+        at = url.split("?")[0].rpartition("@")[2].rpartition("//")[2]  # without user and password
         return Finding(
             "failed",
             f"{exc} ({at})",
@@ -119,7 +119,7 @@ def check_redis(settings: Settings) -> Finding:
 
 
 def check_model(settings: Settings) -> Finding:
-    """Can the bundle, the rule packs and the policy be used?"""
+    """Check that the bundle, the rule packs and the policy can be used."""
     from model.bundle import bundle_digest
     from stream import wiring
 
@@ -135,7 +135,7 @@ def check_model(settings: Settings) -> Finding:
 
 
 def check_device(settings: Settings) -> Finding:
-    """Is the requested device there?"""
+    """Check that the requested device exists."""
     if "classifier" not in settings.pipeline.resolvers:
         return Finding("ok", "not needed: no classifier in pipeline.resolvers")
     try:
@@ -159,7 +159,7 @@ def check_device(settings: Settings) -> Finding:
 
 
 def check_clock(settings: Settings) -> Finding:
-    """Is our clock right, compared with the producers'?  The newest event must not lie in the future."""
+    """Compare our clock with the producers': the newest event must not be in the future."""
     now = datetime.now(UTC)
     if now < BUILT:
         return Finding("failed", f"this machine says it is {now:%Y-%m-%d}", "set the clock; run an NTP client")

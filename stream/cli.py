@@ -75,8 +75,8 @@ def _main(
 
 
 def main() -> None:
-    """Run a command; errors of ours become one message and an exit code."""
-    # Not KeyboardInterrupt, which click would turn into exit code 1.
+    """Run a command; our own errors become one message and an exit code."""
+    # Not KeyboardInterrupt: click would turn it into exit code 1.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     try:

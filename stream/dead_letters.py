@@ -1,7 +1,7 @@
 """Dead letters: their headers, and the limits past which the worker stops.
 
-A bad deploy of whatever writes the events must not drain into the dead-letter topic: past the limits nothing is
-committed any more, and the records wait where they are.
+A bad deploy of an event producer must not drain into the dead-letter topic: past the limits nothing further is
+committed, and the records stay in the events topic.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,13 +15,13 @@ from stream.settings import DeadLetterSettings
 _Where = tuple[str | None, int]
 
 WINDOW: Final = 1_000
-"""Number of last records that the ratio covers."""
+"""Number of most recent records that the ratio covers."""
 ENOUGH: Final = 100
 """Number of records below which the ratio is not checked."""
 
 
 def dead_letter_headers(letter: DeadLetter, group: str) -> Headers:
-    """Return the record's own headers, then ours with cause and origin; of equal names the last one is ours."""
+    """Return the record's own headers, then ours with cause and origin; of equal names the last is ours."""
     record, rejection = letter
     ours = {
         "cause": rejection.cause,
@@ -38,7 +38,7 @@ def dead_letter_headers(letter: DeadLetter, group: str) -> Headers:
 class DeadLetterLimits:
     """Decides when there are too many dead letters.  Immutable: ``after`` returns the state once results are committed.
 
-    What it says depends on the records alone, not on how they were cut into chunks.
+    The decision depends only on the records, not on how they were split into chunks.
     """
 
     def __init__(
@@ -54,10 +54,10 @@ class DeadLetterLimits:
         return self._window.count(1) / len(self._window) if self._window else 0.0
 
     def after(self, results: Sequence[Outgoing | DeadLetter], records: Sequence[Record]) -> "DeadLetterLimits":
-        """Count one chunk's results; ``records`` are what they came from.
+        """Count one chunk's results; ``records`` are their inputs.
 
         Raises:
-            TooManyDeadLetters: a limit is passed; says where and what to do.
+            TooManyDeadLetters: a limit is exceeded; says where and what to do.
         """
         flags = bytes([type(result) is DeadLetter for result in results])
         if 1 not in flags and not self._in_a_row:

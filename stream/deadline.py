@@ -1,4 +1,4 @@
-"""Deadlines shared by several steps, and waits that grow."""
+"""Deadlines shared by several steps, and exponential backoff."""
 
 import random
 from collections.abc import Callable
@@ -28,7 +28,7 @@ class Deadline:
 class Backoff:
     """Waits that double from ``first`` to ``most`` seconds, each shortened by up to a half at random.
 
-    The randomness keeps many workers from trying again in step.
+    The jitter keeps many workers from retrying in step.
     """
 
     def __init__(self, first: float, most: float, draw: Callable[[], float] = random.random) -> None:

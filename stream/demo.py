@@ -14,7 +14,7 @@ from stream.records import Chunk, DeadLetter, Judged, Outgoing, Record
 from stream.summary import Summary
 
 RECENT: Final = 2_000
-"""Number of recent latencies that the live view sums up."""
+"""Number of recent latencies that the live view summarises."""
 
 REST_S: Final = 0.01
 
@@ -32,10 +32,10 @@ class Line(NamedTuple):
 
 
 class View(Protocol):
-    """Shows what happens."""
+    """Shows the results."""
 
     def show(self, lines: list[Line], progress: "Progress") -> None:
-        """Show the results of a chunk and how far things are."""
+        """Show the results of a chunk and the progress."""
         ...
 
 

@@ -19,7 +19,7 @@ _EVERY: Final = 8
 
 
 def telling(lines: Iterable[Line], seen: int) -> list[Line]:
-    """Choose what to show; ``seen`` is how many came before."""
+    """Choose what to show; ``seen`` counts earlier results."""
     return [line for number, line in enumerate(lines, seen) if line.action != "allow" or number % _EVERY == 0]
 
 
@@ -77,7 +77,7 @@ class PlainView:
 
 
 def printable(text: str) -> str:
-    """Return the text in one line of bounded length, with what could move a cursor replaced."""
+    """Return the text as one line of bounded length, control characters replaced."""
     shown = "".join(letter if letter.isprintable() else "·" for letter in text)
     return shown if len(shown) <= TEXT_WIDTH else shown[: TEXT_WIDTH - 1] + "…"
 
@@ -94,7 +94,7 @@ def headline(progress: Progress) -> str:
 
 
 def closing(progress: Progress) -> str:
-    """Return the summary: counts by action and by who answered, throughput, latency."""
+    """Return the summary: counts by action and by resolver, throughput, latency."""
     ordered = sorted(progress.latencies)
     if not ordered:
         return "nothing was judged; give it a longer --duration or a higher --rate"

@@ -1,6 +1,6 @@
 """Settings from environment variables: ``CHATWARDEN__SECTION__KEY``.  Pure: ``stream.settings`` hands it the variables.
 
-``…__KEY_FILE`` names a file that holds the value, as container secrets have it.  Lists are comma separated.  A table is
+``…__KEY_FILE`` names a file with the value, as for container secrets.  Lists are comma-separated.  A table is
 a TOML inline table, or one variable per entry; in ``KAFKA__PROPERTIES__SASL_PASSWORD`` underscores stand for the dots
 of librdkafka's names.
 """
@@ -23,7 +23,7 @@ def read_environment(environ: Mapping[str, str]) -> list[tuple[list[str], object
     """Return our variables as paths and values; pydantic converts numbers later.
 
     Raises:
-        ConfigError: a value is no table, a file cannot be read, or a key is given twice.
+        ConfigError: a value is not a table, a file cannot be read, or a key is given twice.
     """
     found: dict[tuple[str, ...], object] = {}
     for name in sorted(environ):
@@ -48,7 +48,7 @@ def variable(path: list[str]) -> str:
 
 
 def _contents(name: str, path: str) -> str:
-    """Read a secret; the newline that editors put at the end of a file is no part of it."""
+    """Read a secret without the newline that editors put at the end of a file."""
     try:
         return Path(path).read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
     except (OSError, UnicodeDecodeError) as exc:

@@ -1,27 +1,27 @@
-"""Every way in which moving data can fail, and the exit code each leads to.
+"""The errors of the data path, each with its exit code.
 
 ChatwardenError
  ├── ConfigError           2   a setting, policy or file is wrong; the message says which and how to fix it
  ├── FileError            74   a file cannot be read or written
- ├── TransportError       75   Kafka, Redis or the network is unavailable; trying again may help
- │    ├── TransactionAborted   nothing of a transaction happened; the same results may be committed again
- │    └── OutcomeUnknown       a transaction may or may not have happened; start afresh from the committed offsets
+ ├── TransportError       75   Kafka, Redis or the network is unavailable; retrying may help
+ │    ├── TransactionAborted   the transaction had no effect; the same results may be committed again
+ │    └── OutcomeUnknown       a transaction may or may not have committed; restart from the committed offsets
  ├── Fenced               76   another worker uses our transactional id
  ├── DataLost             77   records were deleted before they were read, or cannot be read at all
  ├── TooManyDeadLetters   78   the input looks broken as a whole; nothing further is committed
  └── LimitsExceeded        1   a comparison, test or evaluation misses the limits it was given
 
-Errors of libraries are translated once, where they arise, ``from`` the original.
+Libraries' errors are translated once, where they arise, ``from`` the original.
 """
 
 from typing import ClassVar, Final
 
 BROKEN_PIPE: Final = 141
-"""Exit code when whoever reads standard output has left: 128 + SIGPIPE, as in shells."""
+"""Exit code when the reader of standard output is gone: 128 + SIGPIPE, as in shells."""
 
 
 class ChatwardenError(Exception):
-    """The root: anything that ends a command with a message instead of a traceback."""
+    """The base class: anything that ends a command with a message instead of a traceback."""
 
     exit_code: ClassVar[int] = 70
 
@@ -45,7 +45,7 @@ class TransportError(ChatwardenError):
 
 
 class TransactionAborted(TransportError):
-    """Nothing of a transaction happened.  ``cause`` is one of a closed set, for a metric."""
+    """The transaction had no effect.  ``cause`` is one of a closed set, for a metric."""
 
     def __init__(self, message: str, cause: str) -> None:
         super().__init__(message)
@@ -53,7 +53,7 @@ class TransactionAborted(TransportError):
 
 
 class OutcomeUnknown(TransportError):
-    """A transaction may or may not have happened."""
+    """A transaction may or may not have committed."""
 
 
 class Fenced(ChatwardenError):

@@ -1,4 +1,4 @@
-"""Which extra of the package brings which library, so that a command that lacks one can say so."""
+"""Which extra of the package provides which library, so that a command can name a missing one."""
 
 from typing import Final
 
@@ -8,10 +8,10 @@ EXTRAS: Final = {
     "strikes": ("cramjam", "faust", "rocksdict"),
 }
 _OTHERS: Final = {"aiokafka": "strikes", "aiohttp": "strikes", "mode": "strikes"}
-"""What comes with one of these."""
+"""Provided by any of these extras."""
 
 
 def extra_of(library: str) -> str | None:
-    """Return the extra that brings a library (a top-level import name); None when no extra does."""
+    """Return the extra that provides a library (a top-level import name); None if no extra does."""
     found = (extra for extra, libraries in EXTRAS.items() if library in libraries)
     return next(found, _OTHERS.get(library))

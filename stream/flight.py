@@ -1,4 +1,4 @@
-"""A chunk between taking and committing, and what is left of it when partitions go to another worker."""
+"""A chunk between reading and committing, and what remains of it when partitions are lost."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from stream.records import Chunk, Judged, Outgoing, Partition, Record
 
 @dataclass(slots=True)
 class Flight:
-    """A chunk between taking and committing."""
+    """A chunk between reading and committing."""
 
     chunk: Chunk
     judging: "Future[Judged]"
@@ -19,20 +19,20 @@ class Flight:
     gone: set[Partition] = field(default_factory=set)
 
     def drop(self, gone: frozenset[Partition]) -> None:
-        """Forget partitions that went to another worker: theirs is the duty now."""
+        """Drop partitions that were lost; their new owner judges them."""
         self.gone |= gone & self.chunk.ends.keys()
 
     def ends(self) -> Mapping[Partition, int]:
-        """Return what to commit."""
+        """Return the offsets to commit."""
         return {partition: end for partition, end in self.chunk.ends.items() if partition not in self.gone}
 
     @property
     def void(self) -> bool:
-        """Whether nothing of it is ours any more."""
+        """Whether none of its partitions is ours any more."""
         return len(self.gone) == len(self.chunk.ends)
 
     def kept(self, judged: Judged) -> tuple[Judged, Sequence[Record]]:
-        """Return what is still ours to write, counted anew, and its records."""
+        """Return what is still ours to write, recounted, and its records."""
         if not self.gone:
             return judged, self.chunk.records
         numbers = {partition.number for partition in self.gone}

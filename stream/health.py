@@ -1,4 +1,4 @@
-"""Health: is the main loop turning, and is it ready for work?  Served with the metrics on the admin port.
+"""Liveness and readiness of the main loop, served with the metrics on the admin port.
 
 ``/livez``    200 while the main loop's last tick is recent enough, else 503 with the loop's stack.  Restarting does not
               bring Kafka or Redis back, so neither counts.
@@ -43,7 +43,7 @@ class Health:
 
     ``clock`` is monotonic, in seconds.  ``max_tick_age_s`` must be below the time after which Kafka would take our
     partitions away (``max.poll.interval.ms``); half of it is a good choice.  ``ticks`` counts the loop's turns.
-    What is waited for is a metric, too.
+    What the process waits for is a metric, too.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Health:
             self._metrics.gauge("waiting", 1, component=component)
 
     def tick(self) -> None:
-        """Record that the main loop turns; called by its thread, every turn."""
+        """Record a turn of the main loop; called by its thread."""
         self._ticked = self._clock()
         self.ticks += 1
 
@@ -166,7 +166,7 @@ class _PagesServer(ThreadingHTTPServer):
 
 def _pages_of(pages: dict[str, Callable[[], Reply]]) -> type[BaseHTTPRequestHandler]:
     class Pages(BaseHTTPRequestHandler):
-        timeout = 5  # a silent client holds its thread no longer
+        timeout = 5  # a silent client holds its thread no longer than this
 
         def do_GET(self) -> None:
             page = pages.get(self.path.split("?", 1)[0])

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM as a request: what is being written is finished, what is waited for is not."""
+"""SIGINT and SIGTERM as a request: a write is finished, a wait is not."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ T = TypeVar("T")
 class Interrupted(BaseException):
     """The process was asked to stop.  ``exit_code`` is 128 + the signal, as in shells.
 
-    Like ``KeyboardInterrupt`` not an ``Exception``, which libraries that try imports would swallow.
+    Like ``KeyboardInterrupt`` not an ``Exception``: libraries that guard imports would swallow it.
     """
 
     def __init__(self, signal_number: int) -> None:
@@ -49,15 +49,15 @@ class Interrupts:
             raise Interrupted(number)
 
     def check(self) -> None:
-        """Raise ``Interrupted`` if a signal came."""
+        """Raise ``Interrupted`` if a signal has arrived."""
         if self._asked is not None:
             raise Interrupted(self._asked)
 
     def wait(self, call: Callable[[], T]) -> T:
-        """Call something that may block for long and has nothing to lose; a signal ends it.
+        """Call something that may block for long and can safely be interrupted; a signal ends it.
 
         Raises:
-            Interrupted: before, or instead of, its result.
+            Interrupted: a signal came before its result.
         """
         self._waiting = True
         try:
@@ -70,7 +70,7 @@ class Interrupts:
 def end_on_signals(tell: Callable[[str], None], exit_code: int) -> None:
     """Let SIGINT and SIGTERM end the process at once, after ``tell`` was given the signal's name.
 
-    For the time before work begins.  An exception would not do, since it may arise in library code that drops it.
+    For the time before work begins.  Not an exception: library code may swallow it.
     """
 
     def end(number: int, _: FrameType | None) -> None:

@@ -1,6 +1,6 @@
-"""From a chunk of records to verdicts and dead letters: decode, normalise, score, decide.  Pure but for the clock.
+"""Turns a chunk of records into verdicts and dead letters: decode, normalise, score, decide.  Pure but for the clock.
 
-Read this file first: everything else either feeds it or carries away what it returns.
+Read this file first: everything else feeds it or writes what it returns.
 """
 
 import hashlib
@@ -49,12 +49,12 @@ def text_of(event: Event, scorer: Scorer) -> Text:
 
 
 def circumstances_of(event: Event) -> Circumstances:
-    """Return what a policy may look at; the language is the one that the event itself names."""
+    """Return what a policy may depend on; the language is the one that the event itself names."""
     return Circumstances(event.game_id, event.channel_kind, primary_language(event.lang))
 
 
 class Audit(Protocol):
-    """Is called with what the gate cleared.  Never blocks, never raises."""
+    """Called with what the gate cleared.  Never blocks, never raises."""
 
     def __call__(self, event: Event, text: Text, circumstances: Circumstances, /) -> None:
         """Note one event."""
@@ -69,7 +69,7 @@ class Judge:
     """Judges chunks with one scorer and one policy.
 
     ``key`` keys the fingerprints, so that nobody without it can guess texts by their digest.  ``audit`` is
-    called with what the gate cleared, and changes nothing.
+    called with what the gate cleared and has no effect on verdicts.
     """
 
     def __init__(self, scorer: Scorer, decider: Decider, key: bytes, now: Now, audit: Audit | None = None) -> None:
@@ -78,7 +78,7 @@ class Judge:
         self._now = now
         self._audit = audit
         self._names: Final = scorer.taxonomy.names
-        # Hash states are copied, not rebuilt: half the cost of a digest is its key.
+        # Hash states are copied, not rebuilt: keying is half the cost of a digest.
         self._fingerprint = hashlib.blake2b(key=key, digest_size=16)
         self._verdict_id = hashlib.blake2b((scorer.digest + decider.digest).encode(), digest_size=16)
 
@@ -118,7 +118,7 @@ class Judge:
         return digest.hexdigest()
 
     def verdict_id(self, event: Event) -> str:
-        """Return the digest of all that determines the verdict: the event, the scorer and the policy."""
+        """Return the digest of everything that determines the verdict: event, scorer and policy."""
         digest = self._verdict_id.copy()
         fields = (
             event.game_id,
@@ -143,7 +143,7 @@ class Judge:
 
 
 class _Writer:
-    """Writes one chunk's verdicts; what equal texts have in common is computed once."""
+    """Writes one chunk's verdicts; what equal texts share is computed once."""
 
     def __init__(self, judge: Judge, decided_at: datetime) -> None:
         self._judge = judge

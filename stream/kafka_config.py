@@ -1,4 +1,4 @@
-"""Translates settings to librdkafka properties: those that the promises need, and those passed through."""
+"""Translates settings into librdkafka properties: those that the guarantees need, and those passed through."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -9,8 +9,8 @@ from stream.settings import KafkaSettings
 Properties = dict[str, str | int | float | bool]
 
 TRANSACTION_TIMEOUT_S: Final = 10.0
-"""The broker aborts a transaction that is open for longer.  A dead worker holds its partitions back for this long when
-nobody comes back under its transactional id; Kafka Streams takes the same."""
+"""The broker aborts a transaction that is open for longer.  A dead worker holds its partitions back for this long
+unless a worker returns under its transactional id.  Kafka Streams uses the same value."""
 
 _OURS: Final[Mapping[str, str]] = {
     "bootstrap.servers": "set kafka.bootstrap_servers",
@@ -70,7 +70,7 @@ def consumer_properties(kafka: KafkaSettings) -> Properties:
     """Return the consumer's properties.
 
     Raises:
-        ConfigError: ``kafka.properties`` names one that would break a promise; the message says why.
+        ConfigError: ``kafka.properties`` has one that would break a guarantee; the message says why.
     """
     properties: Properties = {
         **_common(kafka),
@@ -80,16 +80,16 @@ def consumer_properties(kafka: KafkaSettings) -> Properties:
         "enable.auto.offset.store": False,
         "auto.offset.reset": "error",
         "isolation.level": "read_committed",
-        # Where everything is read is told by nothing else: the marks of transactions take up offsets, too.
+        # Nothing else tells that everything has been read: transaction markers take up offsets, too.
         "enable.partition.eof": True,
         "check.crcs": True,
         "allow.auto.create.topics": False,
         "max.poll.interval.ms": 60_000,
-        # Bound what is read ahead: librdkafka's own limits are 64 MiB and 50 MiB per broker.
+        # Bound prefetching: librdkafka's own limits are 64 MiB and 50 MiB per broker.
         "queued.max.messages.kbytes": 16_384,
         "fetch.max.bytes": 8_388_608,
         "fetch.message.max.bytes": 1_048_576,
-        # A full local queue is asked again after this long; librdkafka's second starves a quick consumer.
+        # Wait before fetching again after the local queue was full; librdkafka's second starves a fast consumer.
         "fetch.queue.backoff.ms": 5,
         "fetch.wait.max.ms": 10,
     }
@@ -99,7 +99,7 @@ def consumer_properties(kafka: KafkaSettings) -> Properties:
 
 
 def producer_properties(kafka: KafkaSettings, slot: str) -> Properties:
-    """Return the transactional producer's properties; ``slot`` names the worker, the same at every restart.
+    """Return the transactional producer's properties; ``slot`` names the worker, the same after every restart.
 
     Raises:
         ConfigError: as ``consumer_properties``.
@@ -115,11 +115,11 @@ def producer_properties(kafka: KafkaSettings, slot: str) -> Properties:
         "queue.buffering.max.kbytes": 65_536,
         # The topic's own limit decides; librdkafka's default of 1 MB is below the largest dead letter.
         "message.max.bytes": 16_777_216,
-        # A missing topic is reported within the transaction's time, and is not mistaken for a slow broker.
+        # A missing topic is reported within the transaction time-out and not mistaken for a slow broker.
         "topic.metadata.propagation.max.ms": 5_000,
-        # Java's partitioner, so that verdicts and what is derived from them share partitions whoever writes.
+        # Java's partitioner, so that verdicts and derived records share partitions whichever client writes.
         "partitioner": "murmur2_random",
-        # A new transaction often meets the last one's markers still being written and is told to come again; librdkafka
+        # A new transaction often has to retry while the last one's markers are still being written; librdkafka
         # waits 100 ms by default, which is the whole latency budget.
         "retry.backoff.ms": 5,
         "retry.backoff.max.ms": 20,
@@ -137,10 +137,10 @@ def _common(kafka: KafkaSettings) -> Properties:
 
 
 def check_promises(properties: Mapping[str, object]) -> None:
-    """Refuse ``kafka.properties`` that would break a promise.
+    """Refuse ``kafka.properties`` that would break a guarantee.
 
     Raises:
-        ConfigError: one would; the message says why.
+        ConfigError: one of them would; the message says why.
     """
     refused = [f"kafka.properties: {name} cannot be set: {_OURS[name]}" for name in properties if name in _OURS]
     if refused:
@@ -153,5 +153,5 @@ def _passed_through(kafka: KafkaSettings, others: tuple[str, ...]) -> Properties
 
 
 def admin_properties(kafka: KafkaSettings) -> Properties:
-    """Return the properties of a client that only asks and creates; raises as ``consumer_properties``."""
+    """Return the properties of an admin client; raises as ``consumer_properties``."""
     return _common(kafka) | _passed_through(kafka, (*_CONSUMER_ONLY, *_PRODUCER_ONLY))

@@ -1,4 +1,4 @@
-"""What a librdkafka error means for a transaction: one table, one decision each.
+"""What a librdkafka error means for a transaction: a table with one decision per error.
 
 librdkafka's own rule is: retriable, call again; requires abort, abort; fatal, destroy the producer; anything else,
 treat as fatal.  It lacks KIP-890, so a request that timed out may still arrive, and be taken for part of the *next*
@@ -14,15 +14,15 @@ from stream.errors import ConfigError, TransportError
 
 
 class Fault(Enum):
-    """What to do about a failed step of a transaction."""
+    """What to do after a failed step of a transaction."""
 
-    RETRY = "retry"  # the same call again, while there is time
-    ABORT = "abort"  # abort, keep the chunk, begin again
+    RETRY = "retry"  # repeat the call, while there is time
+    ABORT = "abort"  # abort, keep the chunk, retry
     MEMBERSHIP = "membership"  # abort; some partitions may have gone to another worker
-    REFUSED = "refused"  # abort; it will be refused until somebody mends a setting or a right
+    REFUSED = "refused"  # abort; refused until a setting or an access right is fixed
     TOO_LARGE = "too_large"  # abort and stop: an output topic cannot hold what must be written
-    FENCED = "fenced"  # somebody else used our transactional id, or our transaction timed out
-    UNKNOWN = "unknown"  # it may have happened: start afresh from the committed offsets
+    FENCED = "fenced"  # another producer used our transactional id, or our transaction timed out
+    UNKNOWN = "unknown"  # it may have committed: restart from the committed offsets
 
 
 _MEMBERSHIP: Final = frozenset(
@@ -71,10 +71,10 @@ def is_time_out(error: KafkaError) -> bool:
 
 
 def fault_of(error: KafkaError, delivery: KafkaError | None = None) -> Fault:
-    """Decide about an error of a transactional call; ``delivery`` is why a record was not delivered, if one was not.
+    """Classify an error of a transactional call; ``delivery`` is the error of a record that was not delivered, if any.
 
     A failed delivery is the cause, and the call's own error its consequence; but what the call says about the producer
-    (fenced, fatal) weighs more.
+    (fenced, fatal) takes precedence.
     """
     codes = {error.code()} | ({delivery.code()} if delivery else set())
     if codes & _FENCED:
@@ -92,18 +92,18 @@ def fault_of(error: KafkaError, delivery: KafkaError | None = None) -> Fault:
 
 
 class Reading(Enum):
-    """What an error that the consumer reports means."""
+    """What an error reported by the consumer means."""
 
     PASSING = "passing"  # librdkafka recovers by itself
-    REFUSED = "refused"  # we may not read; keep asking, not ready
+    REFUSED = "refused"  # we may not read; keep retrying, not ready
     LOST = "lost"  # the next record was deleted before it was read, or the offset is unknown
-    UNREADABLE = "unreadable"  # the bytes cannot be taken apart: a bad checksum or compression
+    UNREADABLE = "unreadable"  # the bytes cannot be parsed: a bad checksum or compression
     REJOIN = "rejoin"  # we were too slow and lost our partitions
     FATAL = "fatal"
 
 
 def reading_of(error: KafkaError) -> Reading:
-    """Decide about an error that ``consume`` returns as a message."""
+    """Classify an error that ``consume`` returns as a message."""
     code = error.code()
     if code in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._NO_OFFSET):
         return Reading.LOST
@@ -122,12 +122,12 @@ def cause_of(error: KafkaError) -> str:
 
 
 def is_end(error: KafkaError) -> bool:
-    """Whether this is no trouble: everything before an offset has been read."""
+    """Whether this is not an error: everything before an offset has been read."""
     return error.code() == KafkaError._PARTITION_EOF
 
 
 def is_not_fetching(error: KafkaError) -> bool:
-    """Whether a seek was refused because the partition is not being read, yet or any more."""
+    """Whether a seek was refused because the partition is not being fetched, yet or any more."""
     return error.code() == KafkaError._STATE
 
 
@@ -137,7 +137,7 @@ def no_room() -> KafkaException:
 
 
 def transport_error(error: KafkaError, doing: str) -> ConfigError | TransportError:
-    """Translate an error outside of transactions: a property that librdkafka refuses, or an unreachable broker."""
+    """Translate an error outside transactions: a property that librdkafka refuses, or an unreachable broker."""
     message = f"{doing}: {error.str()} ({error.name()})"
     if error.code() in (KafkaError._INVALID_ARG, KafkaError._CONFLICT):
         return ConfigError(f"kafka.properties: {message}")

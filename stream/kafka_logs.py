@@ -1,9 +1,9 @@
-"""librdkafka's messages as lines of our log; by itself it writes plain text to standard error, twenty lines a second.
+"""librdkafka's messages as lines of our log; its default is plain text on standard error, twenty lines a second.
 
-Its lines wait in a client's queue until the client is polled.  They are read for the one thing that no call reports, a
-connection that was lost: librdkafka repeats a request whose connection went away, and says nothing more of it.  The
-first copy may still be under way to the broker, and would be obeyed whenever it arrives (Jepsen's finding on Kafka's
-transactions, 2024; KIP-890, which ends it, is not in librdkafka).
+Its lines wait in a client's queue until the client is polled.  They are parsed for the one event that no call reports,
+a lost connection: librdkafka silently repeats a request whose connection was lost.  The first copy may still be on its
+way to the broker, which obeys it whenever it arrives (Jepsen's finding on Kafka's transactions, 2024; KIP-890, which
+fixes it, is not in librdkafka).
 """
 
 import logging
@@ -19,7 +19,7 @@ log: Final = logging.getLogger("librdkafka")
 
 REPEAT_S: Final = 30.0
 _NEVER_USED: Final = re.compile(r"in state (?:INIT|DOWN|TRY_CONNECT|CONNECT|SSL_HANDSHAKE|APIVERSION_QUERY|AUTH_\w+)\b")
-"""How librdkafka names the states in which a connection has carried no request but those that open it."""
+"""librdkafka's names for the states in which a connection has carried only the requests that open it."""
 
 
 log.addFilter(Sparing(REPEAT_S))

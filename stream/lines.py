@@ -21,14 +21,14 @@ MAX_KEPT: Final = 16 * MAX_RECORD_BYTES
 """Only the start of a line longer than this many bytes is kept; it is far too long to be an event."""
 
 Read = Callable[[int], bytes]
-"""Return up to this many bytes as soon as there are any; ``b""`` at the end.  May block."""
+"""Return up to this many bytes as soon as any are there; ``b""`` at the end.  May block."""
 
 _BOM: Final = b"\xef\xbb\xbf"
 _BLANK: Final = b" \t\r"
 
 
 class LineSource:
-    """Cuts bytes into chunks of records.  Memory is bounded by a block and one line of ``MAX_KEPT`` bytes."""
+    """Splits bytes into chunks of records.  Memory is bounded by a block and one line of ``MAX_KEPT`` bytes."""
 
     def __init__(self, read: Read, chunk_size: int) -> None:
         self._read = read
@@ -46,7 +46,7 @@ class LineSource:
             yield from self._chunks([self._take()])
 
     def _complete(self, block: bytes) -> list[bytes]:
-        """Return the lines that this block finishes; keep what it leaves unfinished."""
+        """Return the lines that this block completes; keep the incomplete rest."""
         lines = block.split(b"\n")
         last = lines.pop()
         if lines:
@@ -68,7 +68,7 @@ class LineSource:
         return line
 
     def _chunks(self, lines: list[bytes]) -> Iterator[Chunk]:
-        """Number the lines, leave out the blank ones, and group the rest."""
+        """Number the lines, skip blank ones, and group the rest."""
         first = self.lines
         if not first and lines:
             lines[0] = lines[0].removeprefix(_BOM)
@@ -83,12 +83,12 @@ class Output(Protocol):
     """Where bytes are written to."""
 
     def write(self, data: bytes, /) -> None:
-        """Write all of it.  May block."""
+        """Write everything.  May block."""
         ...
 
 
 class Descriptor:
-    """Writes to a file descriptor at once and whole: no buffer is left behind by an interruption."""
+    """Writes to a file descriptor immediately and completely: an interruption leaves no buffer behind."""
 
     def __init__(self, number: int, name: str) -> None:
         self._number = number
@@ -99,7 +99,7 @@ class Descriptor:
 
         Raises:
             BrokenPipeError: the reader is gone.
-            FileError: the disk is full, or the like.
+            FileError: the disk is full or another I/O error.
         """
         rest = memoryview(data)
         try:

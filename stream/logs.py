@@ -1,4 +1,4 @@
-"""Logs: one JSON object per line, in UTC, without chat text and player ids, up to the message that ends a process.
+"""Logs: one JSON object per line, in UTC, without chat text and player ids, including the message that ends a process.
 
 Only the fields named in ``Field`` are written.  An exception shows its type and stack, and its message only if it is
 our own, since the messages of libraries may quote their input.
@@ -70,9 +70,9 @@ def _describe(exc: BaseException) -> dict[str, object]:
 
 
 class Sparing(logging.Filter):
-    """Lets a line through again only after ``repeat_s`` seconds; ``left_out`` then says how many like it were dropped.
+    """Rate-limits similar lines to one per ``repeat_s`` seconds; ``left_out`` then says how many were dropped.
 
-    Two lines of a logger are alike if they differ only in numbers and have the same kind of exception.
+    Two lines of a logger are similar if they differ only in numbers and have the same type of exception.
     """
 
     def __init__(self, repeat_s: float) -> None:
@@ -85,7 +85,7 @@ class Sparing(logging.Filter):
         kind = record.exc_info[0] if record.exc_info else None
         key = record.name, _NUMBER.sub("", record.getMessage()), kind
         said, left_out = self._said.get(key, (float("-inf"), 0))
-        if 0 <= record.created - said < self._repeat_s:  # below 0 the clock was set back
+        if 0 <= record.created - said < self._repeat_s:  # negative: the clock was set back
             self._said[key] = said, left_out + 1
             return False
         if len(self._said) >= _MOST_KEPT:
@@ -106,7 +106,7 @@ def configure_logs(level: int = logging.INFO, output: TextIO | None = None) -> N
 
 
 def _tell_of_thread(ended: threading.ExceptHookArgs) -> None:
-    """Log what ended a thread; Python itself would write plain text, including what the exception quotes."""
+    """Log what ended a thread; Python's own hook writes plain text, including what the exception quotes."""
     if ended.exc_value is not None and not isinstance(ended.exc_value, SystemExit):
         log.error("a thread ended by a failure", exc_info=ended.exc_value)
 

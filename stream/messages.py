@@ -1,4 +1,4 @@
-"""What librdkafka calls a message, as a record."""
+"""librdkafka's messages as records."""
 
 from typing import cast
 
@@ -13,7 +13,7 @@ def place_of(message: Message) -> tuple[int, int]:
 
 
 def record_of(message: Message, topic: str, number: int, offset: int) -> Record:
-    """Return a message that is no error as the record at this place."""
+    """Return a message that is not an error as the record at this place."""
     headers = message.headers()
     return Record(
         message.value(),

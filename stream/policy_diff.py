@@ -1,4 +1,4 @@
-"""Compares two policies or rule packs: the same events judged by both, and where the verdicts differ."""
+"""Compares two policies or rule packs: judges the same events by both and reports where the verdicts differ."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -34,7 +34,7 @@ class Change(NamedTuple):
     before: Decision
     after: Decision
     rules: tuple[str, ...]
-    """The rules that hit on the new side."""
+    """The rules that matched on the new side."""
 
     def line(self) -> str:
         """Return the change as one line, without chat text."""
@@ -56,7 +56,7 @@ class Comparison:
         return self.changes.total() / self.events if self.events else 0.0
 
     def summary(self) -> Iterator[str]:
-        """Yield the totals, the commonest change first."""
+        """Yield the totals, the most frequent change first."""
         yield f"{self.events:,} events, {self.changes.total():,} verdicts change ({self.share:.2%})"
         if self.malformed:
             yield f"{self.malformed:,} malformed lines left out"
@@ -68,7 +68,7 @@ def sides(old: str, new: str, overrides: Mapping[str, object], config: Path | No
     """Build both sides; policies share one scorer.  Loads the model.
 
     Raises:
-        ConfigError: OLD and NEW are not of one kind, or one of them cannot be used.
+        ConfigError: OLD and NEW are of different kinds, or one of them cannot be used.
     """
     kinds = {_key(old), _key(new)}
     if len(kinds) > 1:

@@ -1,4 +1,4 @@
-"""How far behind each partition is, and whether it moves at all."""
+"""Measures each partition's lag and whether it makes progress."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
@@ -11,7 +11,7 @@ from stream.records import Partition, Record
 log: Final = logging.getLogger("stream.progress")
 
 STUCK_S: Final = 30.0
-ALL: Final = -1  # in place of a partition's number: trouble that is the whole topic's
+ALL: Final = -1  # in place of a partition number: a problem of the whole topic
 HELD: Final = (
     "if this lasts, an open transaction holds the group's offsets: a dead worker's, until its transactional id returns "
     "or times out, or one that a broker did not end; see kafka-transactions.sh find-hanging"
@@ -19,11 +19,11 @@ HELD: Final = (
 
 
 class Progress:
-    """Measures the partitions that we own, and makes us unready while one of them stands still.
+    """Measures the partitions that we own; reports not ready while one of them is stuck.
 
-    ``high`` tells the end of a partition as the client last heard it, negative before it has heard anything.
-    ``answered`` asks the broker, briefly, of which partitions it tells the committed offset.  ``wall`` is the time in
-    seconds.
+    ``high`` returns the end of a partition as the client last learned it; negative: not yet known.
+    ``answered`` asks the broker, briefly, for committed offsets and returns the partitions that it answered for.
+    ``wall`` is the time in seconds.
     """
 
     def __init__(
@@ -46,10 +46,10 @@ class Progress:
         self._empty_s: dict[int, float] = {}
         self._held: set[int] = set()
         self.still: dict[int, str] = {}
-        """Why a partition stands still, by its number; ``ALL`` for the topic."""
+        """Why a partition is stuck, by number; ``ALL`` for the topic."""
 
     def assigned(self, partitions: Iterable[Partition]) -> None:
-        """Begin with partitions; none are fine: others have them all."""
+        """Add assigned partitions; none is fine: others have them all."""
         for partition in partitions:
             self._since[partition] = self._wall()
             self.still.pop(partition.number, None)
@@ -58,7 +58,7 @@ class Progress:
         self._tell()
 
     def gone(self, partition: Partition) -> None:
-        """End with a partition."""
+        """Remove a lost partition."""
         number = partition.number
         self._since.pop(partition, None)
         self._idle_since = self._wall()
@@ -71,37 +71,37 @@ class Progress:
         self._metrics.forget("lag_seconds", **_labels(partition))
 
     def taken(self, last: Iterable[Record]) -> None:
-        """Note the last records that were taken, one of each partition."""
+        """Note the last records read, one per partition."""
         self._taken_s.update((record.partition, record.timestamp_ms / 1000) for record in last)
 
     def drained(self, number: int, offset: int) -> None:
-        """Note that there is nothing to read before an offset any more.
+        """Note that everything before an offset has been read.
 
-        What lies between the last record and it are the marks that transactions leave.
+        Between the last record and this offset there are only transaction markers.
         """
         self._drained[number] = offset
         self._empty_s[number] = self._wall()
         self.moves(number)
 
     def rewound(self, number: int) -> None:
-        """Note that reading goes back in a partition."""
+        """Note that a partition was rewound."""
         self._drained.pop(number, None)
         self._empty_s.pop(number, None)
 
     def stands_still(self, number: int, why: str) -> None:
-        """Note that a partition, or with ``ALL`` the topic, cannot be read now."""
+        """Note that a partition, or with ``ALL`` the topic, cannot be read at present."""
         self.still[number] = why
         self._tell()
 
     def moves(self, number: int) -> None:
-        """Note that a partition can be read."""
+        """Note that a partition can be read again."""
         self._held.discard(number)
         known = [self.still.pop(key) for key in (number, ALL) if key in self.still]
         if known:
             self._tell()
 
     def report(self, next_offsets: Mapping[int, int]) -> None:
-        """Measure; ``next_offsets`` says where reading goes on, by partition number."""
+        """Measure; ``next_offsets`` are the next offsets to read, by partition number."""
         for partition in self._since:
             number = partition.number
             position = max(next_offsets.get(number, -1), self._drained.get(number, -1))
@@ -110,11 +110,11 @@ class Progress:
                 self._measure(partition, max(high - position, 0))
 
     def look(self, next_offsets: Mapping[int, int]) -> None:
-        """Look at partitions that brought nothing since they are ours.
+        """Check partitions that have returned nothing since their assignment.
 
-        They are empty, their offsets are held back, or Kafka is away, of which an end that was reached says nothing.
-        Asks the broker about all of them at once, at most every ``STUCK_S`` seconds; without a partition, whether it
-        answers at all.
+        They are empty, their offsets are held back, or Kafka is unavailable, which a partition that was read to its end
+        does not show.  Asks the broker about all of them at once, at most every ``STUCK_S`` seconds; without a
+        partition, whether it answers at all.
         """
         if not self._since:
             self._look_around()
@@ -133,9 +133,9 @@ class Progress:
                 self._stuck(partition)
 
     def _look_around(self) -> None:
-        """Be ready without a partition where the broker answers: there are more workers than partitions.
+        """Be ready without a partition if the broker answers: there are more workers than partitions.
 
-        Of that, unlike of partitions, not every group protocol tells.
+        Not every group protocol reports an empty assignment.
         """
         if self._wall() - self._idle_since < STUCK_S:
             return
@@ -147,9 +147,9 @@ class Progress:
             self.stands_still(ALL, "no partition is ours, and Kafka does not answer")
 
     def _measure(self, partition: Partition, lag: int) -> None:
-        """Tell the lag, and how old the oldest record that waits may be.
+        """Report the lag, and an upper bound of the oldest unread record's age.
 
-        It is younger than the last one that was taken, and than the last moment at which nothing waited.
+        That record is younger than the last one read, and than the last moment without lag.
         """
         number = partition.number
         if not lag:

@@ -1,6 +1,6 @@
-"""Whether Kafka accepts us: a refused login or certificate is reported at once, with the reason.
+"""Checks whether Kafka accepts us: a refused login or certificate is reported at once, with the reason.
 
-librdkafka itself retries for ever and gives the reason only to a callback.
+librdkafka itself retries forever and gives the reason only to a callback.
 """
 
 import re

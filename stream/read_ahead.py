@@ -1,4 +1,4 @@
-"""A buffer of records that were read ahead."""
+"""A buffer of prefetched records."""
 
 from collections import deque
 from collections.abc import Callable
@@ -7,14 +7,14 @@ from typing import Final
 from stream.records import Record
 
 MOST_BYTES: Final = 16_777_216
-"""From this many bytes of values on a buffer is full, however few records it has."""
+"""With this many bytes of values a buffer is full, however few its records."""
 
 
 class ReadAhead:
     """A buffer that is full at ``most`` records, and stays so until half of them are taken.
 
-    Reading is paused while it is full, and after a pause librdkafka needs up to a second until records come again; the
-    other half is there for the judge meanwhile.
+    Reading is paused while it is full; after a pause librdkafka needs up to a second to deliver records again, and
+    meanwhile the other half keeps the judge busy.
     """
 
     def __init__(self, most: int, most_bytes: int = MOST_BYTES) -> None:

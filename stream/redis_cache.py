@@ -17,7 +17,7 @@ from stream.errors import ConfigError, TransportError
 
 T = TypeVar("T")
 JITTER: Final = 0.1
-"""Values live up to a tenth shorter than asked, by key, so that they do not all go at once."""
+"""Values live up to a tenth shorter than asked, by key, so that they do not all expire at once."""
 
 Command = tuple[bytes | str | int, ...]
 
@@ -29,10 +29,10 @@ class RedisCache:
         """Take an address (``redis://``, ``rediss://`` or ``unix://``); connect on first use.
 
         Raises:
-            ConfigError: the address is none; the message does not repeat it, as it may hold a password.
+            ConfigError: the address is invalid; the message does not repeat it, as it may contain a password.
         """
         try:
-            # No name is given to the connection: CLIENT SETNAME is a right that a narrow ACL does not grant.
+            # The connection is not named: a narrow ACL does not grant CLIENT SETNAME.
             pool = ConnectionPool.from_url(url, protocol=2, retry=Retry(NoBackoff(), 0), retry_on_error=[])
         except ValueError as exc:
             raise ConfigError("redis.url: must begin with redis://, rediss:// or unix://") from exc
@@ -65,29 +65,29 @@ class RedisCache:
         self._exchange([("SET", key, value, "EX", lives[key]) for key, value in values.items()])
 
     def ping(self) -> None:
-        """Connect, if need be, and have Redis answer.
+        """Connect if necessary, and ping Redis.
 
         Raises:
-            TransportError: it does not.
+            TransportError: no answer.
         """
         self._exchange([("PING",)])
 
     def close(self) -> None:
-        """Close the connection and the loop; the next use opens both anew."""
+        """Close the connection and the loop; the next use reopens both."""
         if self._loop is not None:
             self._loop.run_until_complete(self._connection.disconnect())
             self._loop.close()
             self._loop = None
 
     def _exchange(self, commands: Sequence[Command]) -> list[object]:
-        """Send all commands at once and read as many answers."""
+        """Send all commands at once and read as many replies."""
         try:
             if not self._connection.is_connected:
                 connecting: Coroutine[Any, Any, None] = self._connection.connect()  # type: ignore[no-untyped-call]  # as above
                 self._run(connecting, self._connect_timeout_s)
             return self._run(self._round_trip(commands), self._timeout_s)
         except (RedisError, OSError, TimeoutError) as exc:
-            # A late answer must not be taken for the next one's.
+            # A late reply must not be taken for that of the next command.
             self._run(self._connection.disconnect(nowait=True), self._timeout_s)
             raise TransportError(f"Redis: {type(exc).__name__}") from exc
 

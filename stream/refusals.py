@@ -1,4 +1,4 @@
-"""Why a broker does not let us in or refuses a topic, and how to fix it, in one line.  Knows no client library."""
+"""Why a broker rejects us or refuses a topic, and how to fix it, in one line.  Independent of client libraries."""
 
 import socket
 import ssl
@@ -18,13 +18,13 @@ _TOPIC_FIXES: Final = {
     40: "the cluster rejects one of its settings; create it beforehand",
     44: "it violates the cluster's policy for topics; create it beforehand, by that policy",
 }
-"""How to fix what Kafka refuses, by Kafka's error number."""
+"""How to fix a refusal, by Kafka's error number."""
 
 
 def refused_topic(name: str, code: int, said: str, replicas: str) -> ConfigError | None:
-    """Return the error for a topic that Kafka does not create; None if trying again may help.
+    """Return the error for a topic that Kafka does not create; None if retrying may help.
 
-    ``said`` is the broker's reason, ``replicas`` the option that sets how many there are.
+    ``said`` is the broker's reason, ``replicas`` the option that sets the replication factor.
     """
     fix = _TOPIC_FIXES.get(code)
     return ConfigError(f"{name} cannot be created: {said}; {fix.format(replicas=replicas)}") if fix else None
@@ -58,14 +58,14 @@ def untrusted(server: str, reason: str) -> ConfigError:
 
 
 def wrong_protocol(detail: str) -> ConfigError:
-    """Return the error for a listener that speaks TLS when we do not, or the other way round."""
+    """Return the error for a listener that speaks TLS when we do not, or the reverse."""
     return ConfigError(f"kafka.properties: security.protocol does not fit the broker's listener: {detail}")
 
 
 def certificate_fault(server: str, authority: str | None) -> str | None:
-    """Return OpenSSL's reason why the certificate of ``host:port`` is not trusted; None when it is, or nobody is there.
+    """Return OpenSSL's reason why the certificate of ``host:port`` is not trusted; None if it is, or nothing answers.
 
-    Blocks for one handshake, at most 5 s.  ``authority`` is a file; None is the system's authorities.
+    Blocks for one handshake, at most 5 s.  ``authority`` is a CA file; None stands for the system's CAs.
     """
     host, _, port = server.rpartition(":")
     try:

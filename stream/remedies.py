@@ -1,15 +1,15 @@
-"""What a person does about a partition that cannot go on by itself, in words."""
+"""What an operator can do about a partition that cannot continue by itself, in words."""
 
 from typing import Final
 
 from stream.errors import DataLost
 
 NO_OFFSET: Final = -1001
-"""What ``committed`` answers where a group has committed nothing."""
+"""What ``committed`` returns where a group has committed nothing."""
 
 
 def reset_command(group: str, topic: str, partition: int, offset: int) -> str:
-    """Return the command that moves a group past a place where it cannot go on."""
+    """Return the command that moves a group past an offset where it cannot continue."""
     return (
         f"kafka-consumer-groups.sh --bootstrap-server ADDRESS --group {group} --topic {topic}:{partition} "
         f"--reset-offsets --to-offset {offset} --execute"
@@ -17,7 +17,7 @@ def reset_command(group: str, topic: str, partition: int, offset: int) -> str:
 
 
 def data_lost(group: str, topic: str, partition: int, committed: int, held: tuple[int, int], cause: str) -> DataLost:
-    """Return the error of a group whose next record is gone; ``held`` are first and end of what the topic holds."""
+    """Return the error of a group whose next record is gone; ``held`` are the topic's first and end offsets."""
     low, high = held
     return DataLost(
         f"{topic}[{partition}]: the group {group} is at "

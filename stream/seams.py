@@ -10,7 +10,7 @@ from stream.records import Chunk, DeadLetter, Outgoing, Partition
 
 
 class Taken(NamedTuple):
-    """What a call returned: records in input order, and the partitions that were lost meanwhile.
+    """What a call returned: records in input order, and the partitions lost meanwhile.
 
     A partition that was lost and came back is in both: its work in flight is void, its records here are valid.
     """
@@ -23,7 +23,7 @@ class Source(Protocol):
     """Where records come from.  One thread owns it; partitions come and go inside ``take``, ``stay`` and ``close``."""
 
     def join(self) -> None:
-        """Join the group.  Must come first, but after ``Sink.renew``: offsets that a dead worker left open block it.
+        """Join the group.  Must come first, but after ``Sink.renew``: a dead worker's open transaction blocks it.
 
         Raises:
             ConfigError: there is nothing to read.
@@ -72,7 +72,7 @@ class Sink(Protocol):
     """Where results go.  One thread owns it."""
 
     def renew(self) -> None:
-        """Start over under the same identity, fencing whatever is still under way.  Must come first.
+        """Start over under the same identity, fencing whatever is still in flight.  Must come first.
 
         Raises:
             TransportError: not now; try again.

@@ -33,7 +33,7 @@ FENCED_WAIT_S: Final = 5.0
 READ_AHEAD_CHUNKS: Final = 16
 """Chunks read ahead: half of them keep a judge of 4,000 messages a second busy while a paused consumer resumes."""
 SWITCH_S: Final = 0.0005
-"""How soon the committing thread gets its turn while the other one judges; Python's 5 ms is a whole commit."""
+"""Thread switch interval, for the committing thread while the other one judges; Python's 5 ms is a whole commit."""
 
 
 def serve(
@@ -46,7 +46,7 @@ def serve(
     """Run the worker until SIGTERM or SIGINT; ``announce`` is called with the admin port.
 
     Raises:
-        ChatwardenError: it cannot start, or must stop; see ``stream.errors`` for what each means.
+        ChatwardenError: it cannot start, or must stop; see ``stream.errors``.
     """
     metrics = PrometheusMetrics()
     consumer = consumer_properties(settings.kafka)
@@ -62,8 +62,8 @@ def serve(
         health.ready("model")
         size = settings.pipeline.chunk_size
         sink = KafkaSink(settings.topics, producer, settings.kafka.group_id)
-        # Who loses partitions was away from the broker.  librdkafka's producer may then wait for its coordinator past
-        # every time-out (seen on 2.16), so the next transaction gets a new one.
+        # Lost partitions mean lost contact with the broker.  librdkafka's producer may then wait for its coordinator
+        # past every time-out (seen on 2.16), so the next transaction gets a new producer.
         ahead = size * READ_AHEAD_CHUNKS
         source = KafkaSource(
             settings.topics.events, consumer, health, metrics, ahead, start, sink.close, kafka_logs.consumer
@@ -83,14 +83,14 @@ def _run(worker: Worker) -> None:
     try:
         worker.run()
     except Fenced:
-        # Two workers with one id would fence each other for ever, as fast as they are restarted.
+        # Two workers with one id would fence each other forever, as fast as they are restarted.
         if not worker.stopping:
             time.sleep(FENCED_WAIT_S)
         raise
 
 
 def _heed_signals(worker: Worker) -> None:
-    """Let SIGTERM and SIGINT end the loop, and the process if that takes too long.
+    """Let SIGTERM and SIGINT end the loop, and the process if the loop takes too long.
 
     A thread waits for them: a handler would run in the loop's thread, which may be in a client's call for seconds.
     """
@@ -103,13 +103,13 @@ def _heed_signals(worker: Worker) -> None:
 
 
 def _noted(number: int, _: FrameType | None) -> None:
-    """Do nothing: the thread already has the number.  Without a handler it would not get it."""
+    """Do nothing: the thread already has the signal number, which it would not get without a handler."""
 
 
 def _leave(heard: int, worker: Worker) -> None:
     """Wait for a signal, stop the worker, and end the process if that takes too long.
 
-    Nothing is lost: the next owner repeats what is not committed.
+    Nothing is lost: the next owner repeats what was not committed.
     """
     (number,) = os.read(heard, 1)
     worker.stop()

@@ -69,14 +69,14 @@ class _Section(BaseModel):
 
 
 class KafkaSettings(_Section):
-    """Where Kafka is and how we take part."""
+    """Where Kafka is and how we join it."""
 
     bootstrap_servers: Servers = "localhost:9092"
     group_id: Name = "chatwarden"
     group_protocol: Literal["classic", "consumer"] = "classic"
     transactional_id_prefix: Name = "chatwarden"
     properties: dict[str, str | int | float | bool] = Field(default_factory=dict, repr=False)
-    """Passed to librdkafka; what would break a promise is refused.  Never shown, as it may hold a password."""
+    """Passed to librdkafka; what would break a guarantee is refused.  Never shown, as it may hold a password."""
 
 
 class TopicSettings(_Section):
@@ -94,9 +94,9 @@ class RedisSettings(_Section):
 
     url: SecretStr = SecretStr("")
     timeout_ms: Positive = 20
-    """Longest wait for one round trip.  Above it the chunk goes on without the cache."""
+    """Time-out of one round trip; after it the chunk continues without the cache."""
     connect_timeout_ms: Positive = 250
-    """Longest wait for a connection, name look-up and TLS included."""
+    """Time-out of a connection attempt, including DNS and TLS."""
     ttl_s: Positive = 86_400
 
 
@@ -120,7 +120,7 @@ class PipelineSettings(_Section):
 
     resolvers: Annotated[tuple[ResolverName, ...], Field(min_length=1)] = ("rules", "gate", "classifier")
     chunk_size: Annotated[int, Field(ge=1, le=100_000)] = 512
-    """Maximum records in a chunk.  Larger is cheaper per record and slower to the first verdict."""
+    """Maximum records in a chunk.  Larger costs less per record and delays the first verdict."""
     memory_size: Annotated[int, Field(ge=0)] = 100_000
     """Texts whose answers each process remembers (about 300 bytes each); 0 turns that off."""
     fingerprint_key: Annotated[SecretStr, AfterValidator(_key)] = SecretStr("chatwarden")
@@ -128,9 +128,9 @@ class PipelineSettings(_Section):
     classifier_down: Literal["hold", "pass"] = "hold"
     """When the classifier is down: hold the stream, or let messages pass unscored."""
     gate_keeps: Share = 0.999
-    """Share of what the policy acts on that the gate must let past to the classifier."""
+    """Share of what the policy acts on that the gate must pass to the classifier."""
     gate_audit: Share = 0.01
-    """Share of events cleared by the gate that the classifier looks at too, to count what the gate misses."""
+    """Share of events cleared by the gate that the classifier scores anyway, to count what the gate misses."""
 
 
 class PolicySettings(_Section):
@@ -161,30 +161,30 @@ class StrikesSettings(_Section):
     """The strikes worker: what players' verdicts add up to."""
 
     app_id: str = Field("chatwarden-strikes", pattern=r"^[A-Za-z0-9._-]{1,100}$")
-    """Consumer group, and prefix of the changelogs.  A new one starts over from the first verdict there is."""
+    """Consumer group, and prefix of the changelogs.  A new one starts over from the oldest verdict available."""
     ladder: Path | None = None
     """The ladder file; None is the default ladder."""
     data_dir: Path = Path("strikes-data")
-    """Where standings are kept on disk; each worker needs its own.  Losing it costs time, not standings."""
+    """Where standings are stored on disk; each worker needs its own.  If lost, they are restored from the changelog."""
     channels: TopicName = "moderation.channels"
     erasures: TopicName = "moderation.erasures"
     audit: TopicName = "moderation.erasures.audit"
     dead_letters: TopicName = "moderation.verdicts.dlq"
     replication_factor: Annotated[int, Field(ge=0)] = 0
-    """Of the topics that the worker creates; 0 means as many replicas as the verdicts topic has."""
+    """Of the topics that the worker creates; 0 means that of the verdicts topic."""
     session_timeout_s: Annotated[float, Field(ge=1, le=600)] = 10.0
-    """After this long without a sign of life a worker's partitions go to the others."""
+    """After this long without a heartbeat a worker's partitions are reassigned."""
     commit_interval_s: Annotated[float, Field(gt=0, le=60)] = 1.0
-    """How much work is done again after a crash, against how often offsets are written."""
+    """Longer repeats more work after a crash; shorter writes offsets more often."""
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 9_465
-    """Where standings can be asked for."""
+    """Address of the endpoint for standings."""
     token: SecretStr = SecretStr("")
     """Bearer token of the query endpoint, at least 16 characters; without one it stays closed."""
     advertised_url: Annotated[str, Field(pattern=r"^(https?://[^\s/]+/?)?$")] = ""
     """Where other workers reach this one's endpoint; by default its host and port."""
     shutdown_s: Annotated[float, Field(gt=0, le=600)] = 20.0
-    """After SIGTERM the process ends within this time, come what may."""
+    """After SIGTERM the process ends within this time in every case."""
 
 
 class Settings(_Section):
@@ -202,7 +202,7 @@ class Settings(_Section):
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
-        """Two roles in one topic would read what they write, or each other's records."""
+        """Refuse two roles in one topic: they would read what they write, or each other's records."""
         named = {f"topics.{role}": name for role, name in self.topics}
         named |= {f"strikes.{role}": getattr(self.strikes, role) for role in _STRIKES_TOPICS}
         roles: dict[str, str] = {}
@@ -246,7 +246,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _mind_underscores(environ: Mapping[str, str]) -> None:
-    """Warn of variables that would be settings, had they both their underscores.  No error: they may be another's."""
+    """Warn of variables that miss only an underscore.  Not an error: they may belong to another program."""
     meant = {variable(key.split(".")).replace("__", "_"): variable(key.split(".")) for key in _keys()}
     for name in sorted(environ.keys() & meant.keys()):
         log.warning("%s sets nothing; did you mean %s?", name, meant[name])
@@ -262,7 +262,7 @@ def _place(document: dict[str, Any], path: list[str], value: object) -> None:
 
 
 def _faults(exc: ValidationError, config: Path | None) -> str:
-    """One line per fault, with all places the key can come from, and its line in the file."""
+    """One line per fault, with all places where the key can be set, and its line in the file."""
     text = config.read_text(encoding="utf-8") if config else ""
     lines = []
     for error in exc.errors(include_url=False, include_context=False, include_input=False):

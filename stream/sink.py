@@ -22,7 +22,7 @@ log: Final = logging.getLogger("stream.sink")
 _Headers = list[tuple[str, str | bytes | None]]
 
 CALL_S: Final = 5.0
-"""Longest single call; one that times out is repeated while the transaction's time lasts."""
+"""Time-out of a single call; one that times out is repeated within the transaction's time."""
 
 
 class KafkaSink:
@@ -52,18 +52,18 @@ class KafkaSink:
         self._draw = draw
         self._log = ClientLog()
         self._producer: Producer | None = None
-        self._starting: Producer | None = None  # a start that timed out is resumed, not begun again
+        self._starting: Producer | None = None  # a start that timed out is resumed, not repeated
         self._undelivered: tuple[KafkaError, str] | None = None
 
     def renew(self) -> None:
         """Replace the producer by a new one with the same transactional id.
 
-        The broker ends whatever the old one left open, and fences its requests that are still under way.  May block
+        The broker ends whatever the old one left open, and fences its requests that are still in flight.  May block
         ``CALL_S`` seconds.
 
         Raises:
             ConfigError: librdkafka refuses a property.
-            TransportError: the broker is unavailable or rejects us; try again.
+            TransportError: the broker is unavailable or rejects us; retry.
         """
         self._producer = None
         try:
@@ -81,7 +81,7 @@ class KafkaSink:
     def commit(
         self, results: Sequence[Outgoing | DeadLetter], ends: Mapping[Partition, int], group: object, within_s: float
     ) -> None:
-        """Write results and offsets in one transaction; blocks up to ``within_s`` seconds, and a little to abort.
+        """Write results and offsets in one transaction; blocks up to ``within_s`` seconds, slightly longer to abort.
 
         Raises:
             TransactionAborted: nothing was written; the same results may be committed again.
@@ -99,7 +99,7 @@ class KafkaSink:
         self._undelivered = None
         try:
             producer.begin_transaction()
-            # Records first: they travel while the offsets take their two round trips.
+            # Records first: they are sent while the offsets take their two round trips.
             self._produce(producer, results, deadline)
             self._send_offsets(producer, offsets, group, deadline)
             self._insist(producer.commit_transaction, deadline)
@@ -107,9 +107,9 @@ class KafkaSink:
             self._recover(producer, exc, expiry)
 
     def _refuse_late_requests(self, producer: Producer) -> None:
-        """Begin nothing on a producer that lost a connection: a request that librdkafka repeated may arrive twice.
+        """Refuse to use a producer that lost a connection: a request that librdkafka repeated may arrive twice.
 
-        A late request to end the last transaction would end this one.  A new producer's epoch fences it.
+        A late request to end the last transaction would end this one; a new producer's epoch fences it.
         """
         producer.poll(0)
         if self._log.lost_connections:
@@ -124,7 +124,7 @@ class KafkaSink:
     def _send_offsets(
         self, producer: Producer, offsets: list[TopicPartition], group: object, deadline: Deadline
     ) -> None:
-        """Send the offsets; the one call that is never repeated: librdkafka was seen to wait for ever then."""
+        """Send the offsets; the one call that is never repeated: librdkafka was seen to wait forever then."""
         try:
             producer.send_offsets_to_transaction(offsets, group, max(deadline.remaining(), 0.001))
         except KafkaException as exc:
@@ -157,13 +157,13 @@ class KafkaSink:
                 yield flagged, result.flagged, result.key, None
 
     def _make_room(self, producer: Producer, deadline: Deadline) -> None:
-        """Let the full queue drain."""
+        """Wait for a full queue to drain."""
         producer.poll(0.05)
         if deadline.over:
             raise no_room()
 
     def _insist(self, call: Callable[[float], Any], deadline: Deadline) -> None:
-        """Repeat a call while its error says that this helps and there is time."""
+        """Repeat a call while its error is retriable and there is time."""
         backoff = Backoff(0.01, 0.5, self._draw)
         while True:
             try:
@@ -187,7 +187,7 @@ class KafkaSink:
             said += f"; a record for {topic} was not delivered: {delivery.str()} ({delivery.name()})"
         fault = fault_of(error, delivery)
         if fault is Fault.FENCED and not expiry.over:
-            # Within the transaction's time the broker fences for one reason only: somebody came with the same id.
+            # Within the transaction time-out the broker fences only because another producer came with the same id.
             raise Fenced(
                 f"{said}.  Another worker uses this transactional id; give each worker its own --slot"
             ) from exc
@@ -199,13 +199,13 @@ class KafkaSink:
         raise TransactionAborted(said, cause_of(delivery or error)) from exc
 
     def _abort(self, producer: Producer) -> None:
-        """Abort, so that nothing of the transaction is ever seen.
+        """Abort, so that nothing of the transaction ever becomes visible.
 
         Raises:
             OutcomeUnknown: it could not be aborted.
         """
         try:
-            # The broker answers INVALID_TXN_STATE, and the producer is lost, when it has not yet heard of the records.
+            # An abort before the broker has seen the records gets INVALID_TXN_STATE, and the producer is lost.
             producer.flush(CALL_S)
             self._insist(producer.abort_transaction, Deadline(self._clock, self._timeout_s))
         except KafkaException as exc:

@@ -1,4 +1,4 @@
-"""A worker's slot: the part of its transactional id that is the same at every restart and never taken twice.
+"""A worker's slot: the part of its transactional id that is the same after every restart and never used twice at once.
 
 Random names would leave a killed worker's transaction open until it times out; one name for two workers would have
 them fence each other.  So the workers of one host take numbers, and the system frees a number when its holder ends.
@@ -20,7 +20,7 @@ def leased_slot(host: str, purpose: str, folder: Path) -> Iterator[str]:
     """Hold the lowest free slot of this host for one purpose: ``HOST-0``, ``HOST-1`` and so on.
 
     Different purposes, such as two consumer groups, may use the same number.  The lease is a lock on a file in
-    ``folder``, which every worker of the host must see; it ends with the process, however that ends.
+    ``folder``, which all workers of the host must share; it ends with the process, however that ends.
 
     Raises:
         ConfigError: the folder cannot be written, for example because another user owns it.

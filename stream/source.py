@@ -1,7 +1,7 @@
-"""The input: a Kafka consumer that says what came, what was taken away, and never commits by itself.
+"""The input: a Kafka consumer that reports records and lost partitions, and never commits by itself.
 
 One thread owns it.  Rebalances happen inside ``take``, ``stay`` and ``close``; no transaction is ever open there, so a
-revoked partition costs nothing but the work in flight, which the next owner repeats from the committed offset.
+revoked partition costs only the work in flight, which the next owner repeats from the committed offset.
 """
 
 import logging
@@ -47,7 +47,7 @@ class KafkaSource:
     ) -> None:
         """Connect; ``join`` comes next.
 
-        ``read_ahead`` is the most records to hold, ``start`` where a new group starts; ``on_lost`` hears of losses.
+        ``read_ahead`` limits the buffered records; ``start`` is for a new group; ``on_lost`` is called on losses.
 
         Raises:
             ConfigError: librdkafka refuses a property.
@@ -63,7 +63,7 @@ class KafkaSource:
         self._next: dict[int, int] = {}
         self._stopped, self._gone = set[int](), set[Partition]()
         self._buffer = ReadAhead(read_ahead)
-        self._paused: bool | None = False  # None: not the same for all
+        self._paused: bool | None = False  # None: differs between partitions
         try:
             self._consumer = connect(properties)
         except KafkaException as exc:
@@ -74,7 +74,7 @@ class KafkaSource:
 
         Raises:
             ConfigError: the topic does not exist.
-            TransportError: the broker is away; try again.
+            TransportError: the broker is unavailable; retry.
         """
         ensure_start(self._consumer, self._topic, self._group, self._start)
         callbacks = {"on_assign": self._assigned, "on_revoke": self._revoked, "on_lost": self._lost}
@@ -85,7 +85,7 @@ class KafkaSource:
 
         Raises:
             DataLost: a record was deleted before it was read.
-            TransportError: the consumer is broken for good.
+            TransportError: the consumer failed permanently.
         """
         buffer = self._buffer
         if not buffer and self._read(1, wait_s):
@@ -100,19 +100,19 @@ class KafkaSource:
         return Taken(Chunk(records, ends), self._take_gone())
 
     def stay(self, wait_s: float) -> frozenset[Partition]:
-        """Stay a member of the group while there is other work: read ahead up to a limit, then pause.
+        """Stay a member of the group during other work: prefetch up to a limit, then pause.
 
-        Blocks up to ``wait_s`` seconds.  Returns the partitions that went away.  Raises as ``take``.
+        Blocks up to ``wait_s`` seconds.  Returns the partitions that were lost.  Raises as ``take``.
         """
         self._read(max(self._buffer.most - len(self._buffer), 1), wait_s)
         self._flow()
         return self._take_gone()
 
     def rewind(self) -> None:
-        """Go back to the committed offset of every partition; what was read ahead is dropped.
+        """Go back to the committed offset of every partition; prefetched records are dropped.
 
         Raises:
-            TransportError: the offsets cannot be had now; try again.
+            TransportError: the offsets are not available now; retry.
         """
         self._buffer.clear()
         owned = [TopicPartition(self._topic, number) for number in self._owned]
@@ -125,7 +125,7 @@ class KafkaSource:
             raise transport_error(exc.args[0], f"going back to the committed offsets ({HELD})") from exc
 
     def _go_to(self, number: int, offset: int) -> None:
-        """Read a partition from an offset on."""
+        """Continue a partition at an offset."""
         place = TopicPartition(self._topic, number, offset)
         try:
             self._consumer.seek(place)
@@ -139,7 +139,7 @@ class KafkaSource:
         self._progress.rewound(number)
 
     def group(self) -> object:
-        """Return the group metadata as it is now, for one transaction: the broker fences a stale one."""
+        """Return the current group metadata, for one transaction: the broker fences stale metadata."""
         return self._consumer.consumer_group_metadata()
 
     def close(self) -> None:
@@ -154,12 +154,12 @@ class KafkaSource:
             self._ask_again()
 
     def _ask_again(self) -> None:
-        """Have librdkafka read on where it was refused: it does not say by itself that it may read again."""
+        """Retry partitions where reading was refused: librdkafka does not report that access has been granted again."""
         if self._wall() - self._asked_s < ASK_AGAIN_S:
             return
         self._asked_s = self._wall()
         for number in self._progress.still.keys() & self._next.keys() - self._stopped:
-            with suppress(KafkaException):  # it is tried again
+            with suppress(KafkaException):  # it is retried
                 self._go_to(number, self._next[number])
 
     def _high(self, number: int) -> int:
@@ -175,7 +175,7 @@ class KafkaSource:
         return frozenset(place.partition for place in found if place.error is None)
 
     def _read(self, limit: int, wait_s: float) -> bool:
-        """Append what comes to the buffer; whether anything came, be it an error or a stale record."""
+        """Append messages to the buffer; return whether anything came, even an error or a stale record."""
         if limit < 1:
             return False
         try:
@@ -195,7 +195,7 @@ class KafkaSource:
 
     def _keep(self, message: Message) -> None:
         number, offset = place_of(message)
-        # Records of a partition that just went away, or that are in flight already, are somebody else's or repeated.
+        # Records of a partition that was just lost, or that are in flight already, are another worker's or repeated.
         if number not in self._owned or number in self._stopped or offset < self._next.get(number, 0):
             return
         self._next[number] = offset + 1
@@ -208,7 +208,7 @@ class KafkaSource:
             self._progress.drained(number, offset)
 
     def _flow(self) -> None:
-        """Pause while the buffer is full.  Pausing throws librdkafka's own queue away, so it is the last resort."""
+        """Pause while the buffer is full.  Pausing discards librdkafka's own queue, so it is the last resort."""
         full = self._buffer.full()
         if full == self._paused:
             return
@@ -256,7 +256,7 @@ class KafkaSource:
 
     def _trouble(self, error: KafkaError, number: int, offset: int) -> None:
         match reading_of(error):
-            case Reading.LOST if number not in self._stopped:  # after what it cannot read librdkafka says so, too
+            case Reading.LOST if number not in self._stopped:  # reported after an unreadable record, too
                 self._begin_or_stop(error, number)
             case Reading.UNREADABLE:
                 self._stop_partition(error, number, offset)
@@ -272,7 +272,7 @@ class KafkaSource:
                 log.warning("trouble that passes: %s", error.name(), extra={"cause": cause_of(error)})
 
     def _begin_or_stop(self, error: KafkaError, number: int) -> None:
-        """Read a partition that is newer than the group from its beginning; anything else that is missing is lost."""
+        """Read a partition that is newer than the group from its beginning; any other missing record is lost."""
         where = TopicPartition(self._topic, number)
         try:
             (committed,) = self._consumer.committed([where], timeout=FAILED_CALL_S)

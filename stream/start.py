@@ -1,4 +1,4 @@
-"""Where a new group starts; a group that has offsets keeps them.
+"""Where a new group starts; a group with offsets keeps them.
 
 Every partition of the topic gets its first offset here, before any worker joins.  So a partition without one is newer
 than the group and is read from its beginning, and a missing offset is a loss, never a reset.
@@ -39,7 +39,7 @@ def parse_start(text: str) -> Start:
 
 
 def ensure_start(consumer: Consumer, topic: str, group: str, start: Start) -> None:
-    """Give a group without offsets its first ones, with a warning: it may be new, or have lost them.
+    """Set the first offsets of a group without any, with a warning: it may be new, or have lost them.
 
     ``consumer`` has not subscribed yet.  Blocks on the broker.
 
@@ -72,7 +72,7 @@ def _partitions(consumer: Consumer, topic: str) -> list[TopicPartition]:
 
 
 def _offsets(consumer: Consumer, partitions: list[TopicPartition], start: Start) -> list[TopicPartition]:
-    """Look up where ``start`` is in each partition; a time after the last record is the end."""
+    """Look up the offset of ``start`` in each partition; a time after the last record means the end."""
     if isinstance(start, datetime):
         moment = int(start.timestamp() * 1000)
         asked = [TopicPartition(place.topic, place.partition, moment) for place in partitions]

@@ -1,4 +1,4 @@
-"""The summary of a run: counts by action, by who answered and by cause, with the rate."""
+"""The summary of a run: counts by action, by resolver and by cause, with the rate."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ class Summary:
     dead_letters: Counter[str] = field(default_factory=Counter)
     """By cause."""
     first_lines: dict[str, int] = field(default_factory=dict)
-    """The first line with each cause, to find it by."""
+    """The first line number of each cause."""
 
     def add(self, judged: Judged) -> None:
         """Count a chunk."""
@@ -45,7 +45,7 @@ class Summary:
         return {action: counts[action] for action in ACTIONS}
 
     def by_resolver(self) -> dict[str, int]:
-        """Verdicts by who answered, cheapest first."""
+        """Verdicts by resolver, cheapest first."""
         counts = Counter[str]()
         for (_, _, resolved_by), count in self.verdicts.items():
             counts[resolved_by] += count

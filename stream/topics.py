@@ -1,4 +1,4 @@
-"""Topics as they should be and as they are, and the creation of those that are missing."""
+"""Compares topics with what they should be, and creates missing ones."""
 
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -97,7 +97,7 @@ def find_topics(admin: AdminClient, wanted: list[Wanted]) -> dict[str, Found]:
 
 
 def differences(wanted: Wanted, found: Found) -> list[str]:
-    """List how a topic differs from what it should be; changing it is left to whoever runs the cluster."""
+    """List how a topic differs from what it should be; changing it is left to the cluster's operator."""
     said = []
     if wanted.partitions != found.partitions:
         said.append(f"{found.partitions} partitions, not {wanted.partitions}")
@@ -108,10 +108,10 @@ def differences(wanted: Wanted, found: Found) -> list[str]:
 
 
 def create_topics(admin: AdminClient, topics: list[Wanted], replication: int) -> None:
-    """Create topics; one that exists meanwhile is fine.  Blocks on the broker.
+    """Create topics; one created by others meanwhile is fine.  Blocks on the broker.
 
     Raises:
-        ConfigError: the broker refuses: a name, the number of replicas, a lack of rights.
+        ConfigError: the broker refuses the name or the replication factor, or access is denied.
         TransportError: the broker is unavailable.
     """
     new = [

@@ -1,7 +1,7 @@
 """The last resort: ends a worker whose loop hangs, so that its supervisor restarts it.
 
-librdkafka was seen to stay in a call for minutes past the time-out that it was given.  Only the end of the process ends
-such a call.  Nothing is lost: the next owner repeats what is not committed.
+librdkafka was seen to stay in a call for minutes past its time-out.  Only the end of the process ends such a call.
+Nothing is lost: the next owner repeats what was not committed.
 """
 
 import logging
@@ -21,10 +21,10 @@ NAP_S: Final = 1.0
 
 
 def longest_turn_s(consumer: Properties, producer: Properties) -> float:
-    """Return the longest time that a turn of the loop may take, in seconds.
+    """Return the maximum time of one turn of the loop, in seconds.
 
-    A commit and an abort may each take the transaction's time; after ``max.poll.interval.ms`` Kafka has given our
-    partitions away.  After both there is nothing left to wait for.
+    A commit and an abort may each take the transaction time-out; after ``max.poll.interval.ms`` our partitions have
+    been reassigned.  After both there is nothing left to wait for.
     """
     transaction_ms, poll_ms = float(producer["transaction.timeout.ms"]), float(consumer["max.poll.interval.ms"])
     return (poll_ms + 2 * transaction_ms) / 1000
@@ -50,7 +50,7 @@ class Watchdog:
         threading.Thread(target=self.watch, name="watchdog", daemon=True).start()
 
     def watch(self) -> None:
-        """Wait until the loop hangs, log where, and end the process with the exit code of a broken client."""
+        """Wait until the loop hangs, log where, and exit as for a failed client."""
         self._wait()
         code = TransportError.exit_code
         log.error(
@@ -61,7 +61,7 @@ class Watchdog:
         self._end(code)
 
     def _wait(self) -> None:
-        """Count naps without a tick, not time: a process that was stopped for long has not hung."""
+        """Count naps without a tick, not time: a process that was stopped (SIGSTOP) for long has not hung."""
         naps, seen = 0, self._health.ticks
         while naps * NAP_S < self._longest_s:
             self._nap(NAP_S)

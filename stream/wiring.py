@@ -34,14 +34,14 @@ _BLOCK_SEVERITY: Final = 2
 
 
 def judge(settings: Settings, now: Now, metrics: Metrics | None = None) -> Judge:
-    """Build the judge of one process; loads the model.  Close it at the end.  Without metrics no gate is audited.
+    """Build the judge of one process; loads the model.  Close it at the end.  Without metrics the gate is not audited.
 
     Raises:
         ConfigError: the bundle, a rule pack or the policy cannot be used.
     """
     parts = load_parts(settings)
     key = settings.pipeline.fingerprint_key.get_secret_value().encode()
-    decides = _decider(settings, parts, parts.taxonomy)  # first: its faults need not wait for the model
+    decides = _decider(settings, parts, parts.taxonomy)  # first: its errors need not wait for the model
     built = _scorer(settings, parts, metrics or NoMetrics())
     return Judge(built, decides, key, now, None if metrics is None else _audit(settings, built, decides, metrics))
 
@@ -66,7 +66,7 @@ def scorer(settings: Settings, metrics: Metrics | None = None) -> Scorer:
 
 
 def decider(settings: Settings, taxonomy: Taxonomy) -> Decider:
-    """Bind the policy, with the thresholds that rule packs bring, to the scorer's taxonomy.
+    """Bind the policy, with the rule packs' thresholds, to the scorer's taxonomy.
 
     Raises:
         ConfigError: the policy file is wrong or names a category that the taxonomy lacks.
@@ -125,7 +125,7 @@ def _scorer(settings: Settings, parts: Parts, metrics: Metrics) -> Scorer:
 
 
 def _languages(parts: Parts) -> Languages | None:
-    """Return a language detector if some rule is for one language only."""
+    """Return a language detector if any rule depends on the language."""
     among = frozenset(lang for pack in parts.packs.values() for lang in pack.langs)
     try:
         return Languages(among) if among else None
@@ -139,7 +139,7 @@ def _games(settings: Settings) -> dict[str, str]:
 
 
 def _gate(settings: Settings, parts: Parts) -> GateResolver | None:
-    """Return the bundle's gate if it keeps its promise under this policy; a stricter policy turns it off."""
+    """Return the bundle's gate if it covers this policy; a stricter policy turns it off."""
     name = parts.bundle.manifest.name
     try:
         gate = load_gate(parts.bundle)
@@ -188,7 +188,7 @@ def _classifier(settings: Settings, parts: Parts, metrics: Metrics) -> Resolver:
 
 
 def _passing(fault: ClassifierDown | None, metrics: Metrics) -> None:
-    """Tell that messages pass unscored from now on, or no longer."""
+    """Report that messages pass unscored from now on, or no longer."""
     metrics.gauge("degraded", 0 if fault is None else 1, component="classifier")
     if fault is None:
         log.warning("the classifier is back; messages are scored again", extra={"component": "classifier"})
@@ -207,7 +207,7 @@ def _decider(settings: Settings, parts: Parts, taxonomy: Taxonomy) -> Decider:
 
 
 def _policy(settings: Settings, parts: Parts) -> Policy:
-    """Read the policy and put the thresholds of the rule packs under it."""
+    """Read the policy, with the rule packs' thresholds as defaults."""
     path = settings.policy.path
     try:
         policy = Policy.from_toml(path) if path else default_policy(parts.bundle)

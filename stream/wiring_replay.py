@@ -1,6 +1,6 @@
-"""The composition root of a replay: a job to the sides that are compared.  Part of ``stream.wiring``.
+"""The composition root of a replay: builds the compared sides of a job.  Part of ``stream.wiring``.
 
-Caches shared with the live workers take no part: history neither heats nor trusts them.
+The live workers' shared caches take no part: a replay neither fills nor trusts them.
 """
 
 from pathlib import Path
@@ -52,7 +52,7 @@ def sides(job: Job) -> Sides:
 
 
 def sharing(settings: Settings, workers: int, cores: int) -> Settings:
-    """Return settings with which ``workers`` classifiers side by side share the cores, unless they say how."""
+    """Return settings with which ``workers`` parallel classifiers share the cores, unless the settings say how."""
     return _changed(settings, "model", threads=settings.model.threads or max(1, cores // workers))
 
 
@@ -71,7 +71,7 @@ def _baseline(job: Job, scored: Scored | None) -> Side:
         return _redecided(settings)
     own = _scored(settings)
     if scored is not None and scored.scorer.digest == own.scorer.digest:
-        own = scored  # so that both sides' texts are scored once; a policy may turn the gate off, and then they are not
+        own = scored  # so that both sides' texts are scored once; not so if a policy turns the gate off
     return Rescored(own, _decider(settings, own))
 
 
@@ -81,7 +81,7 @@ def _changed(settings: Settings, section: str, **values: object) -> Settings:
 
 
 def _uncached(settings: Settings) -> Settings:
-    """Leave the caches out, and let nothing pass unscored."""
+    """Turn the caches off, and let nothing pass unscored."""
     alone = _changed(settings, "pipeline", memory_size=0, classifier_down="hold")
     return alone.model_copy(update={"redis": RedisSettings()})
 
@@ -91,7 +91,7 @@ def _scored(settings: Settings) -> Scored:
 
 
 def _on_gpu(settings: Settings) -> bool:
-    """Whether a score may depend on its batch in the last bit, so that nothing may pass from stretch to stretch."""
+    """Whether a score may depend on its batch in the last bit, so that scores may not be reused between stretches."""
     import torch
 
     return settings.model.device != "cpu" and torch.cuda.is_available()
@@ -103,7 +103,7 @@ def _decider(settings: Settings, scored: Scored) -> ColumnDecider:
 
 
 def _redecided(settings: Settings) -> Redecided:
-    """Build what needs no network; the bundle says only which categories there are."""
+    """Build what needs no network; the bundle only provides the categories."""
     parts = wiring.load_parts(settings)
     known = parts.taxonomy
     by_game = {game: name for game, name in settings.policy.packs.items() if game != OTHER_GAMES}
@@ -112,7 +112,7 @@ def _redecided(settings: Settings) -> Redecided:
 
 
 def contents(job: Job) -> dict[str, str]:
-    """Return digests of what a job names (bundles, packs, policies, reviews), to tell whether it is still the same.
+    """Return digests of what a job names (bundles, packs, policies, reviews), to detect changes.
 
     Raises:
         ConfigError: one of them cannot be read.

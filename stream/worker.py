@@ -1,12 +1,12 @@
-"""The loop: take a chunk, have it judged, write it and its offsets in one transaction.
+"""The loop: read a chunk, judge it, write the results and offsets in one transaction.
 
-When it is behind, or the judge is slow, two chunks are in flight, first in, first out: one is judged in a thread while
-the other is committed by the thread that owns source and sink.  Offsets come from the chunks themselves, never from the
-consumer's position, which is ahead of what was written.  A transaction is begun when its results are there, so judging
-does not count against its time.
+When it lags, or the judge is slow, two chunks are in flight, first in, first out: one is judged in a thread while the
+other is committed by the thread that owns source and sink.  Offsets come from the chunks themselves, never from the
+consumer's position, which is ahead of what was written.  A transaction begins when its results are ready, so judging
+does not count against its time-out.
 
-An aborted transaction is tried again with the results at hand.  After an unknown outcome everything in flight is
-dropped, the sink renewed, and reading goes on from the committed offsets: they say whether it happened.
+An aborted transaction is retried with the same results.  After an unknown outcome everything in flight is dropped, the
+sink renewed, and reading continues from the committed offsets: they say whether the transaction committed.
 """
 
 import logging
@@ -30,15 +30,15 @@ from stream.seams import Sink, Source
 log: Final = logging.getLogger("stream.worker")
 
 IN_FLIGHT: Final = 2
-IDLE_S: Final = 0.1  # longest wait for a first record
-NAP_S: Final = 0.02  # longest wait for the judge between two looks at the source
+IDLE_S: Final = 0.1  # maximum wait for a first record
+NAP_S: Final = 0.02  # maximum wait for the judge between two polls of the source
 LEAVE_S: Final = 4.0  # from the signal to the end of the chunk in hand; a second is left to leave the group
 REPORT_EVERY_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Who is told what happens, and what time it is."""
+    """Health, metrics and clocks."""
 
     health: Health
     metrics: Metrics
@@ -58,7 +58,7 @@ class Worker:
         chunk_size: int,
         around: Surroundings,
     ) -> None:
-        """Take part; ``submit`` has chunks judged in another thread, one after the other."""
+        """Set up; ``submit`` has chunks judged in another thread, one after the other."""
         self._source = source
         self._sink = sink
         self._submit = submit
@@ -71,7 +71,7 @@ class Worker:
         self._flights: deque[Flight] = deque()
         self._aborts = Backoff(0.05, 5.0)
         self._holds = Backoff(0.1, 5.0)
-        self._uncertain = ""  # why what was in hand was dropped, until the committed offsets have said what is left
+        self._uncertain = ""  # why work in hand was dropped, until the committed offsets have said what is left
         self._leave_by: Deadline | None = None
         self._next_report = self._clock()
 
@@ -89,7 +89,7 @@ class Worker:
 
         Raises:
             TooManyDeadLetters, DataLost, Fenced, ConfigError: nothing further is committed.
-            TransportError: the client is broken for good, or there was no time left for all that was in hand.
+            TransportError: the client failed permanently, or there was no time left for all that was in hand.
         """
         try:
             self._renew()
@@ -111,10 +111,10 @@ class Worker:
             raise TransportError(f"{why}; the next owner continues from the committed offsets")
 
     def _turn(self) -> None:
-        """Take a chunk if there is one, and finish the oldest.
+        """Read a chunk if there is one, and finish the oldest.
 
-        A full chunk says that more is waiting: then the next one is taken first, to be judged while this one is
-        committed.  Caught up, a second chunk would only wait behind the first one's transaction.
+        A full chunk means that more is waiting: then the next one is read first, to be judged while this one is
+        committed.  Without lag, a second chunk would only wait behind the first one's transaction.
         """
         self._health.tick()
         full = self._launch(0.0 if self._flights else IDLE_S)
@@ -125,7 +125,7 @@ class Worker:
             self._source.report()
 
     def _launch(self, wait_s: float) -> bool:
-        """Take a chunk, if there is one, and have it judged; whether it was full."""
+        """Read a chunk, if there is one, and have it judged; return whether it was full."""
         started = self._clock()
         chunk, gone = self._source.take(self._chunk_size, wait_s)
         self._drop(gone)
@@ -137,7 +137,7 @@ class Worker:
         return len(chunk.records) >= self._chunk_size
 
     def _finish(self, flight: Flight) -> None:
-        """Commit the oldest chunk; on trouble it stays, or everything starts afresh."""
+        """Commit the oldest chunk; on failure keep it, or start over from the committed offsets."""
         judged = self._judged(flight)
         if flight.void:
             self._flights.popleft()
@@ -171,12 +171,12 @@ class Worker:
         self._start_afresh(unknown)
 
     def _judged(self, flight: Flight) -> Judged | None:
-        """Wait for the judge, staying in the group meanwhile.  None when nobody waits for it any more.
+        """Wait for the judge, staying in the group meanwhile.  None if the result is no longer needed.
 
         While the classifier is down the chunk is held and judged again.
         """
         while not self._out_of_time() and not flight.void:
-            # Not by the time-out of ``result``: what the judge itself raises may be a TimeoutError.
+            # Not by ``result``'s time-out: the judge itself may raise a TimeoutError.
             if not wait((flight.judging,), NAP_S).done:
                 self._health.tick()
                 if len(self._flights) < IN_FLIGHT:
@@ -211,7 +211,7 @@ class Worker:
             log.warning("the classifier is back", extra={"component": "classifier"})
 
     def _start_afresh(self, why: str) -> None:
-        """Let the committed offsets say what happened: drop all work in flight and read on from there."""
+        """Drop all work in flight and continue from the committed offsets, which say what was committed."""
         log.warning("the outcome of a transaction is unknown; starting afresh: %s", why)
         self._metrics.count("transactions_aborted_total", cause="outcome_unknown")
         self._metrics.count("producers_recreated_total")
@@ -230,7 +230,7 @@ class Worker:
         self._patiently(self._sink.renew)
 
     def _patiently(self, step: Callable[[], None]) -> None:
-        """Repeat a step until the broker is there for it, or we must leave."""
+        """Repeat a step until the broker accepts it, or we must leave."""
         backoff = Backoff(0.1, 5.0)
         while not self.stopping:
             try:
