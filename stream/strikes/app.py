@@ -1,7 +1,7 @@
 """The Faust application: verdicts by player, remarks by channel, erasures everywhere.
 
-Autodiscovery is off (it would import every module of ours, torch with them), so are Faust's web server, whose table
-endpoints would hand out standings to anybody, and the pickle codecs, with which a record could run code.
+Switched off are autodiscovery (it would import all our modules, and torch), Faust's web server (its table endpoints
+would give standings to anybody) and the pickle codecs (a record could run code).
 """
 
 import logging
@@ -45,14 +45,14 @@ class Connections:
     metrics: Metrics
     clocks: Clocks
     batchwise: frozenset[str] = frozenset()
-    """Topics whose records wait for those of others: read on only when all that was read is finished.
+    """Topics whose records wait for those of others: read on only when everything read is finished.
 
-    Else they could fill their stream's buffer, behind which what they wait for would not get through.
+    Otherwise they could fill their stream's buffer and block the records that they wait for.
     """
 
 
 class StrikesApp(faust.App):
-    """Faust with our transport."""
+    """A Faust application with our transport."""
 
     logger = FAUST_LOG
 
@@ -81,7 +81,7 @@ class StrikesApp(faust.App):
 
     @property
     def in_hand(self) -> bool:
-        """Whether a record in progress, or something sent because of one, is not committed yet."""
+        """Whether a record, or something sent because of it, is not committed yet."""
         consumer = cast("VerdictConsumer", self.consumer)
         return bool(consumer.unacked or consumer.ledger.due()) or not self.outbox.idle
 
@@ -120,18 +120,18 @@ class FaustWhereabouts:
     app: StrikesApp
     tables: Tables
     places: frozenset[TP]
-    """The partitions of what is read."""
+    """The partitions of the topics that are read."""
 
     def epoch(self) -> int | None:
-        """Return a number that changes with every rebalance; None while partitions are on the move."""
+        """Return a number that changes with every rebalance; None during one."""
         return cast("VerdictConsumer", self.app.consumer).ledger.epoch if self.app.settled else None
 
     async def committed(self) -> Mapping[TP, int]:
-        """Return the group's committed offset of every partition; none while Kafka does not say."""
+        """Return the group's committed offset of every partition; empty if Kafka does not answer."""
         return await cast("VerdictConsumer", self.app.consumer).committed(self.places)
 
     def partitions(self) -> list[int] | None:
-        """Return the partitions that are here; None while they are on the move."""
+        """Return the partitions that this worker owns; None during a rebalance."""
         if not self.app.settled:
             return None
         changelog = self.tables.standings.changelog_topic_name
@@ -183,7 +183,7 @@ def build(settings: Settings, shape: Shape, connections: Connections) -> tuple[S
 
 
 def attend(app: StrikesApp, settings: Settings, steps: Steps) -> None:
-    """Give each topic its step."""
+    """Attach each topic's step."""
     sources: dict[str, Step] = {
         settings.topics.verdicts: steps.verdict,
         settings.strikes.channels: steps.remark,
@@ -208,7 +208,7 @@ def _agent(app: StrikesApp, step: Step) -> Callable[[Any], Awaitable[None]]:
         async for event in cast("AsyncIterable[Any]", stream.events()):
             try:
                 await step(consumer, event.message)
-            except Exception as exc:  # the process edge: nothing after this record may be finished
+            except Exception as exc:  # the process edge: no later record may be finished
                 consumer.ledger.close()
                 log.exception("a record could not be tallied", extra=_place(event.message))
                 await app.crash(exc)

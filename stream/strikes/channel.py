@@ -1,9 +1,9 @@
 """A channel's signals: (channel, remark, rules) to (channel, strikes).  Pure.
 
-Players of one channel are spread over the partitions of the verdicts, so what a channel needs of a verdict is sent
-on, keyed by channel, as a ``Remark``.  A remark may come twice: its sender repeats what it cannot know to have been
-heard.  Every sender writes the remarks of a partition in order and without a hole, from no later than what was
-already heard; so of each source partition a remark counts if and only if it lies beyond all before it.
+A channel's players are spread over the partitions of the verdicts, so what a channel needs of a verdict is forwarded,
+keyed by channel, as a ``Remark``.  A remark may arrive twice: its sender repeats what may not have arrived.  Every
+sender writes the remarks of a partition in order and without gaps, starting no later than the last one received; so of
+each source partition a remark counts if and only if its offset is beyond all before it.
 
 ``clock``, ``said``, ``flagged`` and ``shares`` do not depend on the order in which different partitions' remarks
 arrive; ``quiet`` and ``issued`` do.
@@ -19,17 +19,17 @@ from stream.strikes.ladder import Ladder, PileOn, Rules
 from stream.strikes.windows import Mark, Marks, admit, find, ids, prune
 
 PATIENCE_S: Final = 600
-"""By how much of event time the partitions' remarks may be apart, as when a backlog is worked off.  Each remark is
-judged by what was said around it, not by what came in before it."""
+"""How far apart in event time the partitions' remarks may be, for example during a backlog.  Each remark is judged by
+the messages around it, not by those that arrived before it."""
 REMARKS_WAIT_S: Final = 86_400
-"""How long remarks are kept for channels to read, hence how late they may be."""
+"""Retention of remarks, and so how late they may be."""
 BUCKET_MS: Final = 10_000
 """Shares are counted in steps of ten seconds."""
 MAX_MARKS: Final = 256
-"""In a channel busier than this per window, the newest decide."""
+"""In a channel with more than this per window, the newest decide."""
 
 _FAR: Final = 1 << 53
-"""No log and no calendar (in milliseconds) reaches further."""
+"""Beyond any offset and any time in milliseconds."""
 
 Shares = dict[int, tuple[int, int]]
 """Messages and flagged messages, by the start of a bucket in milliseconds."""
@@ -63,12 +63,12 @@ class Channel(msgspec.Struct, frozen=True, array_like=True):
     flagged: Marks = ()
     shares: Shares = {}
     quiet: dict[str, tuple[int, int]] = {}
-    """Since when and until when a rule does not strike again, in event time."""
+    """Start and end of the time in which a rule does not strike again, in event time."""
     issued: tuple[Issued, ...] = ()
 
 
 class Heard(NamedTuple):
-    """A channel after a remark, and the strikes that remark brought about."""
+    """A channel after a remark, and the strikes that the remark caused."""
 
     channel: Channel
     strikes: tuple[Issued, ...]
@@ -105,7 +105,7 @@ def kept_s(ladder: Ladder) -> int:
 
 
 def raid(channel: Channel, remark: Remark, ladder: Ladder) -> Finding | None:
-    """Find many players saying what ``remark`` says, in a window that it is in."""
+    """Find many players with the text of ``remark``, in a window around it."""
     rule = ladder.raid
     if not rule.enabled or find(channel.said, remark.verdict_id) is None:
         return None
@@ -122,7 +122,7 @@ def raid(channel: Channel, remark: Remark, ladder: Ladder) -> Finding | None:
 def pile_on(channel: Channel, remark: Remark, ladder: Ladder) -> Finding | None:
     """Find a jump in the flagged share: the buckets up to ``remark`` against those before them.
 
-    A new channel leaps from zero.
+    A new channel jumps from zero.
     """
     rule = ladder.pile_on
     if not rule.enabled or not remark.flagged:
@@ -179,7 +179,7 @@ def _observe(channel: Channel, remark: Remark, who: str, ladder: Ladder) -> Chan
 
 
 def _counted(shares: Shares, remark: Remark, clock: int, rule: PileOn) -> Shares:
-    """Count a remark in its bucket and drop the buckets that no baseline needs any more."""
+    """Count a remark in its bucket and drop buckets that no baseline needs any more."""
     horizon = clock - (rule.baseline_s + PATIENCE_S) * 1_000
     kept = {start: count for start, count in shares.items() if start > horizon}
     start = remark.at // BUCKET_MS * BUCKET_MS
@@ -190,6 +190,6 @@ def _counted(shares: Shares, remark: Remark, clock: int, rule: PileOn) -> Shares
 
 
 def _settled(quiet: Mapping[str, tuple[int, int]], clock: int) -> dict[str, tuple[int, int]]:
-    """Drop what is no longer quiet, even for the slowest partition."""
+    """Drop cool-downs that are over, even for the slowest partition."""
     horizon = clock - PATIENCE_S * 1_000
     return {key: times for key, times in quiet.items() if times[1] > horizon}

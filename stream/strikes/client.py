@@ -21,7 +21,7 @@ READ_COMMITTED: Final = "read_committed"
 ASK_TIMEOUT_S: Final = 5.0
 MAX_RECORDS: Final = 1_000
 _UNREADABLE: Final = (CorruptRecordException, UnsupportedCodecError, UnicodeDecodeError)
-"""A wrong checksum, an unknown compression, the name of a header that is not UTF-8."""
+"""A wrong checksum, an unknown compression, a header name that is not UTF-8."""
 
 
 class Fetched(NamedTuple):
@@ -68,7 +68,7 @@ class VerdictConsumerThread(driver.AIOKafkaConsumerThread):
         return cast("dict[TP, int]", await self.call_thread(self._committed, partitions))
 
     async def known_committed(self, partitions: Set[TP]) -> dict[TP, int]:
-        """Return the same; empty if Kafka does not answer in time."""
+        """Return the committed offsets; empty if Kafka does not answer in time."""
         return cast("dict[TP, int]", await self.call_thread(self._known_committed, partitions))
 
     async def _known_committed(self, partitions: Set[TP]) -> dict[TP, int]:
@@ -122,7 +122,7 @@ class VerdictConsumerThread(driver.AIOKafkaConsumerThread):
         except _UNREADABLE as exc:
             places = ", ".join(f"{tp.topic} partition {tp.partition} from offset {expected[tp]}" for tp in states)
             raise DataLost(f"a record cannot be parsed ({type(exc).__name__}), in one of {places}") from exc
-        # Nothing is awaited between taking the records and reading the positions, so that the two agree.
+        # No await between taking the records and reading the positions, so that the two agree.
         positions = {tp: _position(state) for tp, state in self._states(expected).items()}
         return Fetched(records, {tp: offset for tp, offset in positions.items() if offset is not None})
 
@@ -142,7 +142,7 @@ class VerdictConsumerThread(driver.AIOKafkaConsumerThread):
         return self._ensure_consumer()._fetcher  # noqa: SLF001 - the client's getmany takes no part of the assignment
 
     def _states(self, partitions: Mapping[TP, int]) -> dict[TP, Any]:
-        """Return the client's state of the partitions that are assigned."""
+        """Return the client's state of the assigned partitions."""
         subscription = self._fetcher()._subscriptions.subscription  # noqa: SLF001 - positions have no public reader
         assignment = subscription.assignment if subscription is not None else None
         if assignment is None:

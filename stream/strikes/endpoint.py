@@ -1,9 +1,9 @@
 """A player's standing over HTTP, with the verdicts behind it, and the erasure of one player.
 
 ``GET /v1/players/{player_id}``     200 with the standings by game, 404 when no worker knows the player, 503 while
-                                    a rebalance is in progress or a worker cannot be reached: ask again
+                                    a rebalance is in progress or a worker cannot be reached: retry
 ``DELETE /v1/players/{player_id}``  202 with a request id: the audit topic says when it is done; 503 when Kafka does
-                                    not confirm the request in time: it may be lost or still be carried out, ask again
+                                    not confirm the request in time: it may be lost or still be carried out, retry
 
 Both need ``Authorization: Bearer <token>``.  Any worker can be asked; it asks the others.
 """
@@ -37,7 +37,7 @@ MIN_TOKEN: Final = 16
 _ASKED: Final = "X-Chatwarden-Asked"
 _PEER_TIMEOUT_S: Final = 3.0
 ERASE_S: Final = 10.0
-"""The longest that a request to forget waits for Kafka."""
+"""Maximum wait of an erasure request for Kafka."""
 UNCONFIRMED: Final = (
     "Kafka did not confirm the request in time: it may be carried out yet, in part or in full, or be lost; "
     "ask again, which does no harm"
@@ -104,7 +104,7 @@ class Endpoint:
         return web.json_response({"error": "no standing of this player"}, status=404)
 
     async def erase(self, request: web.Request) -> web.Response:
-        """Ask every partition to erase a player; answers once Kafka has confirmed the request, or that it has not."""
+        """Ask every partition to erase a player; answers when Kafka has confirmed the request, or has not in time."""
         erasure = Erasure(self.new_id(), _player(request), self.steps.now())
         try:
             async with asyncio.timeout(self.erase_s):
@@ -141,7 +141,7 @@ class Endpoint:
         }
 
     async def _elsewhere(self, request: web.Request) -> tuple[object, bool]:
-        """Ask the other workers; also return whether one of them could not answer."""
+        """Ask the other workers; also return whether any could not answer."""
         headers = {"Authorization": request.headers["Authorization"], _ASKED: "1"}
         unreached = False
         timeout = aiohttp.ClientTimeout(total=_PEER_TIMEOUT_S)
@@ -156,7 +156,7 @@ class Endpoint:
 
 async def _ask(session: aiohttp.ClientSession, url: str) -> tuple[int, object]:
     try:
-        # Encoded already: a player id may contain what would be decoded here.
+        # Already encoded: a player id may contain what would be decoded here.
         async with session.get(URL(url, encoded=True), allow_redirects=False) as answer:
             return answer.status, await answer.json() if answer.status == 200 else None
     except (aiohttp.ClientError, TimeoutError, ValueError) as exc:
@@ -165,7 +165,7 @@ async def _ask(session: aiohttp.ClientSession, url: str) -> tuple[int, object]:
 
 
 def check_door(settings: StrikesSettings) -> None:
-    """Check that nobody can ask without a token.
+    """Check that the endpoint needs a token.
 
     Raises:
         ConfigError: the token is too short, or missing where others can reach the endpoint.

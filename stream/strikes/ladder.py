@@ -1,4 +1,4 @@
-"""The ladder: what offences weigh, how they fade and what they lead to, per game, as data.
+"""The ladder: how much offences weigh, how fast they fade and what they lead to, per game, as data.
 
 A ladder file has a ``[default]`` table and, under ``[games."<game_id>"]``, only what differs there.
 """
@@ -16,7 +16,7 @@ from model.toml_lines import holds, line_of
 from schemas.strike import StrikeAction
 from stream.errors import ConfigError
 
-# Strict: a number is no true or false, and no text.
+# Strict: booleans and strings are not numbers.
 Whole = Annotated[int, Field(strict=True)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Switch = Annotated[bool, Field(strict=True)]
@@ -46,7 +46,7 @@ class _Consequence(_Part):
     @model_validator(mode="before")
     @classmethod
     def _unmute(cls, given: Any) -> Any:
-        """Let the default's duration go with its action, since TOML has no way to say that there is none."""
+        """Drop the default's duration with its action, since TOML has no null."""
         return {"duration_s": None, **given} if isinstance(given, dict) and _is_brief(given) else given
 
     @model_validator(mode="after")
@@ -59,7 +59,7 @@ class _Consequence(_Part):
 
 
 class Rung(_Consequence):
-    """One step of escalation: reached with ``points``."""
+    """One step of escalation, reached with ``points``."""
 
     points: Positive
 
@@ -80,7 +80,7 @@ class Pattern(_Consequence):
 
     A message counts by how far the log-odds of its toxicity exceed those of ``floor``: the contrast with what
     ordinary chat looks like.  ``sum`` adds these excesses up; ``percentile`` takes their ``percentile``, so that
-    no single message can bring it about.  Follows the player-level aggregation of Roblox Sentinel.
+    no single message can trigger it.  Follows the player-level aggregation of Roblox Sentinel.
     """
 
     enabled: Switch = True
@@ -102,12 +102,12 @@ class Raid(_Consequence):
     window_s: Seconds = 60
     players: Crowd = 6
     min_toxicity: Annotated[Number, Field(ge=0, lt=1)] = 0.1
-    """Milder texts do not count, so that a whole lobby may say "good game"."""
+    """Less toxic texts do not count, so that a whole lobby may say "good game"."""
     cool_down_s: Seconds = 300
 
 
 class PileOn(_Consequence):
-    """A channel's share of flagged messages leaps above what it was."""
+    """A channel's share of flagged messages jumps above its baseline."""
 
     enabled: Switch = True
     action: StrikeAction = "refer"
@@ -140,15 +140,15 @@ class Ladder(_Part):
     severity_points: tuple[Weight, Weight, Weight, Weight, Weight] = (0.5, 1.0, 2.0, 4.0, 8.0)
     """Points of an offence by its severity, 0 to 4."""
     flag_weight: Weight = 0.5
-    """What a flagged message weighs against a blocked one."""
+    """Weight of a flagged message relative to a blocked one."""
     half_life_s: Seconds = 86_400
     """An offence loses half its points in this time."""
     window_s: Seconds = 7 * 86_400
-    """Older offences are forgotten; a verdict that arrives later than this is ignored."""
+    """Older offences expire; a verdict that arrives later than this is ignored."""
     cool_down_s: Seconds = 60
-    """Shortest time between two steps, unless the second is a higher one."""
+    """Minimum time between two steps, unless the second is higher."""
     max_skew_s: Seconds = 60
-    """How far ``sent_at`` may lie ahead of ``decided_at`` before it is held back, so that a wrong clock
+    """How far ``sent_at`` may be ahead of ``decided_at`` before it is capped, so that a wrong clock
     cannot freeze a standing."""
     rungs: Annotated[tuple[Rung, ...], Field(min_length=1, max_length=20)] = RUNGS
     flood: Flood = Flood()
@@ -184,7 +184,7 @@ class Ladders(_Part):
     @model_validator(mode="before")
     @classmethod
     def _inherit(cls, document: Any) -> Any:
-        """Lay what a game says over the default."""
+        """Override the default with a game's values."""
         if not isinstance(document, dict) or not isinstance(document.get("games"), dict):
             return document
         base = document.get("default", {})
@@ -228,9 +228,9 @@ class Ladders(_Part):
 
 
 def _faults(exc: ValidationError, source: str) -> list[str]:
-    """Return each fault with its line and key; what only follows from another one is left out.
+    """Return each fault with its line and key, without those that only follow from another one.
 
-    That is what holds a fault further inside, and what a game inherits from the default.
+    Left out are values that contain a faulty one, and what a game inherits from the default.
     """
     errors = exc.errors(include_url=False, include_context=False, include_input=False)
     places = {error["loc"] for error in errors}

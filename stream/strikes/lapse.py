@@ -1,6 +1,6 @@
 """Lapsed state: stored values that no longer affect any decision.  Pure.
 
-A value is checked without being decoded in full: of a hundred thousand of them hardly one has lapsed.
+A value is checked without being decoded in full, since hardly one in a hundred thousand has lapsed.
 """
 
 import functools
@@ -16,8 +16,8 @@ from stream.strikes.tally import body
 class Look(NamedTuple):
     """The parts of a stored value that decide whether it has lapsed.
 
-    ``clocks`` are the latest event times (milliseconds) by game, ``heard`` the last offsets by partition of the
-    verdicts whose repetition it guards against.
+    ``clocks`` are the latest event times (milliseconds) by game, ``heard`` the last offsets, by partition of the
+    verdicts, at or before which it recognises duplicates.
     """
 
     clocks: Mapping[str, int]
@@ -25,7 +25,7 @@ class Look(NamedTuple):
 
 
 Looker = Callable[[bytes, bytes], Look]
-"""From a key and its value to what is seen of them."""
+"""From a key and its value to the parts that are checked."""
 
 Span = Callable[[str], int]
 """From a game to milliseconds."""
@@ -66,5 +66,5 @@ def spans(ladders: Ladders, kept_s: Callable[[Ladder], int]) -> Span:
 
 
 def lapsed(look: Look, at: int, kept: Span) -> frozenset[str]:
-    """Return the games in which a value is no longer to be kept at ``at`` (milliseconds of stream time)."""
+    """Return the games in which a value has expired at ``at`` (milliseconds of stream time)."""
     return frozenset([game for game, clock in look.clocks.items() if clock + kept(game) <= at])

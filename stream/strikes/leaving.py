@@ -1,8 +1,8 @@
 """Leaving: SIGTERM and SIGINT always end the process, whatever its other threads do.
 
-Faust waits for whatever it started, some of which may never return, and an event loop that is stuck runs no signal
-handlers.  So a thread of its own takes the signals, passes the request on, keeps time, and ends the process when
-time is up.  What was not committed by then is done again by the partitions' next owner.
+Faust waits for whatever it started, some of which may never return, and a stuck event loop runs no signal handlers.
+So a separate thread receives the signals, passes the request on, and ends the process at the deadline.  What was not
+committed by then is repeated by the partitions' next owner.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from typing import Final, NoReturn
 log: Final = logging.getLogger(__name__)
 
 LATE: Final = 70
-"""Exit code of a process that had to leave without having begun to: what stands still is a defect of ours."""
+"""Exit code of a process that had to end before it began to stop: the hang is a bug of ours."""
 _LAST_WORDS_S: Final = 0.5
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -41,7 +41,7 @@ class Leaving:
         return self._asked.is_set()
 
     def tell(self, wish: Callable[[], object]) -> None:
-        """Call ``wish``, from the thread, when asked to stop; at once, if that has happened."""
+        """Call ``wish``, from the thread, when asked to stop; immediately if that has already happened."""
         self._tell = wish
         if self.asked:
             wish()
@@ -59,7 +59,7 @@ class Leaving:
 
     def _keep_time(self) -> None:
         time.sleep(self._within_s)
-        # In a thread, as whatever holds us up may hold the log, too.
+        # In a thread, since whatever blocks us may block the log, too.
         saying = threading.Thread(target=_say_late, args=(self._within_s, self._code), daemon=True)
         saying.start()
         saying.join(_LAST_WORDS_S)

@@ -38,7 +38,7 @@ class Ledger(Generic[P]):
         self._committed = {}
 
     def forsake(self, partition: P) -> None:
-        """Finish nothing more of a partition in this epoch; its uncommitted records are read again in the next."""
+        """Give a partition up for this epoch; its uncommitted records are read again in the next."""
         self._next.pop(partition, None)
         self._finished.pop(partition, None)
 
@@ -47,10 +47,10 @@ class Ledger(Generic[P]):
         return {partition: offset for partition, offset in self._next.items() if partition in partitions}
 
     def take(self, epoch: int, positions: Mapping[P, int], taken: Mapping[P, int]) -> bool:
-        """Accept what was read; False when it was read in another epoch and must be dropped.
+        """Accept what was read; False if it was read in another epoch and must be dropped.
 
-        ``positions`` is where to read on; ``taken`` the offset after the last record, which comes before it where
-        the log holds something that is no record, as the end of a transaction.
+        ``positions`` are the next offsets to read; ``taken`` the offset after the last record, which is smaller where
+        transaction markers follow.
         """
         if epoch != self.epoch:
             return False
@@ -74,7 +74,7 @@ class Ledger(Generic[P]):
             self._committed.update(offsets)
 
     def in_hand(self) -> set[P]:
-        """Return the partitions of which something was read that is not finished."""
+        """Return the partitions with records that were read but not finished."""
         return {p for p, taken in self._taken.items() if taken > max(self._finished.get(p, 0), self.committed_to(p))}
 
     def committed_to(self, partition: P) -> int:
@@ -82,9 +82,9 @@ class Ledger(Generic[P]):
         return self._committed.get(partition, 0)
 
     def is_read_to(self, partition: P, end: int) -> bool:
-        """Say whether everything before ``end`` was read."""
+        """Whether everything before ``end`` was read."""
         return self._next.get(partition, -1) >= end
 
     def is_committed_to(self, partition: P, end: int) -> bool:
-        """Say whether every record before ``end`` is committed."""
+        """Whether every record before ``end`` is committed."""
         return self.is_read_to(partition, end) and self.committed_to(partition) >= min(end, self._taken[partition])

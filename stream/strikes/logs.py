@@ -1,8 +1,8 @@
 """Logs of the strikes worker: our own lines, and libraries' lines without what could be a record's key or value.
 
-A library's template is filled in by the kind of each value.  Numbers, partitions, classes and the names of exceptions
-are shown.  Texts are shown where aiokafka says them: at these levels it names topics, groups, hosts and members only,
-never what a record holds.  Elsewhere a text may be a key, and an object's representation a record.
+A library's template is filled in according to the type of each value.  Numbers, partitions, classes and exception names
+are shown.  Strings are shown only from aiokafka: at these levels it names topics, groups, hosts and members, never the
+content of a record.  Elsewhere a string may be a key, and an object's representation a record.
 """
 
 import logging
@@ -12,19 +12,19 @@ from typing import Final
 from stream.logs import Sparing, configure_logs
 
 FAUST_LOG: Final = logging.getLogger("faust.strikes")
-"""For what Faust says in our classes' names."""
+"""For what Faust logs under our classes' names."""
 FOREIGN: Final = ("faust", "mode", "aiokafka", "aiohttp", "asyncio")
 _NAMING: Final = "aiokafka"
 _QUOTING: Final = ("faust.topics", "faust.tables.recovery")
-"""Their lines come filled in already, one with a whole message."""
+"""Their lines are already formatted, one with a whole message."""
 REPEAT_S: Final = 10.0
-"""A library's line is repeated no sooner: aiokafka says forty a second while Kafka is away."""
+"""A library's line is repeated no sooner: aiokafka writes forty a second while Kafka is unavailable."""
 _LEFT_OUT: Final = "…"
 _MOST_SHOWN: Final = 20
 
 
 class _Shown(str):
-    """A text that looks the same under ``%s`` and ``%r``."""
+    """A string that looks the same under ``%s`` and ``%r``."""
 
     __slots__ = ()
 
@@ -33,14 +33,14 @@ class _Shown(str):
 
 
 class Unquoted(logging.Filter):
-    """Fills foreign lines in with what cannot be of a record, hence of a player, and spares those that are repeated."""
+    """Formats libraries' lines without content of records, and so of players, and drops repeated ones."""
 
     def __init__(self) -> None:
         super().__init__()
         self._sparing = Sparing(REPEAT_S)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Keep the line, on one line, without what might be a record, unless one like it was written lately."""
+        """Keep the line, as a single line without content of records, unless a similar one was written recently."""
         library = record.name.split(".", 1)[0]
         if library not in FOREIGN:
             return True
@@ -61,7 +61,7 @@ def configure() -> None:
 def _line(record: logging.LogRecord, library: str) -> str:
     template, values = str(record.msg), record.args
     if library == "asyncio":
-        # It names the callback or the future and shows what they hold.
+        # It names the callback or the future and shows their contents.
         return template.split("\n", 1)[0].split("<", 1)[0].split("(", 1)[0].rstrip(" :")
     if not values:
         return f"a line that may quote a record ({record.name})" if record.name in _QUOTING else template

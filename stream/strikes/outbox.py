@@ -68,7 +68,7 @@ class Outbox:
         """Connect.
 
         Raises:
-            TransportError: Kafka is away.
+            TransportError: Kafka is unavailable.
         """
         try:
             await self._producer.start()
@@ -105,7 +105,7 @@ class Outbox:
         """Wait until everything handed over so far has been acknowledged by all replicas.
 
         Raises:
-            TransportError: something was not.
+            TransportError: something was not acknowledged.
         """
         pending = set(self._pending)
         if pending:

@@ -17,7 +17,7 @@ from stream.strikes.tally import change_of
 Now = Callable[[], float]
 """A clock: seconds since the epoch."""
 STALE_S: Final = 43_200
-"""A disk left alone longer than this is read anew: by then the changelog may have forgotten what it had deleted."""
+"""A disk unused for longer than this is rebuilt: by then the changelog may have lost its tombstones."""
 
 
 class Reader(Protocol):
@@ -28,7 +28,7 @@ class Reader(Protocol):
         ...
 
     async def beginning_offsets(self, partitions: list[aiokafka.TopicPartition]) -> dict[aiokafka.TopicPartition, int]:
-        """Return the first offset there is."""
+        """Return the first available offset."""
         ...
 
     async def end_offsets(self, partitions: list[aiokafka.TopicPartition]) -> dict[aiokafka.TopicPartition, int]:
@@ -36,7 +36,7 @@ class Reader(Protocol):
         ...
 
     def seek(self, partition: aiokafka.TopicPartition, offset: int) -> None:
-        """Read on from an offset."""
+        """Continue at an offset."""
         ...
 
     async def position(self, partition: aiokafka.TopicPartition) -> int:
@@ -59,7 +59,7 @@ class Restore:
         self._stores = stores
 
     async def run(self) -> int:
-        """Restore, and return how many records were read.  May be cancelled and begun again at any point."""
+        """Restore, and return how many records were read.  May be cancelled and restarted at any point."""
         partitions = list(self._stores)
         self._reader.assign(partitions)
         begins = await self._reader.beginning_offsets(partitions)

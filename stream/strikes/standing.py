@@ -23,7 +23,7 @@ from stream.strikes.windows import Mark, Marks, admit, find, ids, prune
 MAX_OFFENCES: Final = 200
 MAX_MURMURS: Final = 100
 _CERTAIN: Final = 0.999
-"""Scores are published on a grid of 0.001; one has no log-odds at its end."""
+"""Scores are published on a grid of 0.001; at 0 and 1 log-odds are infinite."""
 
 
 class Standing(msgspec.Struct, frozen=True, array_like=True):
@@ -34,13 +34,13 @@ class Standing(msgspec.Struct, frozen=True, array_like=True):
     offences: Marks = ()
     """Flagged and blocked messages, with their points."""
     murmurs: Marks = ()
-    """Allowed messages that were milder than an offence and worse than ordinary, with their excess."""
+    """Allowed messages that are mildly toxic, with their excess."""
     messages: Marks = ()
     """The last few messages, by fingerprint."""
     level: int = 0
     """The step last taken."""
     quiet: dict[str, int] = {}
-    """Until when a rule does not strike again, in event time."""
+    """When a rule may strike again, in event time."""
     issued: tuple[Issued, ...] = ()
 
 
@@ -52,11 +52,11 @@ class Folded(NamedTuple):
 
 
 def fold(standing: Standing, verdict: Verdict, rules: Rules) -> Folded:
-    """Add one verdict.  A verdict that is known, or older than every window, changes nothing but the clock."""
+    """Add one verdict.  A verdict that is known, or older than every window, changes only the clock."""
     ladder = rules.ladder
     at = event_time(verdict, ladder.max_skew_s)
     if at - standing.clock >= lapses_s(ladder) * 1_000:
-        # Whether or not it was removed by now must make no difference, to what is remembered neither.
+        # Whether it has been removed by now must make no difference, not even to the stored state.
         standing = Standing()
     after = _observe(standing, verdict, at, ladder)
     subject = Subject(verdict.game_id, verdict.player_id, verdict.verdict_id, at)
@@ -81,7 +81,7 @@ def lapses_s(ladder: Ladder) -> int:
 def kept_s(ladder: Ladder) -> int:
     """Return how many seconds after its clock a standing is kept.
 
-    Longer than it takes to lapse, so that a verdict late by the difference, the shorter of the two, still finds it.
+    Longer than it takes to lapse, so that a verdict late by the difference (the shorter of the two) still finds it.
     """
     return _longest_window_s(ladder) + _longest_quiet_s(ladder)
 
@@ -132,7 +132,7 @@ def flood(before: Standing, after: Standing, verdict: Verdict, ladder: Ladder) -
 
 
 def pattern(before: Standing, after: Standing, verdict: Verdict, ladder: Ladder) -> Finding | None:
-    """Find mild messages that add up."""
+    """Find mildly toxic messages that add up."""
     rule = ladder.pattern
     marks = after.murmurs
     if not rule.enabled or len(marks) < rule.min_messages or after.clock < before.quiet.get("pattern", after.clock):
@@ -152,7 +152,7 @@ def quantile(weights: list[float], share: float) -> float:
 
 
 def _observe(standing: Standing, verdict: Verdict, at: int, ladder: Ladder) -> Standing:
-    """Let a verdict into the windows it belongs in."""
+    """Add a verdict to the windows it belongs in."""
     clock = max(standing.clock, at)
     offences = prune(standing.offences, clock, ladder.window_s)
     murmurs = prune(standing.murmurs, clock, ladder.pattern.window_s)
@@ -188,5 +188,5 @@ def _points(verdict: Verdict, ladder: Ladder) -> float:
 
 
 def _fresh(before: Marks, after: Marks, verdict_id: str) -> bool:
-    """Say whether a verdict has come in that was not there before."""
+    """Whether a verdict was added that was not there before."""
     return find(before, verdict_id) is None and find(after, verdict_id) is not None

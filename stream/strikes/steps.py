@@ -1,7 +1,7 @@
 """The step for each kind of record: verdicts, remarks, erasures.
 
-A step stores, then sends, then is finished.  If it is interrupted, it is repeated from the start; what was stored is
-then recognised and sent again (see ``tally``).
+A step stores, then sends, then is finished.  An interrupted step is repeated from the start; what was stored
+is then recognised and sent again (see ``tally``).
 """
 
 import json
@@ -31,7 +31,7 @@ log: Final = logging.getLogger(__name__)
 
 
 class Erasure(msgspec.Struct, frozen=True):
-    """A request to forget a player; sent to every partition, because who owns the player is not known."""
+    """A request to erase a player; sent to every partition, because the player's partition is not known."""
 
     request_id: str
     player_id: str
@@ -48,7 +48,7 @@ class Tables:
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """The steps, with all they need.  ``now`` is for the audit; standings know event time only."""
+    """The steps and their dependencies.  ``now`` is for the audit; standings use event time only."""
 
     settings: Settings
     ladders: Ladders
@@ -98,10 +98,10 @@ class Steps:
         consumer.finish(message)
 
     async def _erase(self, consumer: VerdictConsumer, message: Any, erasure: Erasure) -> bool:
-        """Forget a player once no verdict that is in the partition by now can be delivered again; False: not yet.
+        """Erase a player once no verdict now in the partition can be delivered again; False: not yet.
 
-        Else the standing would come back by itself: from a verdict that was read before, but not committed, or from
-        one that waits to be read.
+        Otherwise the standing would come back: from a verdict that was read but not committed, or from one that is
+        still to be read.
         """
         partition, key, table = message.partition, erasure.player_id.encode(), self.tables.standings
         verdicts = TP(self.settings.topics.verdicts, partition)
@@ -159,7 +159,7 @@ T = TypeVar("T")
 
 
 def _read(message: Any, kind: type[T]) -> T | Rejection:
-    """Read a record of our own topics; somebody else may have written there."""
+    """Read a record of our own topics; another program may have written it."""
     if message.value is None:
         return Rejection("null_value", "the record has no value")
     try:

@@ -15,11 +15,11 @@ from stream.strikes.logs import FAUST_LOG
 from stream.strikes.tally import Change, newer
 
 _PLACE: Final = b"\xffplace"
-"""Where the place lies among the values: no player or channel has this key, since it is not UTF-8."""
+"""Key of the place among the values; not UTF-8, so no player or channel has it."""
 
 
 class Place(NamedTuple):
-    """Up to which changelog offset a partition on disk is complete, and since when (seconds since the epoch)."""
+    """The changelog offset up to which a partition on disk is complete, and since when (seconds since the epoch)."""
 
     offset: int
     at: float
@@ -43,7 +43,7 @@ class KeptStore(rocksdb.Store):
             db.put(key, value)
 
     def kept(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
-        """Return what is kept."""
+        """Return all stored values."""
         return ((key, value) for key, value in self._db_for_partition(partition).items() if key != _PLACE)
 
     def page(self, partition: int, begin: bytes, limit: int) -> list[tuple[bytes, bytes]]:
@@ -60,7 +60,7 @@ class KeptStore(rocksdb.Store):
         """Apply changes in order and move the checkpoint past them, in one write.
 
         Raises:
-            ValueError: a value that this worker did not write.
+            ValueError: a value was not written by this worker.
         """
         db = self._db_for_partition(partition)
         current: dict[bytes, bytes | None] = {}

@@ -25,9 +25,9 @@ from stream.strikes.table import KeptTable
 from stream.strikes.tally import stored_offset, without
 
 PAGE: Final = 256
-"""Values that are looked at without a pause: some milliseconds in which no record is tallied."""
+"""Values checked without a pause: some milliseconds in which no record is counted."""
 PAUSE_S: Final = 0.5
-"""The pause after a full page; after less it is shorter."""
+"""The pause after a full page; shorter after a partial one."""
 REST_S: Final = 10.0
 """The pause between two rounds."""
 
@@ -44,12 +44,12 @@ class Holder(Protocol):
         ...
 
     async def committed(self) -> Mapping[TP, int]:
-        """Return the group's committed offset of all partitions, other workers' too; empty if Kafka does not answer."""
+        """Return the group's committed offsets of all partitions, not only ours; empty if Kafka does not answer."""
         ...
 
 
 class _Kind(NamedTuple):
-    """A table; ``topic`` is the one that its values' offsets are of."""
+    """A table; ``topic`` is the topic of its values' offsets."""
 
     table: KeptTable
     topic: str
@@ -111,9 +111,9 @@ class Sweep:
         )
 
     async def _over(self, kind: _Kind, partition: int, epoch: int | None) -> int:
-        """Go over one partition while it is held; return how many values are kept."""
+        """Scan one partition while it is held; return how many values are kept."""
         kept, begin = 0, b""
-        # Between this question and the disk nothing is awaited: what was given up may be another worker's by now.
+        # No await between this check and the disk: a partition given up may be another worker's by now.
         while epoch is not None and self.holder.epoch() == epoch:
             page = kind.table.store.page(partition, begin, PAGE)
             if not page:
@@ -126,12 +126,12 @@ class Sweep:
         return kept
 
     def _lapsed(self, kind: _Kind, partition: int, page: Sequence[tuple[bytes, bytes]]) -> list[_Lapsed]:
-        """Return what has lapsed on a page; what it tells of the time is remembered."""
+        """Return what has lapsed on a page, and advance stream time."""
         looks = [(key, value, _seen(kind, key, value)) for key, value in page]
         latest = max((clock for _, _, look in looks for clock in look.clocks.values()), default=0)
         place = (kind.table.name, partition)
         self._times[place] = max(self._times.get(place, 0), latest)
-        # One record from the future must not put everybody into the past.
+        # One record from the future must not make everybody lapse.
         at, found = min(self._times[place], int(self.now() * 1_000)), []
         for key, value, look in looks:
             games = lapsed(look, at, kind.kept)
@@ -141,7 +141,7 @@ class Sweep:
         return found
 
     async def _remove(self, kind: _Kind, partition: int, epoch: int, found: Sequence[_Lapsed]) -> int:
-        """Remove what has lapsed and is safe to remove; return how many values that were."""
+        """Remove what has lapsed and is safe to remove; return how many values."""
         self._committed = self._committed or await self.holder.committed()
         said = [
             one for one in found if self._is_safe(kind, partition, one) and await self._say(kind, partition, epoch, one)
@@ -161,7 +161,7 @@ class Sweep:
         return await kind.table.say_lapsed(partition, one.key, one.value, one.left)
 
     def _is_safe(self, kind: _Kind, partition: int, one: _Lapsed) -> bool:
-        """Whether neither its last record nor a remark that it has heard will come again."""
+        """Whether neither its last record nor a counted remark can be redelivered."""
         if stored_offset(one.value) >= self._committed.get(TP(kind.topic, partition), 0):
             return False
         verdicts = self.settings.topics.verdicts
@@ -172,4 +172,4 @@ def _seen(kind: _Kind, key: bytes, value: bytes) -> Look:
     try:
         return kind.look(key, value)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return Look({}, {})  # whoever reads it will say so
+        return Look({}, {})  # its reader will report it

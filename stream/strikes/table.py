@@ -32,12 +32,12 @@ class KeptTable(faust.Table[bytes, bytes]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # So that the changelog has values in the order in which the disk had them, whoever writes.
+        # So that the changelog has values in the same order as the disk.
         self._turn = asyncio.Lock()
 
     @property
     def store(self) -> KeptStore:
-        """Return what is on disk."""
+        """Return the state on disk."""
         return cast("KeptStore", self.data)
 
     def _new_store(self) -> KeptStore:
@@ -56,7 +56,7 @@ class KeptTable(faust.Table[bytes, bytes]):
         )
 
     async def keep(self, partition: int, key: bytes, value: bytes) -> None:
-        """Keep a value and write it to the changelog."""
+        """Store a value and write it to the changelog."""
         async with self._turn:
             self.store.save(partition, key, value)
             await self.say(partition, key, value)
@@ -66,9 +66,9 @@ class KeptTable(faust.Table[bytes, bytes]):
         await cast("StrikesApp", self.app).outbox.put(self.changelog_topic_name, key, value, partition)
 
     async def forget(self, partition: int, key: bytes, value: bytes | None, until: int) -> bool:
-        """Remove a value, and no state later than ``until``; False, and nothing, when another took its place meanwhile.
+        """Remove a value, but no state later than ``until``; False, without effect, if it has been replaced.
 
-        Written to the changelog even where there is no value here: one may be there.
+        Written to the changelog even if there is no value here: there may be one in the changelog.
         """
         async with self._turn:
             if self.store.load(partition, key) != value:
@@ -78,9 +78,9 @@ class KeptTable(faust.Table[bytes, bytes]):
             return True
 
     async def say_lapsed(self, partition: int, key: bytes, value: bytes, left: bytes | None) -> bool:
-        """Write to the changelog what is left of a value; False, and nothing, when another took its place meanwhile.
+        """Write to the changelog what is left of a value; False, without effect, if it has been replaced.
 
-        A removal spares whatever is later than the value: who writes it may have been asleep, and not know of that.
+        A removal spares any state later than the value: its writer may have been paused and not know of it.
         """
         async with self._turn:
             if self.store.load(partition, key) != value:
@@ -110,12 +110,12 @@ class KeptRecovery(Recovery):
         return False
 
     async def on_recovery_completed(self, generation_id: int = 0) -> None:
-        """Read back what may have changed elsewhere, before the first verdict of this epoch.
+        """Restore what may have changed elsewhere, before the first verdict of this epoch.
 
-        A rebalance may overtake this at any point.  What was read back by then counts; the epoch is left alone.
+        A rebalance may overtake this at any point.  What was restored by then counts; the epoch is not opened.
         """
         app = cast("StrikesApp", self.app)
-        # Taken now: a rebalance that overtakes us changes both.
+        # Read now: a rebalance that overtakes us changes both.
         tps, rebalances = frozenset(self.active_tps), app.rebalancing_count
         for tp in self._owned.keys() - tps:
             del self._owned[tp]

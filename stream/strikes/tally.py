@@ -1,4 +1,4 @@
-"""Records to changes: how a record changes the value stored under its key.  Pure.
+"""How a record changes the value stored under its key.  Pure.
 
 Kafka redelivers a record whenever a worker ends before its offset is committed.  Each stored value therefore carries
 the offset of the last record in it: a record at or before it is a duplicate and changes nothing, but the value and the
@@ -19,7 +19,7 @@ from stream.strikes.ladder import Ladders
 from stream.strikes.standing import Standing, fold, toxicity
 
 UNTIL: Final = "until"
-"""The header of a removal that is to remove no state later than this offset."""
+"""Header of a removal that must not remove state later than this offset."""
 _FORMAT: Final = 1
 _HEAD: Final = struct.Struct(">Bq")
 
@@ -33,8 +33,8 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
 class Tallied(NamedTuple):
     """What a record led to.
 
-    ``value`` is to be stored (None: as it was, say it again), ``strikes`` are to be published.  ``forgets`` says
-    that a strike leaves the memory: it must have been heard before that.
+    ``value`` is to be stored (None: unchanged, send it again), ``strikes`` are to be published.  ``forgets`` says
+    that a strike leaves the stored state: it must have been acknowledged before that.
     """
 
     value: bytes | None
@@ -43,7 +43,7 @@ class Tallied(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A changelog record.  Where ``value`` is None it removes: whatever is there, or no state later than ``until``."""
+    """A changelog record.  If ``value`` is None it removes the state, unless that is later than ``until``."""
 
     key: bytes
     value: bytes | None
@@ -57,7 +57,7 @@ def tally_verdict(stored: bytes | None, offset: int, verdict: Verdict, ladders: 
     if stored is not None and offset <= stored_offset(stored):
         return Tallied(None, _caused(standing.issued, verdict.verdict_id))
     folded = fold(standing, verdict, ladders.of(verdict.game_id))
-    # In the order of their names: a game that lapsed and came again must not show in the bytes.
+    # Ordered by name: a game that lapsed and returned must not change the bytes.
     games = sorted({**entry.games, verdict.game_id: folded.standing}.items())
     return Tallied(_pack(offset, Entry(dict(games))), folded.strikes, _forgets(standing.issued, folded.standing.issued))
 
@@ -96,24 +96,24 @@ def change_of(key: bytes, value: bytes | None, headers: Iterable[tuple[str, byte
     """Read a changelog record.
 
     Raises:
-        ValueError: a header of ours that says no offset.
+        ValueError: a header of ours is not an offset.
     """
     return Change(key, value, next((int(said or b"") for name, said in headers if name == UNTIL), None))
 
 
 def without(stored: bytes, games: Set[str]) -> bytes | None:
-    """Return a player's entry without some games; None when none is left."""
+    """Return a player's entry without some games; None if none is left."""
     left = {game: standing for game, standing in read_entry(stored).games.items() if game not in games}
     return _pack(stored_offset(stored), Entry(left)) if left else None
 
 
 def read_entry(stored: bytes | None) -> Entry:
-    """Read a player's entry; one that is not there is empty."""
+    """Read a player's entry; empty if there is none."""
     return Entry() if stored is None else _entry(body(stored))
 
 
 def read_channel(stored: bytes | None) -> Channel:
-    """Read a channel; one that is not there is empty."""
+    """Read a channel; empty if there is none."""
     return Channel() if stored is None else _channel(body(stored))
 
 
@@ -135,7 +135,7 @@ def remark_of(verdict: Verdict, partition: int, offset: int, ladders: Ladders) -
 
 
 def channel_key(game_id: str, channel_id: str) -> bytes:
-    """Return the key of a channel: of one game, whatever its name contains."""
+    """Return the key of a channel, unique per game whatever the name contains."""
     return msgspec.json.encode([game_id, channel_id])
 
 

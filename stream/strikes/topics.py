@@ -23,7 +23,7 @@ _KNOWN_WITHIN_S: Final = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What the verdicts topic is like; what goes with it is made alike, so that one worker owns both."""
+    """The shape of the verdicts topic; the others are created alike, so that one worker owns both."""
 
     partitions: int
     replicas: int
@@ -38,8 +38,8 @@ def configs(settings: Settings) -> dict[str, dict[str, str]]:
     """Return the topics that the worker creates, with their settings.
 
     A changelog keeps older values of a key for a day before it is compacted: a worker that wakes after a pause may
-    write an old state behind a newer one, and both must be there for the newer one to be told.  Nor longer than two
-    days, else what was removed would stay for as long as too little is written to make Kafka compact.
+    write an old state after a newer one, and both must still be there to tell which is newer.  And no longer than
+    two days, otherwise removed state would stay until enough is written to make Kafka compact.
     """
     compacted = {
         "cleanup.policy": "compact",
@@ -64,8 +64,8 @@ async def prepare(settings: Settings, options: dict[str, Any]) -> Shape:
 
     Raises:
         ConfigError: the verdicts topic does not exist, an existing topic has another number of partitions, or Kafka
-            does not let us in or does not take a topic.
-        TransportError: Kafka is away or refuses.
+            rejects us or refuses to create a topic.
+        TransportError: Kafka is unavailable or refuses.
     """
     admin = AIOKafkaAdminClient(
         bootstrap_servers=settings.kafka.bootstrap_servers, client_id="chatwarden-strikes", **options
@@ -132,5 +132,5 @@ async def _wait_for(admin: AIOKafkaAdminClient, names: Any) -> None:
 
 
 async def _described(admin: AIOKafkaAdminClient) -> dict[str, list[dict[str, Any]]]:
-    """Return the partitions of each topic that is there."""
+    """Return the partitions of each existing topic."""
     return {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics() if not topic["error_code"]}

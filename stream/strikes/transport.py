@@ -31,7 +31,7 @@ PAUSE_S: Final = 0.05
 
 
 def _in_turn(records: Mapping[TP, list[Any]]) -> Iterator[tuple[TP, Any]]:
-    """Yield a record of each partition in turn, so that partitions keep pace in event time."""
+    """Yield a record of each partition in turn, so that partitions advance together in event time."""
     rows = zip_longest(*([(TP(*partition), record) for record in batch] for partition, batch in records.items()))
     return (found for row in rows for found in row if found is not None)
 
@@ -47,7 +47,7 @@ class VerdictConsumer(driver.Consumer):
         self.ledger: Ledger[TP] = Ledger()
         self._ends: dict[tuple[int, TP], int] = {}
         self.restored: int | None = None
-        """The epoch whose tables are read back; None while there is none."""
+        """The epoch whose tables are restored; None if there is none."""
         super().__init__(*args, **kwargs)
         self._commit_every = None  # by time only
 
@@ -55,7 +55,7 @@ class VerdictConsumer(driver.Consumer):
         return VerdictConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def perform_seek(self) -> None:
-        """Open the epoch whose tables are read back, at the committed offsets; not where it is over by then."""
+        """Open the epoch whose tables are restored, at the committed offsets, unless it is over by then."""
         epoch = self.restored
         if epoch is None:
             return
@@ -73,7 +73,7 @@ class VerdictConsumer(driver.Consumer):
         self.ledger.close()
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
-        """Yield what comes next, while the epoch in which it was read lasts."""
+        """Yield the next records, while the epoch in which they were read lasts."""
         epoch = self.ledger.epoch
         expected = self.ledger.positions(self._wanted())
         if epoch is None or not expected or not self.flow_active:
@@ -88,7 +88,7 @@ class VerdictConsumer(driver.Consumer):
             yield tp, self._to_message(tp, record)
 
     def _wanted(self) -> set[TP]:
-        """Return what may be read on: a batchwise topic only when all that was read of it is finished."""
+        """Return the topics to read from: a batchwise one only when everything read of it is finished."""
         busy = self._batchwise(self.ledger.in_hand())
         return {tp for tp in self._get_active_partitions() if tp.topic not in busy}
 
@@ -101,13 +101,13 @@ class VerdictConsumer(driver.Consumer):
         return cast("StrikesApp", self.app).batchwise.intersection(tp.topic for tp in partitions)
 
     def lags(self) -> dict[TP, int]:
-        """Return how many offsets lie between what was read and the end, where both are known."""
+        """Return the number of offsets between the read position and the end, where both are known."""
         positions = self.ledger.positions(self._get_active_partitions())
         ends = {tp: self.highwater(tp) for tp in positions}
         return {tp: max(ends[tp] - offset, 0) for tp, offset in positions.items() if ends[tp] is not None}
 
     async def _drain_messages(self, fetcher: Any) -> None:
-        """Hand records to the streams; Faust's own loop makes four tasks for each."""
+        """Hand records to the streams; Faust's own loop creates four tasks per record."""
         try:
             while not (self.should_stop or fetcher.should_stop):
                 await self._hand_on()
@@ -125,11 +125,11 @@ class VerdictConsumer(driver.Consumer):
                 await asyncio.sleep(0)
 
     def finish(self, message: Any) -> None:
-        """Say that a record is done, and that what follows from it has been handed to the outbox."""
+        """Mark a record as done: what follows from it has been handed to the outbox."""
         self.ledger.finish(message.generation_id, message.tp, message.offset)
 
     def ack(self, message: Any) -> bool:
-        """Note that a stream is through with a message; commits go by ``finish`` instead."""
+        """Ignore a stream's acknowledgement for commits, which follow ``finish``."""
         if message.acked:
             return False
         message.acked = True
@@ -138,7 +138,7 @@ class VerdictConsumer(driver.Consumer):
         return True
 
     def forsake(self, message: Any) -> None:
-        """Leave a record, and all after it, to the next epoch."""
+        """Leave a record, and all later ones, to the next epoch."""
         self.ledger.forsake(message.tp)
 
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: FBT001, FBT002 - as Faust's
@@ -157,7 +157,7 @@ class VerdictConsumer(driver.Consumer):
         return await self._thread.known_committed(partitions)
 
     async def end_of(self, partition: TP, epoch: int) -> int:
-        """Return an offset behind all that was in a partition when the batchwise records in hand were read.
+        """Return an offset after everything that was in a partition when the batchwise records in hand were read.
 
         Asks Kafka once for all of them; waits for the answer, at most until the epoch ends.
         """
@@ -171,7 +171,7 @@ class VerdictConsumer(driver.Consumer):
         return self._ends.get(place, 0)
 
     async def commit_to(self, partition: TP, end: int, epoch: int) -> bool:
-        """Wait until every record before ``end`` is committed; False when the epoch ends before that."""
+        """Wait until every record before ``end`` is committed; False if the epoch ends first."""
         while self._lasts(epoch):
             if self.ledger.is_read_to(partition, end) and not self.ledger.is_committed_to(partition, end):
                 await self.commit()
@@ -184,11 +184,11 @@ class VerdictConsumer(driver.Consumer):
         return self.ledger.epoch == epoch and self.flow_active and not self.should_stop
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """Ignore gaps: commits do not count records, so transaction markers are nothing special."""
+        """Ignore gaps: commits do not count records, so transaction markers need no special treatment."""
 
 
 class VerdictProducer(driver.Producer):
-    """Faust's producer, connected as we are; it creates topics, records go through the outbox."""
+    """Faust's producer, with our connection; it creates topics, records go through the outbox."""
 
     logger = FAUST_LOG
 

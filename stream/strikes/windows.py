@@ -1,4 +1,4 @@
-"""Windows over event time: sets of marks, so that neither order nor repetition changes what they hold."""
+"""Windows over event time: sets of marks, so that neither order nor repetition changes their contents."""
 
 from collections.abc import Iterable
 
@@ -8,8 +8,8 @@ import msgspec
 class Mark(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One verdict in a window.
 
-    ``at`` is event time in milliseconds since the epoch; ``weight`` and ``text`` (a fingerprint) mean what the
-    window says; ``who`` is a keyed digest of the player, in channels.
+    ``at`` is event time in milliseconds since the epoch; the meaning of ``weight`` and ``text`` (a fingerprint)
+    depends on the window; ``who`` is a keyed digest of the player, in channels.
     """
 
     at: int
@@ -26,7 +26,7 @@ Marks = tuple[Mark, ...]
 def admit(marks: Marks, mark: Mark, clock: int, span_s: int, limit: int) -> Marks:
     """Add a mark and drop what has left the window that ends at ``clock``.
 
-    The result is, whatever the order: of each verdict the latest mark, of these the ``limit`` newest, of these
+    The result is the same in any order: of each verdict the latest mark, of these the ``limit`` newest, of these
     those younger than ``span_s`` seconds.
     """
     if mark.at <= clock - span_s * 1_000:
@@ -66,5 +66,5 @@ def _place(mark: Mark) -> tuple[int, str]:
 
 
 def _rank(mark: Mark) -> tuple[int, float, str, str]:
-    """Which of two marks of one verdict stays."""
+    """Sort key that decides which of two marks of one verdict stays."""
     return mark.at, mark.weight, mark.text, mark.who

@@ -35,7 +35,7 @@ log: Final = logging.getLogger(__name__)
 _TICK_S: Final = 0.5
 _MAX_TICK_AGE_S: Final = 60.0
 _PAUSE_S: Final = 10.0
-"""The longest pause between two tries to reach Kafka."""
+"""Maximum pause between two attempts to reach Kafka."""
 _AWAY: Final = (KafkaError, ConnectionError, TimeoutError)
 T = TypeVar("T")
 
@@ -43,8 +43,8 @@ T = TypeVar("T")
 def run(settings: Settings) -> NoReturn:
     """Run until SIGTERM or SIGINT, or until something fails; never returns.
 
-    Exit codes: 0 asked to stop, all committed · 2 configuration · 70 a bug · 75 Kafka went away, or no time was left
-    to commit what was in hand · 77 a changelog or a record cannot be read.
+    Exit codes: 0 stopped on request, all committed · 2 configuration · 70 a bug · 75 Kafka became unavailable, or no
+    time was left to commit work in hand · 77 a changelog or a record cannot be read.
     """
     leaving = Leaving(settings.strikes.shutdown_s)
     log.info("the strikes worker starts")
@@ -70,11 +70,11 @@ async def _main(settings: Settings, leaving: Leaving) -> int:
             app, sweep = found
             code = await _attend(app, sweep, stop, health)
             if code == TransportError.exit_code:
-                # To stop, Faust needs a Kafka that answers.  What is not committed is read again, as after a crash.
+                # Faust cannot stop without Kafka.  What is not committed is read again, as after a crash.
                 leave(code)
             in_hand = app.in_hand
             log.info("stopping with work in hand" if in_hand else "stopping with nothing in hand")
-            # This loop turns, so where time runs out it is Kafka that does not answer: Faust needs one that does.
+            # The loop is running, so if time runs out Kafka is not answering, which Faust needs to stop.
             leaving.begin(code or (TransportError.exit_code if in_hand else 0))
             began = time.monotonic()
             await app.stop()
@@ -83,7 +83,7 @@ async def _main(settings: Settings, leaving: Leaving) -> int:
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T], health: Health) -> T | None:
-    """Wait for ``work``; give it up, and return None, when ``stop`` comes first."""
+    """Wait for ``work``; cancel it and return None if ``stop`` comes first."""
     working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
     while not (working.done() or stop.is_set()):
         health.tick()
@@ -96,7 +96,7 @@ async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T], health: Hea
 
 
 async def _reached(settings: Settings, options: dict[str, Any], health: Health) -> tuple[Shape, Outbox]:
-    """Prepare the topics and open the outbox, however long Kafka is away: a restart would not help.
+    """Prepare the topics and open the outbox, however long Kafka is unavailable: a restart would not help.
 
     Raises:
         ConfigError: as ``prepare``, which waiting cannot fix.
@@ -157,7 +157,7 @@ def _ladders(path: Path | None) -> Ladders:
 async def _attend(app: StrikesApp, sweep: Sweep, stop: asyncio.Event, health: Health) -> int:
     """Supervise the application until it is asked to stop or fails; return the exit code.
 
-    The failure is logged here, before stopping, which may take longer than there is time.
+    The failure is logged here, before stopping, which may exceed the time left.
     """
     sweeping = asyncio.ensure_future(sweep.run())
     try:
@@ -201,7 +201,7 @@ def reason_of(reason: BaseException | None) -> ChatwardenError:
 
 @contextlib.contextmanager
 def _alone(settings: Settings) -> Iterator[None]:
-    """Hold the data directory.
+    """Lock the data directory.
 
     Raises:
         ConfigError: it cannot be written, or another worker holds it.
