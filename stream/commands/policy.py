@@ -1,5 +1,6 @@
 """``chatwarden policy``: test a rule pack on its examples; show which verdicts a change would alter."""
 
+import codecs
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,7 +89,9 @@ def _reading(path: Path) -> Iterator[Iterator[bytes]]:
 
 
 def _lines(file: BinaryIO, path: Path) -> Iterator[bytes]:
+    """Yield the lines, without the byte order mark that the first may begin with."""
     try:
+        yield file.readline().removeprefix(codecs.BOM_UTF8)
         yield from file
     except OSError as exc:
         raise FileError(f"{path}: {exc.strerror}") from exc

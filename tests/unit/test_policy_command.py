@@ -112,6 +112,15 @@ def test_a_change_of_pack_shows_event_by_event(tmp_path: Path, bundle: Path, eve
     assert isinstance(limited.exception, LimitsExceeded)
 
 
+def test_a_byte_order_mark_costs_no_event(tmp_path: Path, bundle: Path, events: Path) -> None:
+    (tmp_path / "pack").mkdir()
+    events.write_text(an_event(0, "a turnip") + an_event(1, "gg"), encoding="utf-8-sig")
+    run = ["policy", "diff", "default", str(a_pack(tmp_path / "pack")), str(events)]
+    result = CliRunner().invoke(app, [*run, "--model", str(bundle), "--resolvers", "rules"])
+    assert result.stdout == "e0  allow -> block insult  by turnip\n"
+    assert "malformed" not in result.stderr
+
+
 def test_a_change_of_policy_is_decided_on_the_same_scores(tmp_path: Path, bundle: Path, events: Path) -> None:
     files = []
     for name, flag in (("old", 1.0), ("new", 0.0)):

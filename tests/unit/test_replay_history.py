@@ -1,6 +1,7 @@
 """Where history comes from: stretches, files, recorded verdicts and the tables that lead to them."""
 
 import bz2
+import codecs
 import gzip
 import json
 import lzma
@@ -57,10 +58,12 @@ def test_one_process_reads_all_files_that_may_speak_of_an_event() -> None:
     assert by_partition(in_lanes(plain), 2) == [in_lanes(plain), []]
 
 
+def _within_a_line(raw: bytes) -> bool:
+    return b"\n" not in raw and not raw.startswith(codecs.BOM_UTF8)
+
+
 @settings(max_examples=40)
-@given(
-    st.lists(st.binary(max_size=9).filter(lambda line: b"\n" not in line), max_size=30), st.sampled_from([b"", b"\n"])
-)
+@given(st.lists(st.binary(max_size=9).filter(_within_a_line), max_size=30), st.sampled_from([b"", b"\n"]))
 def test_lines_are_read_once_wherever_a_file_is_cut(
     tmp_path_factory: pytest.TempPathFactory, found: list[bytes], end: bytes
 ) -> None:
@@ -77,6 +80,19 @@ def test_lines_are_read_once_wherever_a_file_is_cut(
         for each in batches:
             for position, value in zip(each.positions.tolist(), each.values, strict=True):
                 assert path.read_bytes()[position:].startswith(value or b"")
+
+
+@pytest.mark.parametrize("end", ["", ".gz"])
+def test_a_byte_order_mark_is_no_part_of_the_first_record(tmp_path: Path, end: str) -> None:
+    path, said = tmp_path / f"events.jsonl{end}", list(lines(3))
+    raw = codecs.BOM_UTF8 + b"\n".join(said)
+    path.write_bytes(gzip.compress(raw) if end else raw)
+    for size in (1, 100):  # events a stretch: the first line goes on past the first stretch, or all lines are in it
+        batches = [each for stretch in cut_files([str(path)], size) for each in FileReader().read(stretch)]
+        assert [value for each in batches for value in each.values] == said
+    path.write_bytes(gzip.compress(codecs.BOM_UTF8) if end else codecs.BOM_UTF8)
+    (stretch,) = cut_files([str(path)], 1)
+    assert [list(each.values) for each in FileReader().read(stretch)] == [[]]
 
 
 def pack(path: Path, raw: bytes) -> None:

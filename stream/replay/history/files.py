@@ -4,6 +4,7 @@ A Parquet file holds either an archive (columns ``offset`` and ``value``, see ``
 per field of a chat event.
 """
 
+import codecs
 import contextlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -124,13 +125,15 @@ class FileReader:
         self._lines.close()
 
     def _read_lines(self, stretch: Stretch) -> Iterator[RawBatch]:
-        """Yield the lines that begin within the stretch; blank ones are left out."""
+        """Yield the lines that begin within the stretch; blank ones and a byte order mark are left out."""
         with reading(stretch.source):
             position = self._go_to(stretch)
             while position < stretch.end and (lines := _lines(self._file, stretch.end - position)):
                 starts = position + np.cumsum([0, *map(len, lines)])
+                if not position:
+                    lines[0] = lines[0].removeprefix(codecs.BOM_UTF8)
                 position = int(starts[-1])
-                kept = [i for i, line in enumerate(lines) if not line.isspace()]
+                kept = [i for i, line in enumerate(lines) if line and not line.isspace()]
                 values = [lines[i].rstrip(b"\r\n") for i in kept]
                 yield RawBatch(None, stretch.partition, starts[:-1][kept].astype(np.int64), values)
             self._at = stretch.source, stretch.end, position
