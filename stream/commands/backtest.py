@@ -132,14 +132,15 @@ def _run(given: dict[str, Any]) -> "Document | None":
     request.check_shard(shard.of)
     folder = Folder(given["report"])
     folder.check()
+    console = Console(sys.stderr, time.monotonic)
     with Crew(workers) as crew:
         settings = wiring_replay.sharing(_settings(given), workers, cores)
         job = request.job(settings)
         limits.check_labels(job.labelled)
         asked = request.asked(job, wiring_replay.contents(job))
         plan = folder.settle(asked, lambda: request.plan(job, asked), given["resume"] or shard.of > 1)
-        with folder.alone(shard):
-            replay(job, plan, folder, shard, crew, wiring_replay.sides, Console(sys.stderr, time.monotonic))
+        with folder.alone(shard, console):
+            replay(job, plan, folder, shard, crew, wiring_replay.sides, console)
             if shard.of > 1:
                 return None
             document = write_report(plan, find_parts(plan, [folder.parts]), limits, folder.path, render)

@@ -15,6 +15,7 @@ from stream.replay.crew import Crew, compare_task, verdict_task
 from stream.replay.history.states import states_of
 from stream.replay.history.stretch import Stretch
 from stream.replay.job import Job
+from stream.replay.locks import lock
 from stream.replay.parts import Parts
 from stream.replay.plan import (
     Origins,
@@ -110,8 +111,11 @@ class Folder:
         return found
 
     @contextmanager
-    def alone(self, shard: Shard) -> Iterator[None]:
+    def alone(self, shard: Shard, console: "Console") -> Iterator[None]:
         """Have a share to oneself; the operating system forgets it when the process ends, however that is.
+
+        A file system without locks keeps nobody out.  It may be the only one that all shards see, so that is said, and
+        the run goes on.
 
         Raises:
             ConfigError: another run is at it.
@@ -119,13 +123,16 @@ class Folder:
         """
         with translating(self.work), (self.work / f"share-{shard.number}-of-{shard.of}.lock").open("wb") as file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                locked = lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as exc:
                 raise ConfigError(
                     f"{self.path}: another run is at work; wait for it, or give another --report"
                 ) from exc
-            except OSError:
-                pass  # a file system without locks keeps nobody out
+            if not locked:
+                console.say(
+                    f"{self.path}: its file system has no locks, so a second run in this folder would not be noticed; "
+                    "start none, or choose a --report folder on another disk"
+                )
             yield
 
     def clear(self) -> None:
@@ -146,6 +153,11 @@ class Console:
 
     output: TextIO
     clock: Callable[[], float]
+
+    def say(self, line: str) -> None:
+        """Write a line."""
+        self.output.write(f"{line}\n")
+        self.output.flush()
 
 
 def replay(job: Job, plan: Plan, folder: Folder, shard: Shard, crew: Crew, cast: Cast, console: Console) -> None:
@@ -179,7 +191,8 @@ def _index(desk: Desk, verdicts: list[Stretch], crew: Crew, console: Console) ->
     store.table.prepare()
     left = [stretch for stretch in verdicts if not store.has(stretch.number)]
     meter = _meter(console, "recorded verdicts", verdicts, left)
-    cpu_s = crew.do(verdict_task(desk), by_partition(left, crew.size), meter.done)
+    lanes = by_partition(left, crew.size if store.table.shareable() else 1)
+    cpu_s = crew.do(verdict_task(desk), lanes, meter.done)
     store.table.seal()
     return _finished(meter, cpu_s)
 

@@ -9,7 +9,7 @@ from pyarrow import parquet
 from stream.errors import ConfigError, FileError, TransportError
 from stream.replay import crew
 from stream.replay.plan import Plan, load_plan
-from stream.replay.run import Folder, Shard
+from stream.replay.run import Folder
 from stream.settings import Settings
 from tests.support.replays import a_request, record_history, replay_files
 
@@ -69,31 +69,18 @@ def test_the_first_plan_stands_where_two_runs_begin_at_once(
     assert [path.name for path in folder.work.iterdir()] == ["plan.json"]
 
 
-@pytest.mark.parametrize("call", ["os.link", "fcntl.flock"])
-def test_a_file_system_without_links_or_locks_will_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, history: tuple[Path, Path], call: str
+def test_a_file_system_without_links_will_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, history: tuple[Path, Path]
 ) -> None:
     def unsupported(*_: object) -> None:
         raise OSError(errno.EOPNOTSUPP, "Operation not supported")
 
-    monkeypatch.setattr(call, unsupported)
+    monkeypatch.setattr("os.link", unsupported)
     folder = Folder(tmp_path)
     request = a_request(*history)
     asked = request.asked(request.job(Settings()), {})
     assert folder.settle(asked, lambda: request.plan(request.job(Settings()), asked), resume=False).asked == asked
-    with folder.alone(Shard()):
-        assert {path.name for path in folder.work.iterdir()} == {"plan.json", "share-0-of-1.lock"}
-
-
-def test_a_share_is_done_by_one_run_at_a_time(tmp_path: Path) -> None:
-    folder = Folder(tmp_path)
-    folder.work.mkdir()
-    with folder.alone(Shard()), folder.alone(Shard(1, 2)), pytest.raises(ConfigError, match="another run is at work"):
-        folder.alone(Shard()).__enter__()
-    with folder.alone(Shard()):
-        folder.clear()
-    with pytest.raises(FileError, match=r"cannot work in .*No such file"), folder.alone(Shard()):
-        pass
+    assert {path.name for path in folder.work.iterdir()} == {"plan.json"}
 
 
 def test_a_report_has_no_rows_of_the_one_before_it(history: tuple[Path, Path], tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from stream.replay.history.columns import Codes
 from stream.replay.history.events import Events
 from stream.replay.history.gathering import RecordedColumns
 from stream.replay.history.recorded import Origin, Seen, Traced, VerdictReader
+from stream.replay.locks import lock
 
 ENTRY: Final = np.dtype("<i8")
 """Where a verdict is: its stretch, counted from 1, times ``CASES``, and its case there.  0: there is none."""
@@ -35,6 +36,10 @@ class Table(Protocol):
 
     def prepare(self) -> None:
         """Make room; what is there already stays."""
+        ...
+
+    def shareable(self) -> bool:
+        """Whether several processes may keep verdicts in it at once; it is prepared by then."""
         ...
 
     def keep(self, number: int, values: Sequence[bytes | None], columns: RecordedColumns, /) -> int:
@@ -92,6 +97,13 @@ class ByOrigin:
                 os.posix_fallocate(file.fileno(), 0, self._size * ENTRY.itemsize)
             unfinished.replace(self._path)
 
+    def shareable(self) -> bool:
+        """Whether processes can wait for each other; else two that note verdicts of one event could both find none."""
+        if not self._size:
+            return True
+        with self._path.open("r+b") as file:
+            return lock(file, fcntl.LOCK_EX)
+
     def begin(self, number: int) -> None:
         """Do nothing: a stretch writes over what it wrote."""
 
@@ -114,8 +126,8 @@ class ByOrigin:
     def _note(self, places: Codes, number: int, entries: Entries) -> None:
         """Put entries at places, but for those that a later stretch has taken: another process may be at it now."""
         table = self._map("r+")
-        with self._path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed
+        with self._path.open("r+b") as file:
+            lock(file, fcntl.LOCK_EX)  # where there are no locks, there is no other process
             ours = table[places] // CASES <= number + 1
             table[places[ours]] = entries[ours]
 
@@ -159,6 +171,10 @@ class ByEventId:
     def prepare(self) -> None:
         """Make a folder."""
         self.folder.mkdir(parents=True, exist_ok=True)
+
+    def shareable(self) -> bool:
+        """Return True: each stretch has a file of its own."""
+        return True
 
     def begin(self, number: int) -> None:
         """Forget the rows of an unfinished try."""
