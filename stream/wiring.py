@@ -4,7 +4,6 @@ Heavy libraries are imported inside the functions that need them, so a rules-onl
 """
 
 import logging
-import os
 import time
 from dataclasses import dataclass
 from typing import Final
@@ -22,6 +21,7 @@ from model.rules import OTHER_GAMES, Pack, RulesResolver, extended, load_packs, 
 from model.scorer import Scorer, scorer_digest
 from schemas.taxonomy import ANY, Taxonomy
 from stream.audit import GateAudit
+from stream.cores import usable_cores
 from stream.errors import ConfigError
 from stream.judge import Judge, Now
 from stream.metrics import Metrics, NoMetrics
@@ -175,7 +175,7 @@ def _classifier(settings: Settings, parts: Parts, metrics: Metrics) -> Resolver:
         classifier: Classifier = TorchClassifier(
             parts.bundle,
             settings.model.device,
-            threads=settings.model.threads or len(os.sched_getaffinity(0)),
+            threads=settings.model.threads or usable_cores(),
             readings=readings,
         )
     except ModelError as exc:

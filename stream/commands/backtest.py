@@ -1,6 +1,5 @@
 """``chatwarden backtest``: compares a candidate model or policy on past chat; limits can gate a change."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -113,9 +112,10 @@ def _run(given: dict[str, Any]) -> "Document | None":
     import sys
     import time
 
+    from stream.cores import usable_cores
     from stream.replay.ahead import load_ahead
 
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_cores()
     workers = given["workers"] or cores
     if workers > 1:
         load_ahead()

@@ -1,7 +1,10 @@
 """Recorded verdicts as columns, and the tables that lead to them."""
 
 import json
+import resource
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -134,11 +137,27 @@ def test_the_same_verdict_stays_in_whichever_order_processes_keep_stretches(tmp_
     assert [found.facts[i].action for i in found.fact.tolist()] == ["block", "block", "flag", "flag"]
 
 
-def test_a_table_has_its_room_before_it_is_mapped(tmp_path: Path) -> None:
+@contextmanager
+def at_most(size: int) -> Iterator[None]:
+    """Let no file grow beyond so many bytes, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("system", ["linux", "macos"])
+def test_a_table_has_its_room_before_it_is_mapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str) -> None:
     """To write into a map where the disk is full ends the process with a signal."""
+    if system == "macos":
+        monkeypatch.delattr("os.posix_fallocate")
     table = ByOrigin(tmp_path, "t", {0: Span(0, 1_000_000)})
+    with at_most(7_999_999), pytest.raises(OSError, match="too large"):
+        table.prepare()
     table.prepare()
-    (path,) = tmp_path.iterdir()
+    path = tmp_path / "origins.table"
     assert path.stat().st_blocks * 512 >= path.stat().st_size == 8_000_000
     assert not table.look_up(0, np.arange(0, 1_000_000, 999)).any()
 

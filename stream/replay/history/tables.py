@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, NamedTuple, Protocol
+from typing import BinaryIO, Final, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ _read_traced: Final = VerdictReader(Traced)
 _read_seen: Final = VerdictReader(Seen)
 
 
+_BLOCK: Final = 1_048_576
 _LARGEST: Final = 2**63 - 1
 _ELSEWHERE: Final = Origin("", -1, -1)
 """Where an event was that is none of ours."""
@@ -94,7 +95,7 @@ class ByOrigin:
         if not self._path.exists() and self._size:
             unfinished = self._path.with_suffix(".part")
             with unfinished.open("wb") as file:
-                os.posix_fallocate(file.fileno(), 0, self._size * ENTRY.itemsize)
+                _allocate(file, self._size * ENTRY.itemsize)
             unfinished.replace(self._path)
 
     def shareable(self) -> bool:
@@ -153,6 +154,16 @@ class ByOrigin:
             # As a plain array: numpy takes places out of its own maps more slowly.
             table = self._maps[mode] = np.asarray(np.memmap(self._path, ENTRY, mode))
         return table
+
+
+def _allocate(file: BinaryIO, size: int) -> None:
+    """Fill an empty file with zeros that have their room on disk, where the file system gives any away beforehand."""
+    allocate = getattr(os, "posix_fallocate", None)
+    if allocate is not None:
+        allocate(file.fileno(), 0, size)
+        return
+    for start in range(0, size, _BLOCK):  # not on macOS; never by ``truncate``, which takes no room
+        file.write(bytes(min(_BLOCK, size - start)))
 
 
 def _entries(number: int, cases: Codes) -> Entries:
