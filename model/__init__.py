@@ -1,6 +1,6 @@
-"""Decides: what do we think of this text?  No socket, no queue, no clock in here.
+"""Decides what to do about a text.  No sockets, queues or clocks here.
 
-``normalise`` asks *is it the same text?*, ``rules`` and ``gate`` *is it obvious?*, the classifier
-*how bad is it?*, and ``policy`` *so what?*.  They are versioned together, and training, live traffic
-and backtests share them, or the scores would drift apart.
+``normalise`` tells whether two texts are equal, ``rules`` and ``gate`` settle the obvious ones, the classifier scores
+the rest, and ``policy`` turns scores into actions.  Training, live traffic and backtests share them, so that scores
+cannot diverge.
 """

@@ -1,7 +1,7 @@
-"""The network kinds that a bundle may hold, and every key that their ``config.json`` may have.
+"""The architectures that a bundle may have, and every key that their ``config.json`` may have.
 
-A white list, because a checkpoint's configuration can name code to run (``auto_map``, remote kernels, file hooks).
-The keys are those of the configuration classes of transformers; a test holds the two together.
+An allowlist, because a checkpoint's configuration can name code to run (``auto_map``, remote kernels, file hooks).
+The keys are those of transformers' configuration classes; a test compares the two.
 """
 
 from typing import Final
@@ -63,13 +63,13 @@ KEYS: Final[dict[str, frozenset[str]]] = {
     "roberta": _BERT,
     "xlm-roberta": _BERT,
 }
-"""Keys of each ``model_type``, beside the common ones."""
+"""Keys of each ``model_type``, in addition to the common ones."""
 
 DECODERS: Final = _keys("gemma2 gemma3_text llama mistral qwen2 qwen3")
-"""Kinds that read from left to right and are fine-tuned through LoRA."""
+"""Decoders, which are fine-tuned with LoRA."""
 
 POSITION_OFFSET: Final[dict[str, int]] = {"roberta": 2, "xlm-roberta": 2, "camembert": 2, "mpnet": 2}
-"""Positions that some kinds never use: they count from ``pad_token_id + 1``."""
+"""Positions that some kinds never use, since they count from ``pad_token_id + 1``."""
 
 
 def config_keys(model_type: str) -> frozenset[str]:

@@ -1,7 +1,7 @@
 """Batches under a budget of padded tokens.  Pure.
 
-A batch costs its longest row times its rows, because shorter rows are padded.  Rows go by length, so that padding
-is small; with ``slack`` 0 only rows of one length share a batch and there is none.
+A batch costs its longest row times its number of rows, because shorter rows are padded.  Rows are sorted by length, so
+that padding is small; with ``slack`` 0 only rows of one length share a batch, and there is no padding.
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,8 @@ def plan(lengths: Sequence[int], budget: int, slack: int | None = None) -> list[
 
     Args:
         lengths: tokens of each row.
-        budget: most padded tokens in a batch; a row longer than that gets a batch of its own.
-        slack: most tokens by which rows of one batch may differ; None for any.
+        budget: maximum padded tokens in a batch; a longer row gets a batch of its own.
+        slack: maximum difference in tokens between rows of one batch; None for any.
 
     Returns:
         Row indices by batch, shortest rows first; every index once.

@@ -1,8 +1,8 @@
 """BERT for sequence classification, forward only, on torch alone.
 
-The default bundle is a small BERT.  Importing transformers costs seconds at every start, and its forward pass costs
-Python time that a network of this size notices.  A test holds the two together, to the last bits of a float32: the
-last layer is computed for the first token alone, which is all that the classifier reads.
+The default bundle is a small BERT.  Importing transformers costs seconds at every start, and the Python overhead of its
+forward pass is noticeable for a network of this size.  A test compares the two, to the last bits of a float32: the last
+layer is computed for the first token alone, which is all that the classifier reads.
 
 Source of the arithmetic: Devlin et al. 2019, as ``BertForSequenceClassification`` computes it.
 """
@@ -33,7 +33,7 @@ def is_plain_bert(config: Mapping[str, Any]) -> bool:
 
 
 class Bert:
-    """A BERT classifier over given weights, which it shares and never changes."""
+    """A BERT classifier over given weights, which it does not copy or change."""
 
     def __init__(self, config: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
         """Bind weights by their Hugging Face names.
@@ -59,7 +59,7 @@ class Bert:
 
         Args:
             ids: token ids, [rows, tokens].
-            mask: True where a token counts, [rows, tokens]; None where all do.
+            mask: True where a token counts, [rows, tokens]; None if all do.
         """
         attended = None if mask is None else mask[:, None, None, :]
         hidden = self._words[ids] + self._type

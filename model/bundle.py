@@ -1,7 +1,7 @@
 """Bundle: a model with everything needed to decide with it, in one folder, every file checked by a digest.
 
 An ordinary Hugging Face checkpoint (``config.json``, ``model.safetensors``, ``tokenizer.json``) plus ``bundle.json``.
-No torch in here: what is read is bytes, and the bytes that are parsed are those that were digested.
+No torch here: files are read as bytes, and the bytes that are parsed are those that were verified.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ DEFAULT_BUNDLE: Final = Path(__file__).with_name("bundled")
 
 FORMAT: Final = 1
 _UNDECISIVE: Final = ("name", "metrics", "training", "thresholds", "files")
-"""Parts of ``bundle.json`` that change no score (files are digested apart, without the model card)."""
+"""Parts of ``bundle.json`` that change no score (files are digested separately, without the model card)."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 BundleName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
@@ -53,7 +53,7 @@ class FileEntry(BaseModel):
 
 
 class Description(BaseModel):
-    """What must be known of a checkpoint to decide with it."""
+    """What is needed beside a checkpoint to decide with it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -63,12 +63,12 @@ class Description(BaseModel):
     """Network output to category; None for an output that is not used.  Categories without an output score 0."""
     temperature: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)] = 1.0
     thresholds: dict[CategoryName, Share] = Field(default_factory=dict)
-    """From which score on to act on a category, suggested; one without is none to act on.  They change no score.
+    """Suggested threshold by category; one without is not acted on.  Thresholds change no score.
 
-    ``any`` is from which sum of their scores on to act.
+    ``any`` is the threshold for the sum of their scores.
     """
     max_tokens: Annotated[int, Field(ge=4, le=8_192)] = 64
-    """Maximum tokens that the network reads at once, with special ones; longer texts are read in overlapping parts."""
+    """Maximum tokens that the network reads at once, with special ones; longer texts are read in windows."""
     gate: dict[str, JsonValue] | None = None
     """The learned gate's entry, which ``model.gate`` reads; its files are named ``gate.json``, ``gate.safetensors``."""
     metrics: dict[str, JsonValue] = Field(default_factory=dict)
@@ -77,9 +77,9 @@ class Description(BaseModel):
 
     @property
     def acting(self) -> dict[str, float]:
-        """Return the score from which to act, by category, when there is no policy.
+        """Return the thresholds to act from, by category, when there is no policy.
 
-        As suggested; where nothing is suggested at all, from 0.5 on every category of a severity above 0.
+        As suggested; if nothing is suggested at all, 0.5 for every category with a severity above 0.
         """
         if self.thresholds:
             return dict(self.thresholds)
@@ -119,7 +119,7 @@ class Bundle:
 
     @property
     def outputs(self) -> tuple[int | None, ...]:
-        """For each network output, in order, the position of its category; None where it is not used."""
+        """For each network output, in order, the position of its category; None if it is not used."""
         names = self.taxonomy.names
         by_label = self.manifest.labels
         categories = [by_label[label] for label in _output_labels(self.config)]
@@ -127,7 +127,7 @@ class Bundle:
 
     @property
     def multi_label(self) -> bool:
-        """Whether each output is a probability of its own (sigmoid) rather than a share of one (softmax)."""
+        """Whether outputs are independent probabilities (sigmoid) rather than a distribution (softmax)."""
         return self.config.get("problem_type") == "multi_label_classification"
 
     def read(self, name: str) -> bytes:
@@ -163,10 +163,10 @@ def load_bundle(path: Path) -> Bundle:
 
 
 def write_bundle(path: Path, description: Description) -> Bundle:
-    """Write ``bundle.json`` for the checkpoint files that lie in ``path``, then load the bundle as a user would.
+    """Write ``bundle.json`` for the checkpoint files in ``path``, then load the bundle as a user would.
 
     Raises:
-        BundleError: the files are not fit for a bundle.
+        BundleError: the files cannot be made into a bundle.
     """
     files = {name: _entry(path / name) for name in sorted(vet_folder(path))}
     document = description.model_dump(exclude={"files", "format"})
@@ -178,9 +178,9 @@ def write_bundle(path: Path, description: Description) -> Bundle:
 
 
 def bundle_digest(bundle: Bundle) -> str:
-    """Digest of all in a bundle that scores depend on, for ``model.scorer``.  128 bits, in hex.
+    """Digest of everything in a bundle that scores depend on, for ``model.scorer``.  128 bits, in hex.
 
-    The name, the model card, metrics and suggested thresholds are no part of it.
+    The name, the model card, metrics and suggested thresholds are not part of it.
     """
     decisive = bundle.manifest.model_dump(mode="json", exclude=set(_UNDECISIVE))
     decisive["files"] = {name: entry.sha256 for name, entry in bundle.manifest.files.items() if _scores(name)}
@@ -249,7 +249,7 @@ def _vet_content(path: Path, raw: bytes) -> None:
 
 
 def _output_labels(config: dict[str, Any]) -> list[str]:
-    """Return the names of the network's outputs, in order; transformers means two unnamed ones by none."""
+    """Return the names of the network's outputs, in order; without names transformers assumes two."""
     names = config.get("id2label") or {"0": "LABEL_0", "1": "LABEL_1"}
     return [names[key] for key in sorted(names, key=int)]
 
@@ -272,7 +272,7 @@ def _agree(bundle: Bundle) -> None:
 
 
 def refuse_beyond(max_tokens: int, place: Path, config: dict[str, Any]) -> None:
-    """Refuse to read more tokens at once than the network of a configuration has positions.
+    """Refuse a maximum of tokens above the network's number of positions.
 
     Raises:
         BundleError: it has fewer; names both numbers.

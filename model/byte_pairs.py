@@ -1,7 +1,7 @@
 """Fast tokenizers for checkpoints that have none: BERTweet and PhoBERT, whose byte pairs come as ``bpe.codes``.
 
-A bundle holds one ``tokenizer.json``, read by one library at the speed that service needs.  Their vocabularies write
-"goes on" as ``no@@``; that library writes "ends here" as ``ob</w>`` instead.  The two name the same pieces.
+A bundle has one ``tokenizer.json``, read by one fast library.  Their vocabularies mark pieces that continue (``no@@``);
+that library marks pieces that end a word (``ob</w>``).  The two name the same pieces.
 
 Needs transformers; scoring does not.
 """
@@ -28,10 +28,10 @@ ENDS: Final = "</w>"
 
 
 def with_fast_tokenizer(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> "PreTrainedTokenizerBase":
-    """Return a fast tokenizer that reads as ``tokenizer`` does, which may be itself.
+    """Return a fast tokenizer equivalent to ``tokenizer``, which may be itself.
 
-    A step of a merge need not be a piece that the network knows.  Each such step gets a number of its own, and
-    ``model`` a row for it that is a copy of the unknown piece's: so it is what the slow tokenizer makes of it.
+    An intermediate merge need not be a piece that the network knows.  Each such merge gets an id of its own, and
+    ``model`` a row for it that is a copy of the unknown piece's, as the slow tokenizer treats it.
 
     Raises:
         BundleError: the tokenizer is slow and of a kind that is not converted.
@@ -55,7 +55,7 @@ def with_fast_tokenizer(model: "PreTrainedModel", tokenizer: "PreTrainedTokenize
 
 
 def _reading(slow: Any, known: int) -> Tokenizer:
-    """Return the tokenizer; steps that the slow one has no piece for are numbered from ``known`` on."""
+    """Return the tokenizer; merges without a piece in the slow one are numbered from ``known``."""
     special = dict(zip(slow.all_special_tokens, slow.all_special_ids, strict=True))
     pieces, merges = special | _pieces(slow.encoder, special), list(slow.bpe_ranks)
     for step in dict.fromkeys(part for merge in merges for part in (*merge, "".join(merge))):
@@ -71,7 +71,7 @@ def _reading(slow: Any, known: int) -> Tokenizer:
 
 
 def _pieces(encoder: Mapping[str, int], special: Container[str]) -> dict[str, int]:
-    """Return the vocabulary with ends marked instead of what goes on."""
+    """Return the vocabulary with word ends marked instead of continuations."""
     return {
         piece.removesuffix(GOES_ON) if piece.endswith(GOES_ON) and piece != GOES_ON else piece + ENDS: number
         for piece, number in encoder.items()

@@ -24,7 +24,7 @@ Precision = Literal["float32", "float16", "bfloat16"]
 _HUB_FILES: Final = ["*.json", "*.safetensors", "*.txt", "*.model", "bpe.codes"]
 """What is downloaded from a hub repository: never pickles, never code."""
 _VOCABULARIES: Final = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model", "bpe.codes")
-"""Files of which a tokenizer has at least one; without any, transformers makes one that knows no text."""
+"""A tokenizer has at least one of these files; without any, transformers makes one with an empty vocabulary."""
 _PROBES: Final = ("you are good 123", "ты хорош", "你好", "مرحبا", "안녕", "สวัสดี", "नमस्ते", "γεια")
 
 
@@ -48,11 +48,11 @@ def locate(source: str) -> Path:
 
 
 def vet_checkpoint(folder: Path) -> None:
-    """Refuse a checkpoint that is no sound one, before transformers reads it; of a bundle every file is checked.
+    """Refuse an invalid checkpoint before transformers reads it; in a bundle every file is checked.
 
     Raises:
-        BundleError: its configuration names code or is missing; it has only pickled weights, or cut ones; it has no
-            tokenizer; it is a bundle that was altered.
+        BundleError: its configuration names code or is missing; it has only pickled or truncated weights; it has no
+            tokenizer; it is an altered bundle.
     """
     if (folder / MANIFEST).is_file():
         load_bundle(folder)
@@ -72,10 +72,10 @@ def vet_checkpoint(folder: Path) -> None:
 
 
 def vet_base(source: str, max_tokens: int) -> None:
-    """Refuse what nothing can be trained from, before any training; blocks: disk, and the network for a hub name.
+    """Refuse an unusable base before any training; blocks: disk, and the network for a hub name.
 
     Raises:
-        BundleError: it is not there or unsound, or has fewer positions than ``max_tokens``.
+        BundleError: it is missing or invalid, or has fewer positions than ``max_tokens``.
     """
     folder = locate(source)
     vet_checkpoint(folder)
@@ -83,7 +83,7 @@ def vet_base(source: str, max_tokens: int) -> None:
 
 
 def refuse_deaf(folder: Path, tokenizer: "PreTrainedTokenizerBase") -> None:
-    """Refuse a tokenizer that knows no piece of any probe: every text would score alike.
+    """Refuse a tokenizer that knows no piece of any probe: every text would get the same score.
 
     Raises:
         BundleError: it does not.
@@ -94,10 +94,10 @@ def refuse_deaf(folder: Path, tokenizer: "PreTrainedTokenizerBase") -> None:
 
 
 def origin(source: str) -> str:
-    """Name where a network comes from, for a card: a bundle by name and digest, a folder by name, else the hub's name.
+    """Name a network's origin for a model card: a bundle by name and digest, a folder by name, else the hub name.
 
     Raises:
-        BundleError: a bundle is unsound.
+        BundleError: a bundle is invalid.
     """
     folder = Path(source)
     if (folder / MANIFEST).is_file():
@@ -107,10 +107,10 @@ def origin(source: str) -> str:
 
 
 def make_bundle(source: str, output: Path, description: Description, precision: Precision = "float16") -> Bundle:
-    """Make a bundle out of a sequence-classification checkpoint.  Blocks: disk, and the network for a hub name.
+    """Make a bundle from a sequence-classification checkpoint.  Blocks: disk, and the network for a hub name.
 
     Raises:
-        BundleError: the checkpoint is unsafe, of an unknown kind or no classifier, or ``output`` is in use.
+        BundleError: the checkpoint is unsafe, of an unknown architecture or not a classifier, or ``output`` is in use.
     """
     from safetensors import SafetensorError
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
@@ -137,7 +137,7 @@ def make_way(output: Path) -> None:
 
     Raises:
         BundleError: ``output`` is in use.
-        OSError: the folder around it cannot be made or written.
+        OSError: its parent folder cannot be made or written.
     """
     if output.exists() and any(output.iterdir()):
         raise BundleError(f"{output}: not empty; name a new folder or remove it first")
@@ -156,10 +156,10 @@ def save_bundle(
 ) -> Bundle:
     """Write a network and its tokenizer as a bundle; ``texts`` are further files (model card, report) by name.
 
-    ``output`` appears complete or not at all.
+    ``output`` is written atomically.
 
     Raises:
-        BundleError: ``output`` is in use, or the parts are not fit for a bundle.
+        BundleError: ``output`` is in use, or the parts cannot be made into a bundle.
     """
     import torch
 
@@ -179,13 +179,13 @@ def save_bundle(
 
 
 def known_only(config: dict[str, Any]) -> dict[str, Any]:
-    """Return the keys of a configuration that its kind knows; checkpoints carry many that nothing reads."""
+    """Return the keys of a configuration that its architecture knows; checkpoints carry many unused ones."""
     allowed = config_keys(str(config.get("model_type")))
     return {key: value for key, value in config.items() if key in allowed} if allowed else config
 
 
 def _keep_known(files: Path) -> None:
-    """Drop what no bundle needs: files of other uses, configuration keys that nothing reads."""
+    """Drop what no bundle needs: other files, unused configuration keys."""
     for path in files.iterdir():
         if path.name not in ALLOWED and path.is_file():
             logging.getLogger(__name__).info("dropped %s", path.name)

@@ -12,17 +12,17 @@ class ClassifierError(Exception):
     """The classifier could not answer.
 
     ClassifierError
-     ├── ClassifierDown   it is broken or unavailable: hold the stream or pass unscored, as the settings say
-     └── PoisonedText     it fails on one text even by itself: that event is a dead letter
+     ├── ClassifierDown   it failed or is unavailable: hold the stream or pass unscored, as the settings say
+     └── PoisonedText     it fails on one text even alone: that event becomes a dead letter
     """
 
 
 class ClassifierDown(ClassifierError):
-    """The classifier is broken or unavailable."""
+    """The classifier failed or is unavailable."""
 
 
 class PoisonedText(ClassifierError):
-    """The classifier fails on this text even by itself.  ``index`` is its place among the texts given."""
+    """The classifier fails on this text even alone.  ``index`` is its place among the texts given."""
 
     def __init__(self, index: int, reason: str) -> None:
         super().__init__(f"text {index}: {reason}")
@@ -49,7 +49,7 @@ def on_grid(probabilities: Sequence[float]) -> Scores:
 
 
 class ClassifierResolver:
-    """The classifier as the last resolver: it answers everything.
+    """The classifier as the last resolver, which answers every text.
 
     Texts that differ only in language or pack are scored once.
     """
@@ -78,7 +78,7 @@ class ClassifierResolver:
 
 
 class Widened:
-    """A classifier whose taxonomy was extended: the categories at the end, which only rules know, score 0."""
+    """A classifier with an extended taxonomy: the added categories, which only rules know, score 0."""
 
     def __init__(self, classifier: Classifier, added: int) -> None:
         self._classifier = classifier
@@ -92,7 +92,7 @@ class Widened:
 class PassWhenDown:
     """Lets messages pass unscored while the classifier is down; the policy decides their action.
 
-    ``on_change`` is told why when it goes down, and None when it is back; once each, whichever thread sees it first.
+    ``on_change`` is called with the cause when it goes down and with None when it is back, once each, by any thread.
     """
 
     kind: ResolvedBy = "classifier"
@@ -101,10 +101,10 @@ class PassWhenDown:
         self._resolver = resolver
         self._on_change = on_change
         self._down = False
-        self._lock = threading.Lock()  # judge and gate audit ask, each in a thread of its own
+        self._lock = threading.Lock()  # the judge and the gate audit call it, each in its own thread
 
     def __call__(self, texts: Sequence[Text], /) -> Sequence[Answer | Poison | None]:
-        """Answer every text, or none when the classifier is down."""
+        """Answer every text, or none while the classifier is down."""
         try:
             replies = self._resolver(texts)
         except ClassifierDown as exc:

@@ -1,18 +1,18 @@
-"""Every way in which a bundle, a data set or a training run can be refused.
+"""The errors of bundles, data sets and training runs.
 
 ModelError
  ├── BundleError        a bundle is missing, broken, unsafe or altered
- ├── DeviceError        the device asked for is not there
- └── WorkshopError      training or measuring cannot go on as asked
+ ├── DeviceError        the requested device does not exist
+ └── WorkshopError      training or measuring cannot continue as requested
       ├── DataError     a data file or label map cannot be used (``SourceError``, ``LabelError`` beside the readers)
-      └── LeakError     a text or a match stands on both sides of a split
+      └── LeakError     a text or a match is on both sides of a split
 
-Each message names the place and how to fix it.  What fails while classifying is in ``model.classifier``.
+Each message names the place and how to fix it.  Errors of classification are in ``model.classifier``.
 """
 
 
 class ModelError(ValueError):
-    """The root: something that a person must fix."""
+    """The base class: something that a person must fix."""
 
 
 class BundleError(ModelError):
@@ -20,11 +20,11 @@ class BundleError(ModelError):
 
 
 class DeviceError(ModelError):
-    """The requested device is not there; the message says what is."""
+    """The requested device does not exist; the message says which do."""
 
 
 class WorkshopError(ModelError):
-    """Training or measuring cannot go on as requested."""
+    """Training or measuring cannot continue as requested."""
 
 
 class DataError(WorkshopError):

@@ -27,9 +27,9 @@ from schemas.verdict import ResolvedBy
 
 WEIGHTS_FILE: Final = "gate.safetensors"
 _FURTHEST: Final = 12
-"""Beyond this logit a share on the grid of 0.001 is 0 or 1."""
+"""Beyond this logit a probability on the grid of 0.001 is 0 or 1."""
 Acting = dict[str, float]
-"""By category, and for any of them: from which score on it is acted on; what is left out never is."""
+"""By category, and for ``any``: the score from which it is acted on; absent ones never are."""
 
 
 class Point(BaseModel):
@@ -38,14 +38,14 @@ class Point(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     limits: dict[CategoryName, Share]
-    """From which score on each category counts as acted on, and all of them together; others never do."""
+    """Scores from which each category, and their sum, counts as acted on; others never do."""
     thresholds: Annotated[dict[str, float], Field(min_length=1)]
-    """By share kept ("0.99"): what scores below this logit is cleared."""
+    """By target recall ("0.99"): texts that score below this logit are cleared."""
 
     def covers(self, acting: Mapping[str, float]) -> bool:
-        """Tell whether whatever reaches these limits reaches the point's own.
+        """Whether every text that reaches these limits also reaches the point's.
 
-        What the policy adds up must be added up by the point, too: it has no category with a higher limit than ``any``.
+        The point must add up every category that the policy does: none of its limits is higher than its ``any``.
         """
         most = self.limits.get(ANY, 2.0) if ANY in acting else 2.0
         return all(self.limits.get(category, 2.0) <= min(limit, most) for category, limit in acting.items())
@@ -58,11 +58,11 @@ class GateEntry(BaseModel):
 
     format: Annotated[int, Field(ge=1, le=1)] = 1
     reads: Kind = "grams"
-    """What the network's table has rows for: hashed n-grams of words, or the classifier's own pieces."""
+    """Rows of the network's table: hashed n-grams of words, or the classifier's own pieces."""
     scale: Annotated[float, Field(gt=0)]
-    """What one step of the stored n-gram weights is worth."""
+    """Scale of the stored n-gram weights."""
     points: tuple[Point, ...]
-    """The mildest limits first."""
+    """The mildest limits come first."""
     measured: dict[str, JsonValue] = Field(default_factory=dict)
 
 
@@ -119,7 +119,7 @@ def categories_out(bundle: Bundle) -> frozenset[str]:
 
 
 def acting_limits(policy: Policy, pack: str, by_game: Mapping[str, str], outputs: Iterable[str]) -> Acting:
-    """Return the strictest limits that apply to any message with this rule pack, by category the classifier outputs."""
+    """Return the strictest limits that apply to any message with this rule pack, by category of the classifier."""
     tables: list[Mapping[str, Limits]] = [policy.thresholds]
     tables.extend(override.thresholds for override in policy.overrides if _may_meet(override, pack, by_game))
     acting: Acting = {}
@@ -139,9 +139,9 @@ def _may_meet(override: Override, pack: str, by_game: Mapping[str, str]) -> bool
 def gate_thresholds(
     entry: GateEntry, kept: float, policy: Policy, by_game: Mapping[str, str], outputs: Iterable[str]
 ) -> dict[str, float]:
-    """Return by rule pack the score at which a text is passed on; packs that no point covers are left out.
+    """Return, by rule pack, the score from which a text is passed on; packs that no point covers are left out.
 
-    Uses the requested share kept, or the next higher one in the entry.
+    Uses the requested recall, or the next higher one in the entry.
     """
     found: dict[str, float] = {}
     outputs = list(outputs)
@@ -158,7 +158,7 @@ def gate_thresholds(
 class GateResolver:
     """The gate as a resolver: ``non_toxic`` for what it clears, nothing for the rest.
 
-    ``thresholds`` has the rule packs whose texts it may clear, with the score at which a text is passed on instead.
+    ``thresholds`` has the rule packs whose texts it may clear, with the score from which a text is passed on.
     """
 
     kind: ResolvedBy = "gate"
@@ -198,7 +198,7 @@ class GateResolver:
 
 
 def _answers(taxonomy: Taxonomy) -> Iterator[Answer]:
-    """Yield the answer to each tenth of a logit; the share that is not ``non_toxic`` has no category."""
+    """Yield the answer for each tenth of a logit; the probability that is not ``non_toxic`` has no category."""
     names = taxonomy.names
     harmless = names.index(NON_TOXIC)
     for tenths in range(-10 * _FURTHEST, 10 * _FURTHEST + 1):

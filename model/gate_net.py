@@ -3,7 +3,7 @@
 It is distilled from the classifier (``model.training.gate``) and stored in the bundle.  A token is a row of its table
 or a sum of rows (``model.gate_words``); a convolution over three neighbours gives the features, their maxima and means
 give the score.  Whatever depends on a token alone is cached, so a text costs look-ups and additions.
-All arithmetic is on integers that floats represent exactly: a text's score depends on nothing but the text.
+All arithmetic is on integers that floats represent exactly: a score depends only on its text.
 
 Sources: sub-word embeddings after Bojanowski et al. 2017; convolution over words with pooling after Kim 2014.
 """
@@ -25,14 +25,14 @@ MAX_TOKENS: Final = 64
 KEPT_TOKENS: Final = 1 << 14
 """Tokens whose features are kept; at 64 features that is 12 MB."""
 KEPT_PARTS: Final = 1 << 16
-"""Of what stands between blanks: how much is kept as tokens; about 8 MB."""
+"""Blank-separated parts whose tokens are cached; about 8 MB."""
 
 _WORD_GRID: Final = 64.0
 _WEIGHT_GRID: Final = 2.0**20
 _FEATURE_GRID: Final = 4_096.0
 _HEAD_GRID: Final = 1_024.0
 _PLACES: Final = 16
-"""Tokens that are looked at place by place, in all texts at once; the rest of longer texts follows text by text."""
+"""Tokens that are processed position by position, for all texts at once; the rest of longer texts follows per text."""
 _ROWS: Final = 64
 """Rows multiplied at once: below this size no linear algebra library starts threads for it."""
 
@@ -40,8 +40,8 @@ _ROWS: Final = 64
 class Weights(NamedTuple):
     """The network as trained.
 
-    ``grams`` is [buckets, width] and int8, times ``scale``; ``words`` is [3 * features, width]: what a word means to
-    its right neighbour, itself and its left neighbour.  ``out`` has one row per category: its distance to its limit.
+    ``grams`` is [buckets, width] and int8, times ``scale``; ``words`` is [3 * features, width]: a word's contribution
+    to its right neighbour, itself and its left neighbour.  ``out`` has one row per category: its distance to its limit.
     """
 
     grams: NDArray[np.int8]
@@ -55,24 +55,24 @@ class Weights(NamedTuple):
 
 
 class _Places(NamedTuple):
-    """Where the texts' tokens stand, the longest text first: the first tokens of all, the second ones, and so on."""
+    """Positions of the texts' tokens, longest text first: the first tokens of all texts, the second ones, and so on."""
 
     order: Ints
     lengths: Ints
-    """How many tokens each text has; of those with more than ``MAX_TOKENS`` one more is counted and read."""
+    """Number of tokens of each text, at most ``MAX_TOKENS`` + 1."""
     tokens: Ints
-    """Each token's place in the row of all texts; behind the first ``_PLACES`` of all texts the rest, text by text."""
+    """Each token's index in the array of all texts; after the first ``_PLACES`` of all texts the rest, text by text."""
     reaches: list[int]
-    """How many texts have a token at each of the first places."""
+    """Number of texts that have a token at each of the first positions."""
     rests: Ints
-    """Where the rest of each of the longest texts begins, among all rests."""
+    """Start of the rest of each long text, among all rests."""
 
 
 def _places(rows: Ints) -> _Places:
-    """Take texts apart: the rows of their tokens, row 0 before each text and after the last."""
+    """Split texts: the rows of their tokens, with row 0 before each text and after the last."""
     borders = np.flatnonzero(rows == 0)
     lengths = np.minimum(borders[1:] - borders[:-1] - 1, MAX_TOKENS + 1)
-    order = (-lengths.astype(np.int16)).argsort(kind="stable")  # numbers as short as these are sorted by their digits
+    order = (-lengths.astype(np.int16)).argsort(kind="stable")  # numbers this short use radix sort
     reaches = (len(order) - np.bincount(lengths).cumsum()).tolist()
     lengths, firsts = lengths.take(order), borders.take(order) + 1
     tokens = [firsts[:reach] + place for place, reach in enumerate(reaches[:_PLACES])]
@@ -83,12 +83,12 @@ def _places(rows: Ints) -> _Places:
 
 
 def _pooled(features: Floats, places: _Places) -> Doubles:
-    """Return each text's highest and mean value of every feature, in the order of the places, in whole blocks.
+    """Return the maximum and mean of every feature over each text, in the order of the positions, in whole blocks.
 
-    All values are whole, so their sums are exact.  What is below zero counts as zero.
+    All values are integers, so their sums are exact.  Negative values count as zero.
     """
     number, width = len(places.lengths), features.shape[1]
-    # Zeros by the row: numpy compares with one number alone far slower than with as many.
+    # A row of zeros: numpy compares with a scalar far more slowly than with an array.
     highest, total, zeros = np.zeros((3, number, width), dtype=np.float32)
     at = 0
     for reach in places.reaches:
@@ -110,9 +110,9 @@ def _pooled(features: Floats, places: _Places) -> Doubles:
 
 
 class Net:
-    """The network, in whole numbers.
+    """The network, in integer arithmetic.
 
-    ``reader`` tells which rows of ``weights.grams`` a text's tokens are made of.
+    ``reader`` maps a text's tokens to rows of ``weights.grams``.
     """
 
     def __init__(self, weights: Weights, reader: Reader, kept: tuple[int, int] = (KEPT_TOKENS, KEPT_PARTS)) -> None:
@@ -134,7 +134,7 @@ class Net:
     def __call__(self, texts: Sequence[str]) -> Doubles:
         """Return each canonical text's score: how far the classifier would see it above a limit, in log-odds.
 
-        What has more than ``MAX_TOKENS`` tokens scores infinity.  A text's score does not depend on the others.
+        A text of more than ``MAX_TOKENS`` tokens scores infinity.  A text's score does not depend on the others.
         """
         if not texts:
             return np.zeros(0)
@@ -148,7 +148,7 @@ class Net:
         return distances
 
     def _features_at(self, rows: Ints, tokens: Ints) -> Floats:
-        """Return the features of the tokens at these places: what each means, and its neighbours to it."""
+        """Return the features of the tokens at these positions: their own contribution and their neighbours'."""
         before, own, after = self._kept
         features: Floats = own.take(rows.take(tokens), axis=0)
         features += before.take(rows.take(tokens - 1), axis=0)
@@ -168,7 +168,7 @@ class Net:
         return highest
 
     def _rows_of(self, texts: Sequence[str]) -> Ints:
-        """Return the kept rows of the texts' tokens, row 0 before each text and after the last."""
+        """Return the cached rows of the texts' tokens, with row 0 before each text and after the last."""
         rows, unmet = self._parts.rows(texts)
         if unmet:
             self._meet(unmet, texts)
@@ -176,7 +176,7 @@ class Net:
         return rows
 
     def _meet(self, unmet: Sequence[str], texts: Sequence[str]) -> None:
-        """Keep the rows of what has not been met, of all of it where that is too much to add."""
+        """Cache the rows of new parts; if they do not fit, start the cache over."""
         split, unknown = self._split(unmet)
         if len(self._parts) + len(split) > self._most_parts or len(self._rows) + len(unknown) > self._most_tokens:
             self._forget()
@@ -186,7 +186,7 @@ class Net:
         self._parts.keep({part: [self._rows[token] for token in tokens] for part, tokens in split.items()})
 
     def _split(self, parts: Sequence[str]) -> tuple[dict[str, Sequence[Token]], list[Token]]:
-        """Return each of the parts as tokens, and the tokens among them that are new."""
+        """Return the tokens of each part, and the new tokens among them."""
         split = dict(zip(parts, self._reader.split(parts), strict=True))
         tokens = dict.fromkeys(token for found in split.values() for token in found)
         return split, [token for token in tokens if token not in self._rows]

@@ -15,30 +15,30 @@ from model.gate_words import Ints
 Keys = NDArray[np.uint64]
 
 TEXT: Final = "\n"
-"""Stands before each text and after the last; no canonical text has one."""
+"""Separator before each text and after the last; no canonical text contains it."""
 
 _BITS: Final = 16
-"""Of a place in the table.  A part has two places to choose from; one that finds both taken is kept apart."""
+"""Bits of a slot number.  A part has two possible slots; if both are taken it is kept separately."""
 _HALF: Final = 8
 _LONGEST: Final = 2 * _HALF - 1
-"""Bytes of a part that its key has room for: two numbers, with the length in the last byte.  Longer ones are apart."""
+"""Maximum bytes of a part in a key: two numbers, with the length in the last byte.  Longer ones are kept separately."""
 _MASKS: Final[Keys] = np.array([(1 << 8 * count) - 1 for count in range(_HALF + 1)], dtype=np.uint64)
 _SPREAD: Final[Keys] = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F], dtype=np.uint64)
 _COUNT: Final = 16
-"""Bits of a value for how many rows there are; those above are where the rows begin."""
+"""Low bits of a value, the number of rows; the bits above are the start of the rows."""
 _UNMET: Final = -1
 
 
 class _Split:
-    """Parts, each with its key and its two places in the table."""
+    """Parts, each with its key and its two slots in the table."""
 
     def __init__(self, written: str) -> None:
-        """Take parts with one blank behind each."""
+        """Take parts, each followed by one blank."""
         self.data: Final = written.encode()
         self.ends: Final[Ints] = np.flatnonzero(np.frombuffer(self.data, dtype=np.uint8) == ord(" "))
         self.starts: Final[Ints] = np.concatenate([self.ends[:0], [0], self.ends[:-1] + 1])
         lengths = self.ends - self.starts
-        # A number of eight bytes from each byte on; what lies behind a part's end is masked.
+        # An eight-byte number from each byte; bytes after a part's end are masked.
         eights: Keys = np.ndarray(
             (len(self.data) + _HALF,), dtype="<u8", buffer=self.data + bytes(2 * _HALF), strides=(1,)
         )
@@ -59,8 +59,8 @@ class Parts:
 
     def __init__(self) -> None:
         self._table: Keys = np.zeros((1 << _BITS, 3), dtype=np.uint64)
-        """A key and its value by place; zeros where there is none."""
-        self._apart: dict[bytes, int] = {b"": 0}  # its key is all zeros, as an empty place is, and so are its rows
+        """Keys and values by slot; zeros if empty."""
+        self._apart: dict[bytes, int] = {b"": 0}  # its key is all zeros, like an empty slot, and so are its rows
         self._rows: Ints = np.zeros(1 << 12, dtype=np.int64)
         self._used = 0
         self._number = 0
@@ -73,7 +73,7 @@ class Parts:
     def rows(self, texts: Sequence[str]) -> tuple[Ints, list[str]]:
         """Return the rows of the texts' tokens, ``TEXT``'s before each text and after the last.
 
-        The list has the parts that have not been kept; where there are any, the rows are of no use.
+        The list has the parts that are not cached; if there are any, the rows are not usable.
         """
         split = _Split(f"{TEXT} " + f" {TEXT} ".join(texts) + f" {TEXT} ")
         found = self._table.take(split.places, axis=0)
@@ -95,7 +95,7 @@ class Parts:
         return self._rows.take(at), []
 
     def keep(self, rows: Mapping[str, Sequence[int]]) -> None:
-        """Keep the rows of parts that have not been kept."""
+        """Cache the rows of new parts."""
         if not rows:
             return
         flat = [row for found in rows.values() for row in found]
@@ -109,7 +109,7 @@ class Parts:
         self._number += len(rows)
 
     def _place(self, split: _Split, values: Ints) -> None:
-        """Put each value at the first of its part's places that is free, or apart."""
+        """Put each value into the first free slot of its part, or keep it separately."""
         short = split.ends - split.starts <= _LONGEST
         free, other_free = (short & (self._table[at, 1] == 0) for at in (split.places, split.other_places))
         choices = zip(

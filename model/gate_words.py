@@ -1,6 +1,6 @@
-"""How the gate reads: as words and their hashed character n-grams, or as the classifier's own pieces.
+"""How the gate tokenises: words and their hashed character n-grams, or the classifier's own pieces.
 
-Each blank-separated part is read independently, so that it needs to be read only once.
+Each blank-separated part is tokenised independently, so that it can be cached.
 """
 
 import re
@@ -28,10 +28,10 @@ class Reader(Protocol):
     rows: int
 
     def split(self, parts: Sequence[str]) -> list[Sequence[Token]]:
-        """Split each of what stands between blanks into tokens; what is empty has none."""
+        """Split each blank-separated part into tokens; an empty one has none."""
 
     def bags(self, tokens: Sequence[Token]) -> tuple[Ints, Ints]:
-        """Return the rows that each token is the sum of, token by token, and how many each has."""
+        """Return the rows that add up to each token, token by token, and how many each has."""
 
 
 class Words:
@@ -52,17 +52,17 @@ class Words:
 
 
 class Pieces:
-    """The classifier's own word pieces, with all that its tokenizer folds before."""
+    """The classifier's own word pieces, with all that its tokenizer folds first."""
 
     kind: Kind = "pieces"
 
     def __init__(self, encode: Callable[[Sequence[str]], list[Sequence[int]]], vocabulary: int) -> None:
-        """Take the classifier's tokenizer and how many pieces it knows."""
+        """Take the classifier's tokenizer and its vocabulary size."""
         self._encode = encode
         self.rows = vocabulary
 
     def split(self, parts: Sequence[str]) -> list[Sequence[Token]]:
-        """Split into the numbers of pieces."""
+        """Split into piece ids."""
         return [tuple(pieces) for pieces in self._encode(parts)]
 
     def bags(self, tokens: Sequence[Token]) -> tuple[Ints, Ints]:
@@ -71,7 +71,7 @@ class Pieces:
 
 
 def gram_buckets(words: Sequence[str], buckets: int) -> tuple[Ints, Ints]:
-    """Hash each word and its character n-grams (two to five, its borders marked).
+    """Hash each word and its character n-grams (two to five, with word borders marked).
 
     Returns the buckets, word by word, and how many each word has.  ``buckets`` is a power of two.
     """

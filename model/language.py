@@ -1,7 +1,7 @@
-"""Language: which one a text is in, detected only where something depends on it.
+"""Language detection, done only where something depends on the language.
 
-Chat lines are short, and a guess from two words is worth little: below ``LEAST_LETTERS`` letters or ``LEAST_SURE`` the
-answer is "" for unknown, and what is meant for one language does not apply.
+Chat lines are short, and a guess from two words is unreliable: below ``LEAST_LETTERS`` letters or ``LEAST_SURE`` the
+answer is "" for unknown, and rules for one language do not apply.
 """
 
 from functools import lru_cache
@@ -30,7 +30,7 @@ class Languages:
         self._identify = lru_cache(maxsize=_REMEMBERED)(self._ask)
 
     def __call__(self, canonical: str) -> str:
-        """Return the language as ISO 639-1, "" if it is not clear.  About 100 µs for a new text."""
+        """Return the language as ISO 639-1, "" if uncertain.  About 100 µs for a new text."""
         if sum(map(str.isalpha, canonical)) < LEAST_LETTERS:
             return ""
         return self._identify(canonical)

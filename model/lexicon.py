@@ -1,6 +1,6 @@
 """Words that readings of disguised text are confirmed by, written by us.
 
-Neither list decides anything: a word that is mended is put to rules and classifier like any other.
+No list decides anything: a mended word is judged by rules and classifier like any other.
 """
 
 from collections.abc import Mapping
@@ -96,7 +96,7 @@ _ORDINARY: Final = _words("""
     kind kinds king kings falling falls heil weil
 """)
 
-# Short forms, gear and words of other tongues that look like a misspelt insult ("dbl kill", "idt so", "sks", "smp").
+# Short forms, gear and foreign words that look like a misspelt insult ("dbl kill", "idt so", "sks", "smp").
 _SHORT_FORMS: Final = _words("""
     admn anml aps apse ares ars bbs bost brr btos bubs burr carp clo cnt cnts cns coc cocs crn cul dbl dgs dman doks dwn
     fats faks fgs fild filt fts gks gys hmo hms hng homs hos hose hte htd hts idt ikke iss itts jws lch mada merd mnk
@@ -106,12 +106,12 @@ _SHORT_FORMS: Final = _words("""
 """)
 
 HARSH: Final = frozenset(_HARSH)
-"""Words that give a line away: one that turns out to hide one is worth a second reading."""
+"""Harsh words: a line in which mending reveals one gets a second reading."""
 PLAIN: Final = frozenset(_PLAIN) - HARSH
-"""Words that are mended beside a harsh one."""
+"""Words that are mended next to a harsh one."""
 
 ORDINARY: Final = frozenset(_ORDINARY) | frozenset(_SHORT_FORMS) | HARSH | PLAIN
-"""Words that are never taken for a misspelt one."""
+"""Words that are never treated as misspelt."""
 
 COURTESY: Final = (
     "gg", "ggs", "ggwp", "gg wp", "wp", "ez", "gl", "hf", "glhf", "gl hf", "lol", "lool", "lmao", "rofl", "haha",
@@ -121,7 +121,7 @@ COURTESY: Final = (
     "hello", "hello all", "hey guys", "bye", "bye bye", "cheers", "love you", "love you all", "have a nice day",
     "push mid", "push top", "push bot", "go mid", "go top", "go bot", "def base", "def mid", "go cap", "all mid",
 )  # fmt: skip
-"""What is put before or after a line to make it look friendly, and takes nothing back."""
+"""Courtesies before or after a line that make it look friendly without changing its meaning."""
 
 
 def _by_outline() -> dict[tuple[int, str], tuple[str, ...]]:
@@ -132,4 +132,4 @@ def _by_outline() -> dict[tuple[int, str], tuple[str, ...]]:
 
 
 BY_OUTLINE: Final[Mapping[tuple[int, str], tuple[str, ...]]] = _by_outline()
-"""All the words by length and first letter, harsh ones first, commonest first."""
+"""All words by length and first letter, harsh ones first, most frequent first."""

@@ -1,6 +1,6 @@
 """The L0 cache: earlier answers of this process, kept by SIEVE.
 
-It stands before all other resolvers, so it keeps whole answers, a rule's floor and spans included.
+It comes before all other resolvers, so it keeps whole answers, including a rule's floor and spans.
 """
 
 from collections.abc import Sequence
@@ -24,12 +24,12 @@ class _Entry:
 
 
 class MemoryResolver:
-    """Answers texts that were answered before.
+    """Answers texts that this process has answered before.
 
     SIEVE (Zhang et al., NSDI 2024): a queue in order of arrival, one bit for "asked again", and a hand that moves from
     the oldest entry to the newest, clears bits, and evicts the first entry without one.  A hit moves nothing.
 
-    Not safe for use by several threads at once: the thread that judges owns it.
+    Not thread-safe: the judge's thread owns it.
     """
 
     kind: ResolvedBy = "cache"

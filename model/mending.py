@@ -1,8 +1,8 @@
 """Mending: misspelt, split and glued words, as the words they stand for.
 
-A line is mended only where a harsh word comes to light, or one stands between kind words that are to make it look
-friendly; else it is left alone.  What may need it is found by one search for the misspellings themselves, which are
-written out beforehand, after deletion neighbourhoods (SymSpell, Garbe 2012).
+A line is mended only if that reveals a harsh word, or if one is surrounded by courtesies that make it look friendly;
+otherwise it is left alone.  Candidates are found by one search for the misspellings themselves, which are generated
+beforehand, after deletion neighbourhoods (SymSpell, Garbe 2012).
 """
 
 import re
@@ -18,7 +18,7 @@ LEET: Final = str.maketrans("0134578@$!|+€", "oieastbasiite")
 _AS_L: Final = str.maketrans("013456789@$!|+€", "oleasgtbgasllte")
 KNOWN: Final = HARSH | PLAIN
 LONGEST: Final = 60
-"""A longer word is not taken apart."""
+"""A longer word is not split."""
 
 _VOWEL: Final = re.compile("[aeiou]")
 _SOUNDS: Final = (
@@ -29,13 +29,13 @@ _SOUNDS: Final = (
 )  # fmt: skip
 _DIGITS: Final = {"a": "a4", "e": "e3", "i": "i1", "o": "o0", "s": "s5", "t": "t7", "b": "b8"}
 _SOUGHT: Final = ("heil", "kill", "killyourself", "killurself")
-"""Words for which a line with exchanged strokes ("kiIl") is mended, though they give none away as they are."""
+"""Words for which a line with exchanged strokes ("kiIl") is mended, though they alone do not cause it."""
 _LETTERS: Final = re.compile("[a-z]+")
 _WORD: Final = re.compile(r"[\w@$!|+€]*[\w@$+€]")
 
 
 def spellings(word: str) -> Iterator[str]:
-    """Yield the ways in which a word is misspelt: letters swapped, left out, doubled or written by sound."""
+    """Yield misspellings of a word: letters swapped, left out, doubled or written by sound."""
     for place in range(len(word) - 1):
         yield word[:place] + word[place + 1] + word[place] + word[place + 2 :]
     for place in range(1, len(word)):
@@ -49,7 +49,7 @@ def spellings(word: str) -> Iterator[str]:
 
 
 def _leeted(word: str) -> Iterator[str]:
-    """Yield a word with some of its letters in digits, where that is not too many ways."""
+    """Yield a word with some of its letters as digits, unless there are too many variants."""
     if 3 < len(word) < 8:
         for letters in product(*(_DIGITS.get(letter, letter) for letter in word)):
             written = "".join(letters)
@@ -58,7 +58,7 @@ def _leeted(word: str) -> Iterator[str]:
 
 
 def _stroked(word: str) -> Iterator[str]:
-    """Yield a word with some of its l as a capital I, which the canonical text has small, or some of its i as an l."""
+    """Yield a word with some of its l as a capital I, which case folding turns into i, or some of its i as an l."""
     for one, other in ("li", "il"):
         for letters in product(*(one + other if letter == one else letter for letter in word)):
             written = "".join(letters)
@@ -84,15 +84,15 @@ def _misspelt() -> dict[str, str]:
 
 
 MISSPELT: Final = _misspelt()
-"""By misspelling: the word that is meant."""
+"""Intended word by misspelling."""
 _STROKED: Final = {
     spelling for word in _SOUGHT for spelling in _stroked(word) if MISSPELT.get(spelling) == word and spelling != "kili"
 }
-"""Their spellings but for one that is a name."""
+"""Their spellings, except for one that is a name."""
 
 
 def _giveaways() -> Iterator[str]:
-    """Yield the misspelt and split words, apart by blanks, that bring a harsh one to light."""
+    """Yield the misspelt and split words, separated by blanks, that reveal a harsh one."""
     yield from (spelling for spelling, word in MISSPELT.items() if word in HARSH)
     yield from _STROKED
     for word in HARSH:
@@ -101,7 +101,7 @@ def _giveaways() -> Iterator[str]:
 
 
 def _splits(first: str, rest: str) -> bool:
-    """Tell whether two neighbours are one known word that a blank was put into."""
+    """Whether two neighbours are one known word split by a blank."""
     whole = first + rest
     return whole in (KNOWN if len(whole) > 3 else PLAIN) and not {first, rest} <= KNOWN
 
@@ -110,7 +110,7 @@ GIVEAWAYS: Final = tuple(dict.fromkeys(_giveaways()))
 
 
 class _Piece(NamedTuple):
-    """What is written for the letters from ``start`` to ``end``; empty text stands for the letters themselves."""
+    """Replacement for the letters from ``start`` to ``end``; empty text keeps them."""
 
     start: int
     end: int
@@ -118,7 +118,7 @@ class _Piece(NamedTuple):
 
 
 def mended(view: View) -> View | None:
-    """Return the view with its words mended and its courtesies left out; None where that brings nothing to light."""
+    """Return the view with words mended and courtesies left out; None if that reveals nothing."""
     words = list(_WORD.finditer(view.text))
     pieces: list[_Piece] = []
     place, harsh = 0, False
@@ -138,12 +138,12 @@ def mended(view: View) -> View | None:
 
 
 def is_harsh(text: str) -> bool:
-    """Tell whether a harsh word stands in the text as it is."""
+    """Whether the unmended text contains a harsh word."""
     return not HARSH.isdisjoint(_WORD.findall(text))
 
 
 def _piece(words: list[re.Match[str]], place: int, text: str) -> tuple[_Piece | None, int]:
-    """Return what to write for the word at ``place``, if anything, and how many words that covers."""
+    """Return the replacement for the word at ``place``, if any, and how many words it covers."""
     word = words[place]
     start, end = word.span()
     following = words[place + 1] if place + 1 < len(words) else None
@@ -156,7 +156,7 @@ def _piece(words: list[re.Match[str]], place: int, text: str) -> tuple[_Piece | 
 
 @lru_cache(maxsize=8_192)
 def meant_by(word: str) -> str:
-    """Return the known word or words that ``word`` stands for; nothing where it is one or stands for none."""
+    """Return the known word or words that ``word`` stands for; empty if it is known or stands for none."""
     if word in KNOWN:
         return ""
     if meant := MISSPELT.get(word):
@@ -165,14 +165,14 @@ def meant_by(word: str) -> str:
 
 
 def decoded(word: str) -> str:
-    """Return the known word that digits and signs are written in, if any."""
+    """Return the known word that is written with digits and signs, if any."""
     if len(word) < 3 or word.isdigit():
         return ""
     return next((as_letters for table in (LEET, _AS_L) if (as_letters := word.translate(table)) in KNOWN), "")
 
 
 def _apart(word: str) -> str:
-    """Take words written as one apart, where all are known and one is harsh."""
+    """Split glued words if all are known and one is harsh."""
     best: list[tuple[float, int]] = [(0.0, 0)]
     for end in range(1, len(word) + 1):
         ways = [(best[start][0] + _cost(word[start:end]), start) for start in range(max(0, end - 14), end)]
@@ -194,7 +194,7 @@ def _cost(part: str) -> float:
 
 
 def _written(view: View, pieces: list[_Piece]) -> View:
-    """Write the pieces; a letter keeps its place where it stands as it stood, else it has that of the whole word."""
+    """Write the pieces; an unchanged letter keeps its place, any other has that of the whole word."""
     text: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
@@ -214,7 +214,7 @@ def _written(view: View, pieces: list[_Piece]) -> View:
 
 
 def _places(text: str, first: int, stop: int, piece: str) -> list[int | None]:
-    """Return the place of each of the piece's letters, where blanks are all that differ or nothing does in length."""
+    """Return the place of each of the piece's letters, if only blanks differ or the length is the same."""
     if stop - first == len(piece):
         return list(range(first, stop))
     shown = [at for at in range(first, stop) if text[at] != " "]
@@ -232,7 +232,7 @@ _KIND_AFTER: Final = re.compile(rf"[ .,!?]+(?:(?:{_KIND})(?:[ .,!?:)]+|$))+$")
 
 
 def _bare(view: View) -> View:
-    """Leave out the courtesies at both ends, unless there is nothing else."""
+    """Drop courtesies at both ends, unless nothing else is left."""
     before = _KIND_BEFORE.match(view.text)
     first = before.end() if before else 0
     after = _KIND_AFTER.search(view.text, max(0, first - 1))

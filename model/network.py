@@ -15,14 +15,14 @@ from model.vetting import WEIGHTS
 
 Device = Literal["auto", "cpu", "cuda"]
 Network = Callable[[Tensor, Tensor | None], Tensor]
-"""Token ids and mask, both [rows, tokens], to logits [rows, outputs]; no mask means that every token counts."""
+"""Token ids and mask, both [rows, tokens], to logits [rows, outputs]; without a mask every token counts."""
 
 
 def choose_device(device: Device) -> torch.device:
     """Return the requested device; ``auto`` is CUDA if there is one.
 
     Raises:
-        DeviceError: CUDA is asked for and absent.
+        DeviceError: CUDA is requested and absent.
     """
     present = device != "cpu" and torch.cuda.is_available()
     if device == "cuda" and not present:
@@ -31,7 +31,7 @@ def choose_device(device: Device) -> torch.device:
 
 
 def load_network(bundle: Bundle, device: torch.device) -> Network:
-    """Put a bundle's network on a device.  Half-precision weights are widened on the CPU, which has no fast half.
+    """Put a bundle's network on a device.  On a CPU, where half precision is slow, weights are converted to float32.
 
     Raises:
         BundleError: the weights are not those of the network that ``config.json`` describes.
@@ -49,7 +49,7 @@ def load_network(bundle: Bundle, device: torch.device) -> Network:
 
 
 def _from_transformers(bundle: Bundle, weights: dict[str, Tensor], device: torch.device) -> Network:
-    """Build any other network by transformers, from the vetted configuration and nothing else."""
+    """Build any other network with transformers, from the vetted configuration alone."""
     from transformers import AutoConfig, AutoModelForSequenceClassification
 
     settings = {key: value for key, value in bundle.config.items() if key not in ("model_type", "dtype", "torch_dtype")}

@@ -1,8 +1,8 @@
 """Canonical text: the form in which equal-looking messages are equal.
 
-The canonical form is *light*: what it folds never changes what a person reads.  It is the cache key, the
-classifier's input in training and in service, and the first view that rules look at.  Deeper folds (leet,
-look-alikes, spaced letters) hurt ordinary words and are views of their own.
+The canonical form is *light*: it folds only what a reader cannot see.  It is the cache key, the classifier's input in
+training and in production, and the first view that rules match.  Deeper folds (leetspeak, look-alikes, spaced letters)
+damage ordinary words and are separate views.
 """
 
 import re
@@ -12,13 +12,13 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 NORMALISER_VERSION: Final = "6"
-"""Part of the scorer digest: raise it with any change of ``canonical`` or ``model.readings``."""
+"""Part of the scorer digest: increase it with any change of ``canonical`` or ``model.readings``."""
 
 MAX_CANONICAL: Final = 8_192
-"""Code points kept.  NFKC grows some characters eighteen-fold (U+FDFA); this bounds the growth."""
+"""Maximum code points.  NFKC expands some characters eighteen-fold (U+FDFA); this bounds the growth."""
 
 # Default-ignorable code points (Unicode DerivedCoreProperties) and other invisible controls, apart from
-# U+200D and U+FE0F, which are letters of emoji sequences and are handled after the rest.
+# U+200D and U+FE0F, which are part of emoji sequences and are handled later.
 _INVISIBLE: Final = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200c\u200e\u200f\u202a-\u202e"
     "\u2060-\u206f\u3164\ufe00-\ufe0e\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3"
@@ -38,7 +38,7 @@ _SURPLUS: Final = re.compile(r"\n|^ | $")
 
 
 class View(NamedTuple):
-    """A text made from another, and where each of its code points stood there.
+    """A text derived from another, with the position of each of its code points there.
 
     ``starts`` and ``ends`` have one offset per code point of ``text``.
     """
@@ -53,7 +53,7 @@ class View(NamedTuple):
 
 
 def canonical(text: str) -> str:
-    """Return the canonical form of ``text``: NFKC, folded case, nothing invisible, single spaces.
+    """Return the canonical form of ``text``: NFKC, case folded, invisible characters removed, single spaces.
 
     Idempotent.  At most ``MAX_CANONICAL`` code points.  Sources: Unicode UAX 15 (NFKC), UAX 44
     (Default_Ignorable_Code_Point).
@@ -67,7 +67,7 @@ _PASSES: Final = 4
 
 
 def _settle(text: str) -> str:
-    """Fold until nothing changes; folding case can undo a composition, so once is not enough."""
+    """Fold until nothing changes: case folding can undo a composition, so one pass is not enough."""
     for _ in range(_PASSES):
         folded = _fold(text)
         if folded == text:
@@ -85,10 +85,10 @@ def _fold(text: str) -> str:
 
 
 def align(text: str) -> View:
-    """Return the canonical form of ``text`` with its places in ``text``.
+    """Return the canonical form of ``text`` with its positions in ``text``.
 
-    A code point of the result stands for all that it was made of: a letter with its marks, a ligature, a run of
-    white space.  What is dropped belongs to nothing.
+    A code point of the result maps to everything that it was made from: a letter with its marks, a ligature, a run of
+    white space.  Dropped code points map to nothing.
     """
     view = as_view(text)
     for _ in range(_PASSES):
@@ -97,7 +97,7 @@ def align(text: str) -> View:
             break
         view = folded
     whole = canonical(text)
-    if view.text != whole:  # a Unicode version with new compositions: say no more than that it is somewhere in there
+    if view.text != whole:  # a Unicode version with new compositions: only the whole span is known
         return View(whole, [0] * len(whole), [len(text)] * len(whole))
     return view
 
@@ -108,7 +108,7 @@ def as_view(text: str) -> View:
 
 
 def _fold_view(view: View) -> View:
-    """``_fold``, step by step, with the places kept."""
+    """``_fold``, step by step, keeping positions."""
     view = _without(view, _INVISIBLE)
     view = _cut(_composed(view))
     view = _cut(_composed(_replaced(view, [letter.casefold() for letter in view.text])))
@@ -117,18 +117,18 @@ def _fold_view(view: View) -> View:
 
 
 def _one_blank(run: re.Match[str]) -> str:
-    """Write the first of a run of blanks as a space and the rest as line breaks, which are dropped next."""
+    """Replace the first of a run of blanks by a space and the rest by line breaks, which are dropped next."""
     return " " + "\n" * (run.end() - run.start() - 1)
 
 
 def _replaced(view: View, pieces: Sequence[str]) -> View:
-    """Write ``pieces[i]`` for code point ``i``."""
+    """Replace code point ``i`` by ``pieces[i]``."""
     places = [place for place, piece in enumerate(pieces) for _ in piece]
     return View("".join(pieces), [view.starts[i] for i in places], [view.ends[i] for i in places])
 
 
 def _without(view: View, pattern: re.Pattern[str]) -> View:
-    """Leave out what the pattern matches."""
+    """Remove what the pattern matches."""
     gone = {place for match in pattern.finditer(view.text) for place in range(*match.span())}
     if not gone:
         return view
@@ -140,7 +140,7 @@ def _cut(view: View) -> View:
 
 
 def _composed(view: View) -> View:
-    """Put in NFKC; composing and reordering stay within a starter and what may join it."""
+    """Convert to NFKC; composition and reordering stay within a starter and what may join it."""
     pieces: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
@@ -164,7 +164,7 @@ def _segments(text: str) -> Iterator[tuple[int, int]]:
 
 @lru_cache(maxsize=4_096)
 def _joins(letter: str) -> bool:
-    """Tell whether a letter may compose or reorder with what stands before it."""
+    """Whether a letter may compose or reorder with the one before it."""
     if letter.isascii():
         return False
     first = unicodedata.normalize("NFKD", letter)[0]

@@ -1,4 +1,4 @@
-"""The files of a rule pack: read and checked for their form, or refused with the place and the reason."""
+"""Reads the files of a rule pack and checks their form, or refuses them with place and reason."""
 
 import tomllib
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ class PackError(ValueError):
 
 
 class Place(NamedTuple):
-    """Where something stands, for messages."""
+    """A place in a file, for messages."""
 
     file: Path
     line: int
@@ -28,10 +28,10 @@ Form = TypeVar("Form", bound=BaseModel)
 
 
 def read_form(file: Path, kind: type[Form]) -> tuple[Form, str]:
-    """Read one TOML file into its form; returns the text too, to find places in it.
+    """Read one TOML file into its form; also return the text, to find lines in it.
 
     Raises:
-        PackError: it is missing, too large, not TOML or says something it must not; all faults of the file at once.
+        PackError: it is missing, too large, not TOML or has invalid content; names all faults of the file at once.
     """
     try:
         if file.stat().st_size > MAX_FILE:
@@ -47,7 +47,7 @@ def read_form(file: Path, kind: type[Form]) -> tuple[Form, str]:
 
 
 def read_text(file: Path) -> str:
-    """Return the text of a file, without the mark that some editors put before it.
+    """Return the text of a file without its byte order mark.
 
     Raises:
         PackError: it is not UTF-8.
@@ -60,7 +60,7 @@ def read_text(file: Path) -> str:
 
 
 def line_of(source: str, word: str, after: int = 1) -> int:
-    """Return the number of the first line from ``after`` on that has ``word``; ``after`` if none does."""
+    """Return the number of the first line from ``after`` on that contains ``word``; ``after`` if none does."""
     for number, line in enumerate(source.split("\n"), 1):
         if number >= after and word in line:
             return number

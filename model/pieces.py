@@ -1,4 +1,4 @@
-"""The bundle's tokenizer: canonical texts to the numbers of word pieces."""
+"""The bundle's tokenizer: canonical texts to piece ids."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -17,14 +17,14 @@ _PLAIN: Final = re.compile(r"([a-z]+[0-9]*|[0-9]+[a-z]*)?([!?.,:;]*)")
 _DRAWN_OUT: Final = re.compile(r"([^0-9])\1\1")
 _ENDINGS: Final = ("", "!", "?", ".", ",", ":", ";", "?!", "..", "1", "50", "4.")
 _PROBES: Final = 600
-"""Pieces on which plain words are tried: about 20 ms."""
+"""Pieces on which the shortcut for plain words is tested: about 20 ms."""
 
 
 def load_tokenizer(bundle: Bundle) -> Tokenizer:
     """Read the tokenizer; it neither pads nor truncates.  Blocks on the disk.
 
     Raises:
-        BundleError: it is no tokenizer, or has more pieces than the network.
+        BundleError: it is not a tokenizer, or has more pieces than the network.
     """
     source = bundle.read(TOKENIZER)
     try:
@@ -42,16 +42,16 @@ def load_tokenizer(bundle: Bundle) -> Tokenizer:
 
 
 def pieces_of(bundle: Bundle) -> Pieces:
-    """Return the bundle's tokenizer as the gate reads by it.  Blocks and raises as ``load_tokenizer``."""
+    """Return the bundle's tokenizer as the gate uses it.  Blocks and raises as ``load_tokenizer``."""
     tokenizer = load_tokenizer(bundle)
     return Pieces(quick_encode(tokenizer), tokenizer.get_vocab_size())
 
 
 def quick_encode(tokenizer: Tokenizer) -> Encode:
-    """Return what encodes parts of texts, each alone; far quicker for plain words than the tokenizer.
+    """Return a function that encodes parts of texts independently; for plain words far faster than the tokenizer.
 
-    A tokenizer takes most of its time to fold what no plain word has.  Where folding leaves the words of its own
-    vocabulary alone, plain words go straight to its model.
+    A tokenizer spends most of its time on folds that do not affect plain words.  If folding leaves the words of its
+    own vocabulary unchanged, plain words go straight to its model.
     """
 
     def whole(parts: Sequence[str]) -> list[Sequence[int]]:
@@ -63,7 +63,7 @@ def quick_encode(tokenizer: Tokenizer) -> Encode:
     model = tokenizer.model
 
     def plain(part: str) -> list[int] | None:
-        """Return the pieces of a word or number with signs behind it; None for any other part."""
+        """Return the pieces of a word or number with trailing signs; None for any other part."""
         match = _PLAIN.fullmatch(part)
         if match is None or _DRAWN_OUT.search(part):
             return None

@@ -1,4 +1,4 @@
-"""Policy: from scores and circumstances to an action.  Thresholds are data; changing them invalidates no score."""
+"""Policy: from scores and circumstances to an action.  Thresholds are data; changing them invalidates no scores."""
 
 import hashlib
 import json
@@ -72,7 +72,7 @@ class Limits(BaseModel):
 
 
 class Override(BaseModel):
-    """Limits for some circumstances; every condition given must hold.  Later overrides win."""
+    """Limits for some circumstances; every given condition must hold.  Later overrides win."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -89,7 +89,7 @@ class Override(BaseModel):
 
 
 class Circumstances(NamedTuple):
-    """What a policy may look at of an event, apart from its text."""
+    """What a policy may depend on in an event, apart from its text."""
 
     game: str
     channel_kind: ChannelKind | None
@@ -169,7 +169,7 @@ class Policy(BaseModel):
             PolicyError: some are not.
         """
         named: list[_Key] = [("thresholds", name) for name in self.thresholds]
-        # The file's own overrides come last: those that rule packs bring stand before them.
+        # The file's own overrides come last, after those of rule packs.
         before = len(self.overrides) - self._file.overrides if self._file else 0
         for number, override in enumerate(self.overrides, -before):
             named += [("overrides", number, "thresholds", name) for name in override.thresholds]
@@ -196,13 +196,13 @@ def _unknown(name: str, taxonomy: Taxonomy) -> str:
 
 
 def _faults(file: _File, exc: ValidationError) -> str:
-    """One line per fault: file, line, key, what is wrong."""
+    """One line per fault: file, line, key and reason."""
     errors = exc.errors(include_url=False, include_context=False, include_input=False)
     return "\n".join(file.complaint(error["loc"], error["msg"].removeprefix("Value error, ")) for error in errors)
 
 
 _Reached = tuple[int, int, float, int]
-"""The rank of an action, and of the category that reaches it severity, score and negative place."""
+"""Rank of an action, then severity, score and negative position of the category that reaches it."""
 _NONE: Final[_Reached] = (0, -1, -1.0, 0)
 
 
@@ -226,8 +226,8 @@ class Decider:
         """Decide.  Pure.
 
         The severest action reached wins; among categories that reach it, the highest severity, then the highest
-        score, then taxonomy order.  What categories reach together counts as the likeliest of them reaching it, and a
-        rule's floor as its category doing so.
+        score, then taxonomy order.  What categories reach together counts as reached by the likeliest of them, and a
+        rule's floor as reached by its category.
         """
         best = self._reached(answer.scores, self.table(circumstances)) if answer.scores else _NONE
         if answer.floor is not None and answer.floor.action != "allow":
@@ -274,7 +274,7 @@ class Decider:
 
 
 _MAX_TABLES: Final = 10_000
-"""Games and languages come from the input; this bounds how many tables an odd input can create."""
+"""Games and languages come from the input; this bounds the number of cached tables."""
 
 
 def _bounds(limits: Limits) -> tuple[float, float]:

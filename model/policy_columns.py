@@ -1,7 +1,6 @@
-"""A policy over columns: the decisions of ``model.policy.Decider`` for many answers at once, by numpy.
+"""A policy over columns: the decisions of ``model.policy.Decider`` for many answers at once, in numpy.
 
-Live traffic decides one answer at a time; history is decided by the hundred thousand.  A property test holds the two
-equal.
+Live traffic decides one answer at a time, backtests a hundred thousand.  A property test checks that the two are equal.
 """
 
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from schemas.taxonomy import NON_TOXIC, Taxonomy
 from schemas.verdict import ACTIONS, SCORE_DECIMALS
 
 GRID: Final = 10**SCORE_DECIMALS
-"""Scores in columns are whole numbers from 0 to ``GRID``: the published grid."""
+"""Scores in columns are integers from 0 to ``GRID``: the published grid."""
 
 Codes = NDArray[np.int64]
 ScoreMatrix = NDArray[np.uint16]
@@ -23,11 +22,11 @@ ScoreMatrix = NDArray[np.uint16]
 
 
 class Asked(NamedTuple):
-    """What is to be decided: one entry per answer in every array.
+    """Input of a decision: one entry per answer in every array.
 
-    ``circumstances`` are places in a list that is given beside it.  ``floor_rank`` is the place of the floor's action
-    in ``ACTIONS``, 0 where no rule left a floor; ``floor_category`` is then of no account.  ``scored`` is false where
-    nobody could say; that row of ``scores`` is then of no account.
+    ``circumstances`` are positions in a separate list.  ``floor_rank`` is the position of the floor's action in
+    ``ACTIONS``, 0 if no rule left a floor; ``floor_category`` is then ignored.  ``scored`` is false where no resolver
+    could tell; that row of ``scores`` is then ignored.
     """
 
     scores: ScoreMatrix
@@ -38,7 +37,7 @@ class Asked(NamedTuple):
 
 
 class Decisions(NamedTuple):
-    """Actions (places in ``ACTIONS``) and deciding categories (places in the taxonomy), one per answer."""
+    """Actions (positions in ``ACTIONS``) and deciding categories (positions in the taxonomy), one per answer."""
 
     actions: Codes
     categories: Codes
@@ -58,8 +57,8 @@ class ColumnDecider:
     def __call__(self, asked: Asked, circumstances: Sequence[Circumstances]) -> Decisions:
         """Decide.  Pure.
 
-        An action reached is packed into one whole number, so that the largest number is the answer: rank, then
-        severity, then score, then the earlier category.
+        Each reached action is packed into one integer, so that the largest is the answer: rank, then severity, then
+        score, then the earlier category.
         """
         flags, blocks = self._thresholds(circumstances)
         scores = asked.scores / GRID
@@ -77,7 +76,7 @@ class ColumnDecider:
         return Decisions(actions, categories)
 
     def kinds(self, circumstances: Sequence[Circumstances]) -> tuple[list[Circumstances], Codes]:
-        """Return circumstances of which each has thresholds of its own, and which of them each of the given is like."""
+        """Return the circumstances with distinct thresholds, and for each given circumstance which of them applies."""
         places: dict[Table, int] = {}
         found = [places.setdefault(self._decider.table(each), len(places)) for each in circumstances]
         first = [found.index(place) for place in range(len(places))]
@@ -92,7 +91,7 @@ class ColumnDecider:
         return packed | (_LAST - categories)
 
     def _raise_together(self, ranks: Codes, asked: Asked, circumstances: Sequence[Circumstances]) -> None:
-        """Raise the rank of the likeliest of those categories that are added up to what they reach together."""
+        """Raise the rank of the likeliest category in the sum to what the sum reaches."""
         tables: dict[Table, int] = {}
         of_circumstance = [tables.setdefault(self._decider.table(each), len(tables)) for each in circumstances]
         of_answer = np.array(of_circumstance, np.int64)[asked.circumstances]
@@ -108,7 +107,7 @@ class ColumnDecider:
             ranks[rows, likeliest] = np.maximum(ranks[rows, likeliest], reached)
 
     def _thresholds(self, circumstances: Sequence[Circumstances]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return flag and block thresholds, one row per circumstance; what is absent can never be reached."""
+        """Return flag and block thresholds, one row per circumstance; absent ones can never be reached."""
         flags = np.full((len(circumstances), self._size), np.inf)
         blocks = flags.copy()
         for row, circumstance in enumerate(circumstances):
@@ -119,7 +118,7 @@ class ColumnDecider:
 
 
 _LAST: Final = 255
-"""The largest place that a category can have."""
+"""The largest position that a category can have."""
 _SCORE: Final = 8
 _SEVERITY: Final = 20
 _RANK: Final = 24

@@ -1,4 +1,4 @@
-"""The fold: rules, gate, caches and classifier answer one question at different prices.
+"""The fold: rules, gate, caches and classifier answer the same question at different costs.
 
 A resolver takes texts and returns for each an ``Answer``, a ``Hint``, or None for *I don't know*.  ``resolve`` asks the
 cheapest first, each only about what is still open, and asks about equal texts once.
@@ -15,7 +15,7 @@ Scores = tuple[float, ...]
 
 
 class Text(NamedTuple):
-    """All that a scorer sees of an event.  Equal texts have equal scores."""
+    """Everything that a scorer sees of an event.  Equal texts have equal scores."""
 
     canonical: str
     lang: str = ""  # primary language subtag in lower case; "" is unknown
@@ -23,7 +23,7 @@ class Text(NamedTuple):
 
 
 class Span(NamedTuple):
-    """Where a rule hit: code points ``start`` to ``end`` (exclusive) of the canonical text."""
+    """Where a rule matched: code points ``start`` to ``end`` (exclusive) of the canonical text."""
 
     start: int
     end: int
@@ -57,7 +57,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Poison:
-    """The text breaks the classifier even by itself; its event becomes a dead letter."""
+    """The text breaks the classifier even alone; its event becomes a dead letter."""
 
     reason: str
 
@@ -69,7 +69,7 @@ Outcome = Answer | Poison
 class Resolver(Protocol):
     """Texts in, replies out: same length, same order.
 
-    A resolver that remembers what others found takes part twice: it is asked in its turn, and gets the new answers by
+    A resolver with a memory takes part twice: it is asked in its turn, and receives the new answers through
     ``remember`` after the fold.
     """
 
@@ -88,7 +88,7 @@ class Remembering(Protocol):
     """A resolver with a memory.  It must never change an answer, only make it cheaper."""
 
     def remember(self, answers: dict[Text, Answer], /) -> None:
-        """Keep answers that others found.  Best effort; never raises on a lost connection."""
+        """Keep answers of other resolvers.  Best effort; never raises on a lost connection."""
         ...
 
 
@@ -143,7 +143,7 @@ def _ask(resolver: Resolver, texts: list[Text], answers: dict[Text, Outcome], hi
 
 
 def _merge(answer: Answer, hint: Hint | None) -> Answer:
-    """Let a rule's remark stand beside the scores of whoever settled the text."""
+    """Combine a rule's hint with the scores of the resolver that settled the text."""
     if hint is None:
         return answer
     return replace(answer, floor=hint.floor, spans=hint.spans)

@@ -8,25 +8,25 @@ import re2
 from model.pack_files import PackError
 
 PATTERN_MEMORY: Final = 1 << 20
-"""Bytes that one compiled pattern may take; RE2 refuses what needs more."""
+"""Maximum bytes of a compiled pattern; RE2 refuses what needs more."""
 _NO_LETTERS: Final = re.compile(
     r"\[(?:\\.|[^\]\\])+\]|\\[pPx]\{[^}]*\}|\\x[0-9A-F]{2}|\\[pP]?.|\(\?P?<[^>]*>|\(\?[a-zA-Z-]+[:)]"
 )
-"""What has letters in a pattern that need not stand in a text: classes, escapes, names and flags."""
+"""Parts of a pattern whose letters need not occur in a text: classes, escapes, names and flags."""
 
 
 def compiled(source: str) -> re.Pattern[str]:
     """Compile one pattern as rules use it: on one canonical text, in bounded memory, in linear time.
 
     Raises:
-        PackError: why RE2 cannot take it, or what makes it no pattern for a text.
+        PackError: RE2 refuses it, or it is not a pattern for a single text; says why.
     """
     options = re2.Options()
     options.max_mem = PATTERN_MEMORY
     options.never_capture = True
     options.log_errors = False
     try:
-        re2.compile(source, options)  # alone, so that a stray bracket cannot close the one around it
+        re2.compile(source, options)  # alone, so that a stray bracket cannot close an enclosing group
         pattern: re.Pattern[str] = re2.compile(f"(?m:{source})", options)
     except re2.error as exc:
         raise PackError(_reason(source, exc)) from exc

@@ -33,7 +33,7 @@ class Scorer:
 
 
 def scorer_digest(taxonomy: Taxonomy, parts: Mapping[str, str]) -> str:
-    """Digest of all that scores depend on: normaliser, taxonomy and the named parts (rules, gate, weights …).
+    """Digest of everything that scores depend on: normaliser, taxonomy and the named parts (rules, gate, weights …).
 
     128 bits, in hex.  Caches are not part of it: they change no score.
     """

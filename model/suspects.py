@@ -1,7 +1,7 @@
-"""Which lines of a chunk are worth a second reading: searches over all of them at once, in compiled code.
+"""Finds the lines of a chunk that may need further readings, all at once, in compiled code.
 
-What is searched for here is more than what counts; each line that hits is then looked at alone.  Signs are sought with
-whole arrays of marks, one for each kind of byte: a search by pattern costs more for each hit than this for all lines.
+The search is a superset; each line found is then checked individually.  Signs are found with whole arrays of marks, one
+per kind of byte: a pattern search costs more per hit than this does for all lines.
 """
 
 import string
@@ -19,7 +19,7 @@ from model.mending import GIVEAWAYS
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
-# Kinds of bytes, a bit each.
+# Kinds of bytes, one bit each.
 _LETTER, _DIGIT, _AT, _BANG, _PLUS, _BAR, _SIGN, _GAP = (1 << bit for bit in range(8))
 _ODD: Final = _DIGIT | _AT | _BANG | _PLUS | _BAR
 _OF_KIND: Final = {
@@ -34,7 +34,7 @@ _OF_KIND: Final = {
 }
 _KINDS: Final = bytes(sum(kind for kind, signs in _OF_KIND.items() if chr(sign) in signs) for sign in range(256))
 _REACH: Final = 5
-"""How far apart bytes are looked at together."""
+"""Maximum distance between bytes that are compared."""
 _BLANK: Final = ord(" ")
 _WORDS_APART: Final = bytes(sign if sign in b"\n" or sign > 127 or chr(sign).isalnum() else 32 for sign in range(256))
 _INSIDE: Final = [word for word in sorted(HARSH) if len(word) > 3]
@@ -50,14 +50,14 @@ _AUTOMATON: Final = ahocorasick_rs.BytesAhoCorasick([pattern.encode() for patter
 
 
 def line_starts(lines: Sequence[str] | Sequence[bytes]) -> list[int]:
-    """Return where each line starts once they are joined by one character."""
+    """Return the start of each line when joined by one character."""
     lengths = np.fromiter(map(len, lines), dtype=np.int64, count=len(lines)) + 1
     starts: list[int] = (lengths.cumsum() - lengths).tolist()
     return starts
 
 
 class _Last:
-    """The lines last searched for disguises: the gate asks about those that rules have just asked about."""
+    """The lines last searched for disguises: the gate searches those that rules have just searched."""
 
     def __init__(self) -> None:
         self._known: dict[str, bool] = {}
@@ -68,7 +68,7 @@ class _Last:
         self._known = known
 
     def disguised(self, lines: Sequence[str]) -> list[int] | None:
-        """Return the numbers of the lines that may be disguised; None where there is any not seen last."""
+        """Return the numbers of the lines that may be disguised; None if any of them was not in the last search."""
         try:
             return list(compress(range(len(lines)), map(self._known.__getitem__, lines)))
         except KeyError:
@@ -85,7 +85,7 @@ def disguised(lines: Sequence[str]) -> list[int]:
 
 
 class _Marks:
-    """Some bytes of a row: ``marks[2]`` has for each place whether the byte two places on is one of them."""
+    """A set of marked bytes: ``marks[2]`` tells for each place whether the byte two places later is marked."""
 
     def __init__(self, marked: Bools) -> None:
         self.all: Final = marked
@@ -95,7 +95,7 @@ class _Marks:
 
 
 class _Bytes:
-    """A row of bytes, to be marked."""
+    """An array of bytes, to be marked."""
 
     def __init__(self, data: bytes) -> None:
         border = bytes(_REACH)
@@ -107,11 +107,11 @@ class _Bytes:
         self.foreign: Final = _Marks(self._data > 127)
 
     def any_of(self, kinds: int) -> _Marks:
-        """Mark what is of one of these kinds."""
+        """Mark bytes of these kinds."""
         return _Marks((self._kinds & kinds) != 0)
 
     def none_of(self, kinds: int) -> _Marks:
-        """Mark what is of none of these kinds."""
+        """Mark bytes of none of these kinds."""
         return _Marks((self._kinds & kinds) == 0)
 
     def each(self, sign: str) -> _Marks:
@@ -119,14 +119,14 @@ class _Bytes:
         return _Marks(self._data == sign.encode()[-1])
 
     def repeated(self) -> Bools:
-        """Mark what stands between its like."""
+        """Mark bytes whose neighbours are equal to them."""
         before, own, after = (self._data[_REACH + by : len(self._data) - _REACH + by] for by in (-1, 0, 1))
         found: Bools = (before == own) & (own == after)
         return found
 
 
 def _disguised(row: _Bytes) -> Bools:
-    """Mark other scripts, covered and drawn-out letters, and whatever may be read as letters."""
+    """Mark other scripts, covered and drawn-out letters, and signs that may be read as letters."""
     letter = row.letter
     covered = letter[-1] & (row.each("*")[0] | row.each("#")[0])
     drawn_out = letter[0] & row.repeated()
@@ -165,7 +165,7 @@ def _punctuated(row: _Bytes) -> Bools:
 
 
 class Lines:
-    """Canonical texts in one row of bytes, each between blanks, apart by line breaks."""
+    """Canonical texts in one array of bytes, each between blanks, separated by line breaks."""
 
     def __init__(self, lines: Sequence[str]) -> None:
         self._lines: Final = lines
@@ -180,19 +180,19 @@ class Lines:
         return found
 
     def punctuated(self) -> list[int]:
-        """Return the numbers of the lines that phrases may spell without their punctuation, in order."""
+        """Return the numbers of the lines that phrases may match without their punctuation, in order."""
         return sorted(self._marked(_punctuated(self._row)))
 
     def _marked(self, marks: Bools) -> set[int]:
-        """Return the numbers of the lines in which something is marked."""
+        """Return the numbers of the lines with any mark."""
         return set(self._numbers(np.flatnonzero(marks)).tolist())
 
     def _numbers(self, places: Ints) -> Ints:
-        """Return the numbers of the lines that hold these places, or the blank before."""
+        """Return the numbers of the lines that contain these places, or the blank before."""
         return np.searchsorted(self._starts, places + 1, side="right") - 1
 
     def _given_away(self) -> set[int]:
-        """Return the numbers of the lines in which mending may bring a harsh word to light."""
+        """Return the numbers of the lines in which mending may reveal a harsh word."""
         data = self.data.translate(_WORDS_APART)
         hits = _AUTOMATON.find_matches_as_indexes(data, overlapping=True)
         which, start, end = np.fromiter(chain.from_iterable(hits), dtype=np.int64, count=3 * len(hits)).reshape(-1, 3).T
@@ -210,5 +210,5 @@ class Lines:
         return found
 
     def _at_an_end(self, data: bytes, line: int, first: int, last: int) -> bool:
-        """Tell whether nothing stands before, or nothing behind."""
+        """Whether nothing comes before, or nothing after."""
         return first < self._starts[line] or not data[last : self._starts[line + 1] - 3].strip()

@@ -1,4 +1,4 @@
-"""Where in a TOML file something stands, for messages that name the line.  Parsers tell values, not places."""
+"""Finds the line of a key in a TOML file, for messages.  Parsers report values, not lines."""
 
 import tomllib
 from bisect import bisect_left
@@ -7,10 +7,10 @@ from typing import Any
 
 
 def line_of(source: str, path: Sequence[str | int]) -> int:
-    """Return the line where a key's statement begins, or that of the nearest table around it; 1 where there is none.
+    """Return the line where a key's statement begins, or that of the nearest enclosing table; 1 if there is none.
 
-    ``source`` is sound TOML.  The statement is the one whose absence takes the key away, so quoting, dotted keys and
-    tables within tables are as the parser sees them.
+    ``source`` is valid TOML.  The statement is the one without which the key disappears, so quoting, dotted keys and
+    nested tables are as the parser sees them.
     """
     lines = source.splitlines(keepends=True)
     whole = tomllib.loads(source)
@@ -27,12 +27,12 @@ def line_of(source: str, path: Sequence[str | int]) -> int:
 
 
 def holds(source: str, path: Sequence[str | int]) -> bool:
-    """Whether a key is there.  ``source`` is sound TOML."""
+    """Whether a key exists.  ``source`` is valid TOML."""
     return _holds(tomllib.loads(source), path)
 
 
 def _read(lines: Sequence[str], count: int) -> tuple[dict[str, Any], int]:
-    """Read the most of the first lines that is TOML: a statement over several lines counts once it is whole."""
+    """Read the longest prefix that is TOML: a statement over several lines counts once it is complete."""
     while True:
         try:
             return tomllib.loads("".join(lines[:count])), count

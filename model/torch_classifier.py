@@ -1,10 +1,10 @@
 """The classifier on torch: canonical texts in, probabilities by category out.
 
 A text may be read in several ways (``model.readings`` undoes disguises) and, where it is long, in overlapping
-windows.  Every reading is scored, and the worst counts: nothing that is added to a message can make it milder.
+windows.  Every reading is scored, and the worst counts: nothing added to a message can make it milder.
 
 On a CPU a row's scores do not depend on its batch: rows of one length go together, so nothing is padded, each batch is
-computed by one thread, and has at least four rows, from which on the matrix kernels treat every row alike.
+computed by one thread, and has at least four rows, the minimum at which the matrix kernels treat every row alike.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ Matrix = NDArray[np.float64]
 
 CPU_BUDGET: Final = 2_048
 CUDA_BUDGET: Final = 16_384
-"""Padded tokens per batch; a large GPU is filled by about 8,192."""
+"""Padded tokens per batch; about 8,192 fill a large GPU."""
 CUDA_SLACK: Final = 8
 LEAST_ROWS: Final = 4
 _WARM_UP: Final = "warm up"
@@ -42,7 +42,7 @@ _WARM_UP: Final = "warm up"
 class TorchClassifier:
     """Scores canonical texts by a bundle's network.
 
-    ``threads`` batches are computed side by side on a CPU, each by one thread.
+    ``threads`` batches are computed in parallel on a CPU, each by one thread.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class TorchClassifier:
 
         Raises:
             BundleError: the bundle's tokenizer or weights cannot be used.
-            DeviceError: the device asked for is not there.
+            DeviceError: the requested device does not exist.
         """
         self._device = choose_device(device)
         on_cpu = self._device.type == "cpu"
@@ -77,7 +77,7 @@ class TorchClassifier:
 
     @property
     def budget(self) -> int:
-        """Padded tokens per batch now; halved whenever memory ran out."""
+        """Current padded tokens per batch; halved whenever memory runs out."""
         return self._budget
 
     def __call__(self, texts: Sequence[str], /) -> list[Scores]:
@@ -98,7 +98,7 @@ class TorchClassifier:
         return [on_grid(self._head.worst(probabilities[own])) for own in owners]
 
     def _encode(self, texts: Sequence[str]) -> tuple[list[tuple[int, ...]], list[list[int]]]:
-        """Return distinct token rows and, for each text, which rows are its own."""
+        """Return distinct token rows and, for each text, the indices of its rows."""
         rows: dict[tuple[int, ...], int] = {}
         owners: list[list[int]] = []
         readings = [self._readings(text) for text in texts]
@@ -128,7 +128,7 @@ class TorchClassifier:
         return 0
 
     def _logits(self, rows: list[tuple[int, ...]]) -> Matrix:
-        """Return logits, [rows, outputs]; when memory runs out, go on with half the budget."""
+        """Return logits, [rows, outputs]; when memory runs out, continue with half the budget."""
         logits: Matrix = np.full((len(rows), self._head.outputs), np.nan)
         waiting = plan([len(row) for row in rows], self._budget, self._slack)
         while waiting:
@@ -197,7 +197,7 @@ class _Head:
     def probabilities(self, logits: Matrix) -> Matrix:
         """Return probabilities, [rows, categories].
 
-        Outputs of one category add up under softmax, where they exclude each other, else the highest counts.
+        Outputs of one category add up under softmax, where they are exclusive; otherwise the highest counts.
         Without an output of its own, ``non_toxic`` is 1 - the highest.
         """
         scaled = logits / self._temperature

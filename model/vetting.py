@@ -1,6 +1,6 @@
-"""Checks of a file before anything parses it: names, sizes, configuration keys, weight headers.
+"""Checks files before anything parses them: names, sizes, configuration keys, weight headers.
 
-Every check raises ``BundleError`` with the file and how to fix it, and runs no code that a file names.
+Every check raises ``BundleError`` with the file and how to fix it; none runs code that a file names.
 """
 
 import json
@@ -34,10 +34,10 @@ ALLOWED: Final = frozenset(
         "vocab.txt",
     ]
 )
-"""Every file name that a bundle may hold beside ``bundle.json``."""
+"""Every file name that a bundle may have in addition to ``bundle.json``."""
 
 MAX_JSON: Final = 64 << 20
-"""Bytes; the largest tokenizers of today have 30 MB."""
+"""Bytes; today's largest tokenizers have 30 MB."""
 MAX_HEADER: Final = 16 << 20
 """Bytes; a thousand-layer network needs less than one."""
 
@@ -51,7 +51,7 @@ _CLASSIFIER: Final = re.compile(r"^[A-Za-z0-9]{1,64}ForSequenceClassification$")
 
 
 def vet_name(path: Path, name: str) -> None:
-    """Refuse a name that points outside the bundle or that no bundle needs."""
+    """Refuse a name that points outside the bundle or is not part of one."""
     suffix = Path(name).suffix.lower()
     if suffix in _UNSAFE:
         raise BundleError(f"{path / name}: {suffix} files can run code when loaded; convert to {WEIGHTS}")
@@ -62,7 +62,7 @@ def vet_name(path: Path, name: str) -> None:
 
 
 def vet_folder(path: Path) -> frozenset[str]:
-    """Return the names of the files in ``path`` (without ``bundle.json``); refuse anything that is not plain."""
+    """Return the names of the files in ``path`` (without ``bundle.json``); refuse anything but plain files."""
     if not path.is_dir():
         raise BundleError(f"{path}: no such folder; make a bundle with `chatwarden bundle make`")
     names = set()
@@ -93,7 +93,7 @@ def parse_json(path: Path, raw: bytes) -> dict[str, Any]:
 
 
 def vet_config(path: Path, config: dict[str, Any]) -> None:
-    """Refuse a network configuration with an unknown kind, unknown keys, hooks or absurd sizes."""
+    """Refuse a network configuration with an unknown architecture, unknown keys, hooks or absurd sizes."""
     hooks = [key for key in _HOOKS if key in config]
     if hooks:
         raise BundleError(f"{path}: {', '.join(hooks)} would load foreign code or formats; remove it")
@@ -130,7 +130,7 @@ def _vet_values(path: Path, config: dict[str, Any]) -> None:
 
 
 def vet_weights(path: Path, raw: bytes) -> None:
-    """Check a safetensors file's header: its length, every tensor's type, shape and place, and no byte unaccounted for.
+    """Check a safetensors file's header: its length, every tensor's type, shape and range, and that no byte is unused.
 
     Source: the safetensors format description (8-byte little-endian length, JSON header, tensor bytes).
     """
@@ -144,7 +144,7 @@ def vet_weights_file(path: Path) -> None:
 
 
 def _vet_header(path: Path, raw: bytes, size: int) -> None:
-    """Check a header, of which ``raw`` holds the beginning of the file, ``size`` bytes in all."""
+    """Check a header; ``raw`` is the beginning of a file of ``size`` bytes."""
     length = int.from_bytes(raw[:8], "little")
     if size < 8 or length > min(MAX_HEADER, size - 8):
         raise BundleError(
@@ -185,7 +185,7 @@ def _spans(path: Path, header: dict[str, Any]) -> list[tuple[str, int, int]]:
 
 
 def vet_tokenizer_config(path: Path, config: dict[str, Any]) -> None:
-    """Refuse a tokenizer configuration that names code; nothing of it is used for scoring."""
+    """Refuse a tokenizer configuration that names code; scoring does not use it."""
     named = [key for key in ("auto_map", "trust_remote_code") if key in config]
     if named:
         raise BundleError(f"{path}: {', '.join(named)} would load foreign code; remove it")

@@ -1,4 +1,4 @@
-"""Where a word begins and ends, in any script: "kys2" ends before its digit, and Han needs no blanks."""
+"""Where a word begins and ends, in any script: "kys2" ends before its digit, and Han has no blanks."""
 
 import re
 from functools import lru_cache
@@ -10,13 +10,13 @@ _UNSPACED: Final = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
 _SOME_LETTERS: Final = 3
-"""A word of so many letters ends where digits follow and no more letters behind them; "f4" and "af2" are names."""
+"""A word of at least so many letters ends before digits with no letters after them; "f4" and "af2" are names."""
 _MANY_LETTERS: Final = 5
-"""One of so many ends there whatever follows: with fewer, a digit may be a letter of a longer word ("ass4ssin")."""
+"""One of at least so many ends there whatever follows; otherwise a digit may stand for a letter ("ass4ssin")."""
 
 
 def word_goes_on(text: str, edge: int, step: int, length: int) -> bool:
-    """Tell whether a word goes on beyond its letter at ``edge``; ``step`` is 1 for its end and -1 for its beginning.
+    """Whether a word continues beyond its letter at ``edge``; ``step`` is 1 for its end and -1 for its beginning.
 
     ``length`` is the number of code points that the word has so far.
     """
@@ -41,10 +41,10 @@ def word_around(text: str, start: int, end: int) -> tuple[int, int]:
 
 @lru_cache(maxsize=4_096)
 def _is_one_word(one: str, other: str) -> bool:
-    """Tell whether two neighbours are of one word.
+    """Whether two neighbours belong to one word.
 
-    Letters with capitals (Latin, Cyrillic) are not of one with letters without (Han, Hangul, Arabic), which write our
-    words within their lines.
+    Letters of cased scripts (Latin, Cyrillic) and of uncased ones (Han, Hangul, Arabic) do not: lines in the latter
+    contain our words without blanks.
     """
     if not (one.isalnum() and other.isalnum()):
         return False
