@@ -1,1 +1,1 @@
-"""The model workshop: data, label maps, splits, and the recipe of the default bundle."""
+"""The workshop: data, label maps, splits, training, and the recipe of the default bundle."""

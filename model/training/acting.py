@@ -18,21 +18,21 @@ def together(scores: Floats, limits: Mapping[str, float], names: Sequence[str]) 
 
 
 def with_together(limits: Mapping[str, float], limit: float | None) -> dict[str, float]:
-    """Return limits by category with one for the sum of them all; those above it mean nothing and come down to it."""
+    """Return limits by category with one for their sum; limits above it have no effect and are lowered to it."""
     return dict(limits) if limit is None else {**{name: min(each, limit) for name, each in limits.items()}, ANY: limit}
 
 
 def of_all_severe(limits: Mapping[str, float], taxonomy: Taxonomy) -> dict[str, float]:
-    """Return the limits with one that nothing reaches for every category of a severity above 0 that has none.
+    """Return the limits, adding an unreachable one for every category with a severity above 0 that has none.
 
-    They act on the same texts; a measure of what is ``due`` then counts the lines that are never acted on.
+    They act on the same texts; a metric over what is ``due`` then counts the lines that are never acted on.
     """
     unreached = {category.name: np.inf for category in taxonomy.categories if category.severity}
     return {**unreached, **limits}
 
 
 def due(allowed: Flags, limits: Mapping[str, float], names: Sequence[str]) -> Flags:
-    """Tell which rows are rightly acted on: whose label may mean a category with a limit, and not ``non_toxic``.
+    """Return which rows should be acted on: their label may mean a category with a limit, and not ``non_toxic``.
 
     Args:
         allowed: True for each category that a row's label may stand for, (rows, categories).
@@ -45,11 +45,11 @@ def due(allowed: Flags, limits: Mapping[str, float], names: Sequence[str]) -> Fl
 
 
 def acted_on(scores: Floats, limits: Mapping[str, float], names: Sequence[str]) -> Flags:
-    """Tell which texts reach a limit, of a category or of ``any`` for their sum.
+    """Return which texts reach a limit, of a category or of ``any`` for their sum.
 
     Args:
         scores: (texts, categories).
-        limits: by category; those that are left out are never acted on.
+        limits: by category; categories without one are never acted on.
         names: of the categories.
     """
     reached = together(scores, limits, names) >= limits.get(ANY, np.inf)

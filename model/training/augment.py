@@ -1,4 +1,4 @@
-"""Augmentation with disguises: the ways players respell a word so that a filter misses it.
+"""Augmentation with disguises: the ways in which players respell a word to evade a filter.
 
 Clean and toxic lines are disguised alike in training, so that a disguise alone is not a signal.
 """
@@ -43,17 +43,17 @@ _HIDDEN: Final = "\u200b\u200c\u2060\u00ad"
 
 
 def leet(word: str, rng: np.random.Generator) -> str:
-    """Write digits and signs for letters."""
+    """Replace letters by digits and signs."""
     return _swap_in(word, _LEET, rng)
 
 
 def lookalike(word: str, rng: np.random.Generator) -> str:
-    """Write letters of other scripts that look the same."""
+    """Replace letters by look-alikes of other scripts."""
     return _swap_in(word, _LOOKALIKE, rng)
 
 
 def spaced(word: str, rng: np.random.Generator) -> str:
-    """Put the same sign between all letters."""
+    """Insert the same sign between all letters."""
     return str(rng.choice([" ", ".", "-", "_", "*"])).join(word)
 
 
@@ -64,13 +64,13 @@ def parted(word: str, rng: np.random.Generator) -> str:
 
 
 def hidden(word: str, rng: np.random.Generator) -> str:
-    """Put an invisible character inside."""
+    """Insert an invisible character."""
     place = int(rng.integers(1, len(word)))
     return word[:place] + str(rng.choice(list(_HIDDEN))) + word[place:]
 
 
 def swapped(word: str, rng: np.random.Generator) -> str:
-    """Exchange two neighbours, the first letter apart where the word is long enough."""
+    """Swap two neighbours, except the first letter if the word is long enough."""
     place = int(rng.integers(1 if len(word) > 3 else 0, len(word) - 1))
     return word[:place] + word[place + 1] + word[place] + word[place + 2 :]
 
@@ -88,7 +88,7 @@ def starred(word: str, rng: np.random.Generator) -> str:
 
 
 def dropped(word: str, rng: np.random.Generator) -> str:
-    """Leave an inner letter out."""
+    """Drop an inner letter."""
     place = int(rng.integers(1, len(word)))
     return word[:place] + word[place + 1 :]
 
@@ -110,7 +110,7 @@ DISGUISES: Final[Mapping[str, Disguise]] = {
 
 
 def disguise(text: str, rng: np.random.Generator, *, share: float = 0.5) -> str:
-    """Disguise each word of three letters or more with the given chance, all in one manner."""
+    """Disguise each word of three letters or more with the given probability, all in the same manner."""
     manner = DISGUISES[str(rng.choice(list(DISGUISES)))]
     words = text.split(" ")
     return " ".join(

@@ -26,11 +26,11 @@ log = logging.getLogger(__name__)
 
 
 def load_base(settings: TrainingSettings, outputs: Outputs) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Load the base with a new head; a decoder, or whatever ``settings.lora`` asks for, gets adapters.
+    """Load the base with a new head; a decoder, or any base if ``settings.lora`` is set, gets adapters.
 
     Raises:
-        BundleError: the base is unsafe, unsound or unknown, its tokenizer knows no text, or is slow and cannot be
-            converted.
+        BundleError: the base is unsafe, invalid or unknown, its tokenizer has an empty vocabulary, or is slow and
+            cannot be converted.
     """
     folder = locate(settings.base)
     vet_checkpoint(folder)
@@ -67,7 +67,7 @@ def _with_new_head(folder: Path, outputs: Outputs) -> PreTrainedModel:
 
 
 def _refuse_another_body(folder: Path, model: PreTrainedModel, found: dict[str, Any]) -> None:
-    """Refuse weights that do not fit the body; those of the head are made anew anyway."""
+    """Refuse weights that do not fit the body; the head is initialised anew."""
     body = f"{model.base_model_prefix}."
     misfits = sorted(str(key[0]) for key in found["mismatched_keys"] if str(key[0]).startswith(body))
     if misfits:
@@ -79,7 +79,7 @@ def _refuse_another_body(folder: Path, model: PreTrainedModel, found: dict[str, 
 
 @contextmanager
 def _silent_loading() -> Iterator[None]:
-    """Keep transformers from reporting that the head is new, which is meant."""
+    """Keep transformers from warning about the new head, which is intended."""
     reporting = logging.getLogger("transformers")
     before = reporting.level
     reporting.setLevel(logging.ERROR)

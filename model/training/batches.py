@@ -1,4 +1,4 @@
-"""Rows and batches as the Trainer wants them."""
+"""Rows and batches for the Trainer."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +18,7 @@ Row = dict[str, Any]
 class Rows(Dataset[Row]):
     """Texts with their allowed outputs and weights.
 
-    A share of the texts is disguised afresh at every look, from torch's random state, which the Trainer seeds and
+    A share of the texts is disguised anew on every access, from torch's random state, which the Trainer seeds and
     restores when it resumes.
     """
 

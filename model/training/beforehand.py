@@ -1,4 +1,4 @@
-"""Checks before a training run starts: names, folders, sizes, lines that teach nothing."""
+"""Checks before a training run starts: names, folders, sizes, useless lines."""
 
 import tempfile
 from collections.abc import Sequence
@@ -14,13 +14,13 @@ from model.training.data import Labelled
 from schemas.taxonomy import Taxonomy
 
 LEAST: Final = 40
-"""Labels of a point of the learning curve; with fewer, the fifth that develops has too few toxic lines to choose by."""
+"""Minimum labels of a point of the learning curve; with fewer, the development fifth has too few toxic lines."""
 
 
 def refuse_places(output: Path, work: Path | None) -> None:
-    """Refuse an output whose name no bundle can have, or that lies in the folder of checkpoints or around it.
+    """Refuse an output whose name no bundle can have, or that is inside the folder of checkpoints or contains it.
 
-    Makes the folder of checkpoints and that around the output.
+    Creates the folder of checkpoints and the output's parent.
 
     Raises:
         WorkshopError: names the folder and the fix.
@@ -48,12 +48,12 @@ def refuse_places(output: Path, work: Path | None) -> None:
 
 
 def report_of(output: Path) -> Path:
-    """Return where the report of a bundle goes, without its ending: beside it."""
+    """Return the path of a bundle's report, without its suffix: beside the bundle."""
     return output.with_name(f"{output.name}-report")
 
 
 def refuse_sizes(sizes: Sequence[int]) -> None:
-    """Refuse sizes of a learning curve that teach nothing.
+    """Refuse sizes of a learning curve that are too small.
 
     Raises:
         WorkshopError: one is below ``LEAST``.
@@ -63,7 +63,7 @@ def refuse_sizes(sizes: Sequence[int]) -> None:
 
 
 def refuse_one_sided(name: str, side: Labelled, taxonomy: Taxonomy) -> None:
-    """Refuse lines that teach or measure nothing.
+    """Refuse lines that are useless for training or measuring.
 
     Raises:
         DataError: none of them is toxic, or none is clean.
@@ -77,7 +77,7 @@ def refuse_one_sided(name: str, side: Labelled, taxonomy: Taxonomy) -> None:
 
 
 def refuse_half_matched(path: Path, column: str | None, own: Labelled) -> None:
-    """Refuse lines of which only some have a match although a match column was named: they could not be split by match.
+    """Refuse lines of which only some have a match if a match column was named: they cannot be split by match.
 
     Raises:
         DataError: says how many have none.

@@ -14,7 +14,7 @@ HOTTEST: Final = 10.0
 
 
 def softmax(logits: Floats, temperature: float = 1.0) -> Floats:
-    """Return shares, [rows, outputs]."""
+    """Return probabilities, [rows, outputs]."""
     scaled = logits / temperature
     shares: Floats = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     shares /= shares.sum(axis=1, keepdims=True)
@@ -22,7 +22,7 @@ def softmax(logits: Floats, temperature: float = 1.0) -> Floats:
 
 
 def fit_temperature(logits: Floats, allowed: Flags) -> float:
-    """Return the temperature that makes the true classes likeliest.
+    """Return the temperature that maximises the likelihood of the true classes.
 
     Args:
         logits: [rows, outputs].
@@ -45,11 +45,11 @@ def thresholds_for(
     """Suggest, per category, the lowest threshold whose precision on these rows is at least the given.
 
     Args:
-        precision: wanted, 0 to 1.
+        precision: target, 0 to 1.
         scores: [rows, categories].
         truth: True where a category may be right, [rows, categories].
         names: of the categories.
-        least: rows that a threshold must catch rightly; categories that cannot are left out.
+        least: minimum true positives of a threshold; categories that cannot reach it are left out.
     """
     found = {}
     for place, name in enumerate(names):
@@ -69,15 +69,15 @@ def together_for(
 ) -> float | None:
     """Suggest a threshold for the sum of the suggested categories' scores, besides their own thresholds.
 
-    It is the lowest at which everything acted on reaches the precision; None if the categories' own leave no room.
+    It is the lowest at which all that is acted on reaches the precision; None if no such threshold exists.
 
     Args:
-        precision: wanted, 0 to 1.
+        precision: target, 0 to 1.
         scores: [rows, categories].
         truth: True for rows to act on, [rows].
         suggested: thresholds by category.
         names: of the categories.
-        least: rows that must be caught rightly.
+        least: minimum true positives.
     """
     if not suggested:
         return None

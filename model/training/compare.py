@@ -1,4 +1,4 @@
-"""Models side by side on one held-back set, in the form of the published four rows, with the cost per message."""
+"""Compares models on one held-out set, in the form of the published four rows, with the cost per message."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -22,19 +22,19 @@ Clock = Callable[[], float]
 """A monotonic clock, in seconds."""
 
 _SAMPLE: Final = 2_000
-"""Texts over which the cost of a message is taken."""
+"""Texts over which the cost per message is averaged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One contender: quality toxic or not, quality by category, cost."""
+    """One contender: binary quality, quality by category, cost."""
 
     name: str
     binary: Mapping[str, Sequence[float]]
     macro_f1: Sequence[float]
     micros_per_message: float
     second_stage: float = 0.0
-    """Share of the messages that a second stage saw."""
+    """Share of the messages passed to the second stage."""
 
 
 def two_stage(
@@ -42,9 +42,9 @@ def two_stage(
 ) -> Score:
     """Return the two-stage form: a binary model first; what it calls toxic goes to a fine-grained one.
 
-    The binary stage's toxic score is shared out by what the second stage thinks of the toxic categories; that of a
-    message that the first lets pass counts to the first toxic category, so that such messages are still ranked.
-    ``escalated`` gets the share sent on, per call.
+    The binary stage's toxic score is distributed by the second stage's scores of the toxic categories; that of a
+    message that the first lets pass goes to the first toxic category, so that such messages are still ranked.
+    ``escalated`` is called with the share passed on, per call.
     """
     clean = taxonomy.names.index(NON_TOXIC)
     unnamed = next(place for place, name in enumerate(taxonomy.names) if name != NON_TOXIC)
@@ -103,7 +103,7 @@ def contenders_of(
 ) -> dict[str, Score]:
     """Load bundles and two-stage pairs (binary, fine-grained); a model used twice is loaded once.
 
-    Bundles are called by their names; where two have the same name, their paths stand beside it.
+    Bundles are identified by name; if two have the same name, their paths are added.
 
     Raises:
         BundleError: a bundle cannot be used.
@@ -111,7 +111,7 @@ def contenders_of(
     """
     known = {path: load_bundle(path) for path in [*bundles, *(path for pair in stages for path in pair)]}
     places = {path: _places(bundle, taxonomy) for path, bundle in known.items()}
-    # Networks are loaded once every bundle is known to be fit.
+    # Networks are loaded only after every bundle has been checked.
     names = _names(known)
     loaded = {
         path: (names[path], _aligned(scoring(load(bundle)), places[path], len(taxonomy.names)))
@@ -133,7 +133,7 @@ def _names(bundles: Mapping[Path, Bundle]) -> dict[Path, str]:
 def _places(bundle: Bundle, taxonomy: Taxonomy) -> list[int]:
     """Return the position of each of a bundle's categories among the data's.
 
-    A category that the data lacks counts to the first toxic one, so that a binary stage may have one of its own.
+    A category that the data lacks counts as the first toxic one, so that a binary stage may have one of its own.
     """
     theirs, ours = bundle.taxonomy.names, taxonomy.names
     if theirs != ours and not set(theirs) & set(ours) - {NON_TOXIC} and len(theirs) > 2:
@@ -143,7 +143,7 @@ def _places(bundle: Bundle, taxonomy: Taxonomy) -> list[int]:
 
 
 def _aligned(score: Score, places: Sequence[int], categories: int) -> Score:
-    """Put scores at their places among so many categories."""
+    """Place scores at their categories' positions."""
     if places == list(range(categories)):
         return score
 
@@ -158,7 +158,7 @@ def _aligned(score: Score, places: Sequence[int], categories: int) -> Score:
 
 
 def as_document(rows: Sequence[Row]) -> Document:
-    """Return the table as plain data; None where the lines leave a measure undefined."""
+    """Return the table as plain data; None for undefined metrics."""
     document: Document = finite(
         {
             row.name: {

@@ -14,12 +14,12 @@ from model.training.tables import SourceError, listed
 from schemas.taxonomy import Taxonomy
 
 OWN: Final = "own lines"
-"""The source of all of a studio's lines, whatever its files are called: a match in two of them is one match."""
+"""Source name of all of a studio's lines, whatever its files: a match in two files is the same match."""
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Where a table keeps what; ``match`` ties lines that must stay on one side of a split."""
+    """Column names of a table; lines of one ``match`` stay on one side of a split."""
 
     text: str = "text"
     label: str = "label"
@@ -56,7 +56,7 @@ def bind(examples: Sequence[Example], maps: LabelMaps) -> Labelled:
     """Give every example its target.
 
     Raises:
-        LabelError: labels that no map gives a meaning.
+        LabelError: labels that are in no map.
     """
     return Labelled(list(examples), maps.targets(examples))
 
@@ -92,11 +92,11 @@ def _own_map(taxonomy: Taxonomy, file: Path | None) -> LabelMaps:
 
 
 def split_own(own: Labelled, *, dev: float, test: float, seed: int) -> Sides:
-    """Split by match where every line has one, else by normal form; no text stands on two sides.
+    """Split by match if every line has one, else by normal form; no text is on two sides.
 
     Raises:
         DataError: too few lines for three sides.
-        LeakError: a text or match stands on two sides.
+        LeakError: a text or match is on two sides.
     """
     by_match = all(example.match for example in own.examples)
     split = (split_by_match if by_match else split_by_text)(own.examples, dev=dev, test=test, seed=seed)
@@ -118,10 +118,10 @@ def _with_targets(split: Split, own: Labelled) -> Sides:
 
 
 def hold_back(train: Labelled, held_back: Labelled) -> None:
-    """Refuse a held-back set that overlaps with the training data.
+    """Refuse a held-out set that overlaps with the training data.
 
     Raises:
-        LeakError: how many texts and matches stand on both sides.
+        LeakError: how many texts and matches are on both sides.
     """
     refuse_leaks(train.examples, held_back.examples)
 
@@ -130,7 +130,7 @@ def read_mapped(directory: Path, sources: Iterable[str], maps: LabelMaps, closed
     """Read public sets by name, without any text that ``closed`` has.
 
     Raises:
-        SourceError: no set is named, or one is unknown, has no label map or is not there.
+        SourceError: no set is named, or one is unknown, has no label map or is missing.
         LabelError: labels without a meaning.
     """
     held_back, sources = list(closed), list(sources)
@@ -144,9 +144,9 @@ def read_mapped(directory: Path, sources: Iterable[str], maps: LabelMaps, closed
 
 
 def onto(data: Labelled, theirs: Taxonomy, ours: Taxonomy) -> Labelled:
-    """Bring mapped data from one taxonomy to another by category name.
+    """Convert mapped data from one taxonomy to another by category name.
 
-    Categories that ours lacks drop out of each meaning, and lines of which nothing is left drop out whole.
+    Categories that ours lacks are dropped from each meaning; lines without any left are dropped.
     """
     if theirs.names == ours.names:
         return data
@@ -161,7 +161,7 @@ def onto(data: Labelled, theirs: Taxonomy, ours: Taxonomy) -> Labelled:
 
 
 def join(parts: Iterable[Labelled]) -> Labelled:
-    """Put sets one after the other."""
+    """Concatenate sets."""
     joined = Labelled()
     for part in parts:
         joined.examples.extend(part.examples)
@@ -170,7 +170,7 @@ def join(parts: Iterable[Labelled]) -> Labelled:
 
 
 def fingerprint(data: Labelled) -> str:
-    """Digest of texts and targets, whatever their order.  128 bits, in hex."""
+    """Digest of texts and targets, independent of their order.  128 bits, in hex."""
     rows = sorted(
         hashlib.blake2b(f"{example.text}\0{target.categories}\0{target.weight}".encode(), digest_size=16).digest()
         for example, target in zip(data.examples, data.targets, strict=True)

@@ -1,4 +1,4 @@
-"""All measurements of one model on one held-back set, as plain data for JSON and the report."""
+"""Measures one model on one held-out set, as plain data for JSON and the report."""
 
 import time
 from collections import Counter
@@ -44,7 +44,7 @@ Document = dict[str, Any]
 CHUNK: Final = 2_048
 _CURVE: Final = 200
 _LEAST_ROWS: Final = 30
-"""Of a language, to be measured by itself."""
+"""Minimum lines of a language to be measured separately."""
 _TELL_EVERY_S: Final = 10.0
 
 
@@ -86,7 +86,7 @@ def _chunk(classifier: Classifier, texts: Sequence[str]) -> Sequence[Sequence[fl
 
 
 def telling(score: Score, progress: Progress, clock: Callable[[], float] = time.monotonic) -> Score:
-    """The same scorer, which reports every ten seconds how many of a call's texts are done.  ``clock`` in seconds."""
+    """The same scorer, reporting every ten seconds how many of a call's texts are done.  ``clock`` in seconds."""
 
     def score_and_tell(texts: Sequence[str]) -> Floats:
         told, parts = clock(), [score(texts[:CHUNK])]
@@ -101,9 +101,9 @@ def telling(score: Score, progress: Progress, clock: Callable[[], float] = time.
 
 
 def quality(score: Score, data: Labelled, taxonomy: Taxonomy, bootstrap: Bootstrap) -> Document:
-    """Measure a held-back set: binary, by class, confusion, calibration, curves.
+    """Measure a held-out set: binary, by class, confusion matrix, calibration, curves.
 
-    ``not_known`` says why some measures are None; it is None where all are known.
+    ``not_known`` says why some metrics are None; it is None if all are defined.
     """
     classes = classes_of(data.targets, taxonomy)
     scores = score(data.texts)
@@ -125,13 +125,13 @@ def quality(score: Score, data: Labelled, taxonomy: Taxonomy, bootstrap: Bootstr
 
 
 def not_known(data: Labelled, taxonomy: Taxonomy) -> str | None:
-    """Return why some measures are undefined on a set; None if all are defined."""
+    """Return why some metrics are undefined on a set; None if all are defined."""
     toxic = classes_of(data.targets, taxonomy).toxic
     return None if 0 < toxic.sum() < len(toxic) else f"{'every' if toxic.all() else 'no'} line is toxic"
 
 
 def probes(score: Score, data: Labelled, taxonomy: Taxonomy, given: Given) -> Document:
-    """Probe with sentences made for the purpose, and with the test set's own lines in disguise."""
+    """Probe with sentences written for the purpose, and with the test set's own lines in disguise."""
     classes = classes_of(data.targets, taxonomy)
     toxic_texts = [text for text, toxic in zip(data.texts, classes.toxic, strict=True) if toxic]
 
@@ -152,7 +152,7 @@ def evaluation(
 ) -> Document:
     """Measure and probe; reports progress.  Blocks for as long as scoring the test set a few times takes."""
     score = telling(score, progress)
-    progress(f"scoring {len(data):,} held-back lines")
+    progress(f"scoring {len(data):,} held-out lines")
     measured = quality(score, data, taxonomy, bootstrap)
     progress("probing with functional tests, disguises and identity terms")
     return {
@@ -167,7 +167,7 @@ def by_default(
 ) -> Document:
     """Measure what the default policy acts on (``Description.acting``): precision, recall, F1, the share of all lines.
 
-    Right is to act on a line whose label may mean a category with a limit, and not ``non_toxic``.
+    A line is positive if its label may mean a category with a limit, and not ``non_toxic``.
     """
     allowed = np.zeros((len(data), len(taxonomy.names)), dtype=np.bool_)
     for row, target in enumerate(data.targets):
@@ -208,13 +208,13 @@ def _identity(texts: list[str], toxic: Flags, score: Score, taxonomy: Taxonomy) 
 
 
 def _false_alarms(toxic: Flags, ranked: Floats) -> list[float | None]:
-    """Caught lines among 10,000 clean ones."""
+    """False positives per 10,000 clean lines."""
     alarms = proportion(float((~toxic & (ranked >= CAUGHT)).sum()), float((~toxic).sum()))
     return [round(10_000 * value, 1) if np.isfinite(value) else None for value in alarms]
 
 
 def _languages(data: Labelled, toxic: Flags, ranked: Floats, bootstrap: Bootstrap) -> Document:
-    """By language where the set names any; of a language with few rows, and so for lines without one, their number."""
+    """By language if the set names any; for languages with few rows, and lines without one, only their number."""
     languages = np.array([example.subset for example in data.examples])
     if not any(languages):
         return {}

@@ -1,4 +1,4 @@
-"""How many disguised lines are still caught, and what seeing through disguises costs on clean chat.
+"""Measures how many disguised lines are still caught, and the false positives of readings on clean chat.
 
     python -m model.training.evasion_report --bundle DIR --data DIR [--lines N]
 
@@ -46,12 +46,12 @@ class Pipeline:
         self._acted: dict[str, bool] = {}
 
     def by_rules(self, texts: Sequence[str]) -> list[bool]:
-        """Tell which canonical texts a rule marks or blocks."""
+        """Return which canonical texts a rule flags or blocks."""
         replies = self._rules([Text(text) for text in texts])
         return [isinstance(reply, Hint | Answer) and reply.floor is not None for reply in replies]
 
     def by_classifier(self, texts: Sequence[str]) -> list[bool]:
-        """Tell on which canonical texts the classifier's scores act."""
+        """Return which canonical texts the classifier's scores act on."""
         new = [text for text in dict.fromkeys(texts) if text not in self._acted]
         for start in range(0, len(new), 2_048):
             part = new[start : start + 2_048]
@@ -60,18 +60,18 @@ class Pipeline:
         return [self._acted[text] for text in texts]
 
     def __call__(self, texts: Sequence[str]) -> list[bool]:
-        """Tell which canonical texts are caught."""
+        """Return which canonical texts are caught."""
         pairs = zip(self.by_rules(texts), self.by_classifier(texts), strict=True)
         return [ruled or scored for ruled, scored in pairs]
 
 
 def toxic_lines(data: Path) -> list[str]:
-    """Return the distinct lines that people call toxic, those held back from training first."""
+    """Return the distinct lines labelled toxic, held-out ones first."""
     return list(dict.fromkeys(text for name in ("gametox_dev", "conda", "gametox") for text in toxic(data, name)))
 
 
 def caught_lines(caught: Caught, lines: Sequence[str], number: int, tell: Callable[[str], None]) -> list[str]:
-    """Return the first ``number`` lines that are caught as written, or as many as there are; tells how many."""
+    """Return the first ``number`` lines that are caught as written, or as many as there are; reports how many."""
     known: list[str] = []
     seen = 0
     while len(known) < number and seen < len(lines):
@@ -83,7 +83,7 @@ def caught_lines(caught: Caught, lines: Sequence[str], number: int, tell: Callab
 
 
 def survival(caught: Caught, known: Sequence[str], tell: Callable[[str], None]) -> float:
-    """Return the share of caught lines that are still caught, over all evasions; tells of each.
+    """Return the share of caught lines that are still caught, over all evasions; reports each.
 
     Raises:
         DataError: no line is given.
@@ -99,7 +99,7 @@ def survival(caught: Caught, known: Sequence[str], tell: Callable[[str], None]) 
 
 
 def false_alarms(pipeline: Pipeline, plain: Pipeline, data: Path) -> str:
-    """Tell what readings cost on clean lines that look disguised."""
+    """Report the false positives of readings on clean lines that look disguised."""
     texts = [text for name in ("gametox_dev", "conda", "gametox") for text in undisputed(data, name)]
     odd = [text for text in dict.fromkeys(texts) if ODD.search(text)][:4_000]
     before, after = sum(plain.by_classifier(odd)), sum(pipeline.by_classifier(odd))

@@ -1,9 +1,9 @@
-"""Evasions: the ways in which a toxic line is disguised, and how many disguised lines are still caught.
+"""Evasions: ways of disguising a toxic line, to measure how many disguised lines are still caught.
 
     python -m model.training.evasions --bundle DIR --data DIR
 
-Each evasion changes a whole line, as a player who wants to get past a filter would.  They are written apart from the
-disguises that models are trained on (``augment``), so that what is measured is not what was taught.
+Each evasion changes a whole line, as a player who wants to evade a filter would.  They are independent of the
+disguises that models are trained on (``augment``), so that the test is not the training.
 """
 
 import re
@@ -52,7 +52,7 @@ def _block(first: int, text: str, _: np.random.Generator) -> str:
 
 
 def _after_each(sign: str, text: str, _: np.random.Generator) -> str:
-    """Put a sign after every letter but the last of each word."""
+    """Insert a sign after every letter but the last of each word."""
     return " ".join(sign.join(word) for word in text.split(" "))
 
 

@@ -18,12 +18,12 @@ from model.training.train import predict, train
 from schemas.taxonomy import Taxonomy
 
 MOST_REPEATS: Final = 20
-"""Own lines are repeated up to this often beside public ones, so that they are heard."""
+"""Own lines are repeated at most this often beside public ones, so that they carry weight."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """So many of the own labels: those that train, and the fifth that chooses the epoch, which is paid for too."""
+    """A subset of the own labels: training lines, and the fifth that selects the epoch, which is labelled too."""
 
     train: Labelled
     dev: Labelled
@@ -35,12 +35,12 @@ class Part:
 
 
 def repeats(own: int, public: int) -> int:
-    """How often own lines come beside public ones: until they are as many, ``MOST_REPEATS`` at most."""
+    """How often own lines are repeated: until they are as many as the public ones, at most ``MOST_REPEATS``."""
     return max(1, min(MOST_REPEATS, public // max(own, 1)))
 
 
 def drawn(data: Labelled, size: int, seed: int) -> Labelled:
-    """Draw lines at random; fewer where there are not as many."""
+    """Draw lines at random; fewer if there are not as many."""
     places = np.random.default_rng(seed).permutation(len(data))[:size]
     return Labelled([data.examples[place] for place in places], [data.targets[place] for place in places])
 
@@ -48,9 +48,9 @@ def drawn(data: Labelled, size: int, seed: int) -> Labelled:
 def parts_of(
     sides: Sides, public: Labelled, sizes: Sequence[int], seed: int, taxonomy: Taxonomy, progress: Progress
 ) -> list[Part]:
-    """Draw a part of each size, and all there is as the last; says which sizes are more than there is.
+    """Draw a part of each size, and all lines as the last; reports sizes that exceed the number of lines.
 
-    A fifth of each develops, or all development lines where they are fewer.
+    A fifth of each is for development, or all development lines if they are fewer.
 
     Raises:
         DataError: what was drawn has no toxic or no clean line.
@@ -72,7 +72,7 @@ def parts_of(
 def learning_curve(
     order: Order, parts: Sequence[Part], test: Labelled, public: Labelled, progress: Progress, bootstrap: Bootstrap
 ) -> list[dict[str, Any]]:
-    """Train on growing parts of the own lines, with the public ones beside them, and measure on the test side.
+    """Train on growing parts of the own lines, together with the public ones, and measure on the test side.
 
     One entry per part: ``labels`` in all, of which ``train`` and ``develop``; ``auc``, ``average_precision``,
     ``recall_at_precision_90``, ``macro_f1``, each with the interval of the test lines.

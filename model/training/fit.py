@@ -28,21 +28,21 @@ from schemas.taxonomy import Taxonomy
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be made."""
+    """What to train."""
 
     name: str
     output: Path
     taxonomy: Taxonomy
     settings: TrainingSettings
     work: Path | None = None
-    """Where checkpoints are kept, so that the run can be resumed."""
+    """Folder of checkpoints, from which the run can be resumed."""
     notes: Mapping[str, str] | None = None
     """Further facts for the card: sources, licences."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A finished bundle and what was measured of it."""
+    """A finished bundle and its evaluation."""
 
     bundle: Bundle
     evaluation: Document
@@ -63,7 +63,7 @@ def fit(
     """
     repeats = order.settings.own_repeats
     learn = join([*[sides.train] * repeats, public])
-    for name, side in (("training", learn), ("development", sides.dev), ("held-back", sides.test)):
+    for name, side in (("training", learn), ("development", sides.dev), ("held-out", sides.test)):
         refuse_one_sided(name, side, order.taxonomy)
     if order.work is not None:
         claim(order.work, identity(order.settings, order.taxonomy, learn, sides))
@@ -86,7 +86,7 @@ def fit(
     rows |= {
         "public lines to train": len(public),
         "lines to develop": len(sides.dev),
-        "held-back lines": len(sides.test),
+        "held-out lines": len(sides.test),
     }
     return Fitted(_finish(bundle, described, measured, floor, rows), measured, floor)
 
@@ -123,7 +123,7 @@ def _describe(order: Order, trained: Trained, dev: Labelled, learn: Labelled) ->
 def _finish(
     bundle: Bundle, described: Description, measured: Document, floor: Document, rows: Mapping[str, int]
 ) -> Bundle:
-    """Add the card, the report and the measured figures; none of them changes the bundle's digest."""
+    """Add the card, the report and the figures; none of them changes the bundle's digest."""
     brief = {"binary": measured["binary"], "macro_f1": measured["macro_f1"], "floor": floor["binary"]}
     full = described.model_copy(update={"metrics": brief})
     text = card(full.model_dump(mode="json"), measured, floor, rows)

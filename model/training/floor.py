@@ -1,4 +1,4 @@
-"""The floor: a linear baseline on words and characters, trained in 20 s.  A model should at least beat it."""
+"""The floor: a linear baseline on words and characters, trained in 20 s.  A model should beat it."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from model.training.probe import Score
 def fit_floor(learn: Labelled, categories: int) -> Score:
     """Fit TF-IDF of words (1-2) and characters (2-5) with logistic regression; blocks for seconds to a minute.
 
-    An example with several possible categories teaches the first.
+    An example with several possible categories counts as the first.
     """
     first = np.array([target.categories[0] for target in learn.targets])
     weights = np.array([target.weight for target in learn.targets])

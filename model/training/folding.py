@@ -1,9 +1,9 @@
 """Folds in the tokenizer: disguised spellings reach the network as the word they imitate.
 
-The folds are written into ``tokenizer.json``, so training and service cannot differ and no code has to travel
-with a bundle.  They touch the network's input only, never stored text: ``m4a1`` reads ``maa1`` in there, which is
-harmless because it reads so everywhere.  Cyrillic is read by look where gamers do so (``с`` is c) and by sound
-elsewhere, which also joins the two spellings that Slavic players use for one word.
+The folds are written into ``tokenizer.json``, so training and production cannot differ and a bundle needs no code.
+They change only the network's input, never stored text: ``m4a1`` becomes ``maa1`` there, which is harmless because it
+does so everywhere.  Cyrillic is read by look where gamers do so (``с`` is c) and by sound elsewhere, which also merges
+the two spellings that Slavic players use for one word.
 """
 
 from collections.abc import Iterator
@@ -33,12 +33,12 @@ _SPACED: Final = (
 
 
 def folding() -> normalizers.Normalizer:
-    """Return the normaliser that every tokenizer of the recipe starts with."""
+    """Return the normaliser that every tokenizer of the recipe begins with."""
     return normalizers.Sequence(list(_steps()))
 
 
 def install(tokenizer: Tokenizer) -> Tokenizer:
-    """Give ``tokenizer`` (uncased, BERT's) the folds, and return it."""
+    """Add the folds to ``tokenizer`` (uncased, BERT's) and return it."""
     tokenizer.normalizer = folding()
     return tokenizer
 

@@ -1,4 +1,4 @@
-"""What the workshop's commands run: files in, bundles and reports out."""
+"""The jobs of the workshop's commands: files in, bundles and reports out."""
 
 import tempfile
 from dataclasses import dataclass, field
@@ -41,12 +41,12 @@ class TrainJob:
     sources: tuple[str, ...] = ()
     work: Path | None = None
     curve: tuple[int, ...] = ()
-    """Sizes of the learning curve; none, no curve."""
+    """Sizes of the learning curve; without any, no curve."""
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
 
     @property
     def report(self) -> Path:
-        """Where the report goes: beside the bundle."""
+        """The path of the report, beside the bundle."""
         return report_of(self.output)
 
 
@@ -60,7 +60,7 @@ class EvaluateJob:
     columns: Columns
     label_map: Path | None = None
     train: Path | None = None
-    """Lines that the floor learns from; none, no floor."""
+    """Training lines of the floor; without any, no floor."""
     functional: Path | None = None
     """Folder with the public probe sets (HateCheck, identity templates)."""
     device: str = "auto"
@@ -70,11 +70,11 @@ class EvaluateJob:
 def run_training(job: TrainJob, progress: Progress) -> list[Path]:
     """Train, measure and write; return what was written.  Blocks for as long as training takes.
 
-    The bundle is written together with its card and report, or not at all.
+    Bundle, card and report are written together or not at all.
 
     Raises:
         ModelError: data, settings, base or output cannot be used, or the split would leak.
-        OSError: what is to be written cannot be; told before anything is read.
+        OSError: an output cannot be written; raised before anything is read.
     """
     from model.training.few_shot import learning_curve, parts_of
     from model.training.fit import Order, fit
@@ -98,7 +98,7 @@ def run_training(job: TrainJob, progress: Progress) -> list[Path]:
         if parts:
             curve = learning_curve(order, parts, sides.test, public, progress, job.bootstrap)
             evaluations[order.name]["learning_curve"] = curve
-        reports = write_report(job.report, f"{order.name}, held-back lines", evaluations)
+        reports = write_report(job.report, f"{order.name}, held-out lines", evaluations)
         if job.output.exists():
             job.output.rmdir()
         place.rename(job.output)
@@ -114,11 +114,11 @@ def _public(job: TrainJob, sides: Sides) -> Labelled:
 
 
 def own_sides(job: TrainJob) -> Sides:
-    """Read the own lines and split them; a given held-back file takes the place of the test side.
+    """Read the own lines and split them; a given held-out file replaces the test side.
 
     Raises:
         DataError: only some lines have a match.
-        LeakError: a text or match of the held-back file is in training.
+        LeakError: a text or match of the held-out file is in the training data.
     """
     check_there(job.data, job.test)
     own = read_own(job.data, job.columns, job.taxonomy, job.label_map)
@@ -136,7 +136,7 @@ def own_sides(job: TrainJob) -> Sides:
 
 
 def run_evaluation(job: EvaluateJob, progress: Progress) -> dict[str, Document]:
-    """Measure each bundle on the same lines, and the floor where it has lines to learn from; by name.
+    """Measure each bundle, and the floor if it has training lines, on the same lines; by name.
 
     Raises:
         ModelError: a bundle or the data cannot be used, a bundle has another taxonomy, or the floor's lines leak.
@@ -157,11 +157,11 @@ def run_evaluation(job: EvaluateJob, progress: Progress) -> dict[str, Document]:
 def lines_to_measure(
     data: Path, train: Path | None, columns: Columns, taxonomy: Taxonomy, label_map: Path | None
 ) -> tuple[Labelled, Labelled | None]:
-    """Read the held-back lines, and those that the floor learns from where there are any.
+    """Read the held-out lines, and the floor's training lines if any.
 
     Raises:
         DataError: a file cannot be used, or only some of its lines have a match.
-        LeakError: a text or match stands on both sides.
+        LeakError: a text or match is on both sides.
     """
     check_there(data, train)
     held_back, *learn = [

@@ -22,9 +22,9 @@ from schemas.taxonomy import CategoryName, Taxonomy
 DEFAULT_TAXONOMY: Final = Path(__file__).with_name("taxonomy.toml")
 DEFAULT_MAPS: Final = Path(__file__).with_name("label_maps")
 MOST_LABELS: Final = 50
-"""Different labels without a meaning; more are no labels."""
+"""Maximum distinct unknown labels; more mean that the column is not the label."""
 FEW_LABELS: Final = 10
-"""So many may be mistyped ones that never repeat."""
+"""Up to this many may be typos that never repeat."""
 
 
 class LabelError(DataError):
@@ -33,14 +33,14 @@ class LabelError(DataError):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What an example teaches: its category is one of ``categories`` (positions), and how much that weighs."""
+    """The target of an example: one of ``categories`` (positions), and its weight."""
 
     categories: tuple[int, ...]
     weight: float
 
 
 class LabelMap(BaseModel):
-    """Meanings of the labels of some sources; for an example with several labels the first listed decides."""
+    """Meanings of the labels of some sources; of several labels of an example the first listed decides."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -63,7 +63,7 @@ class LabelMap(BaseModel):
             raise LabelError(f"{path}: {exc}") from exc
 
     def meaning(self, labels: Sequence[str]) -> tuple[str, ...]:
-        """Return the categories that the labels of one example may stand for; none when a label is unknown."""
+        """Return the categories that the labels of one example may stand for; none if a label is unknown."""
         if any(label not in self.labels for label in labels):
             return ()
         return next((names for label, names in self.labels.items() if label in labels), ())
@@ -93,7 +93,7 @@ class LabelMaps:
 
         Raises:
             TaxonomyError: the taxonomy cannot be used.
-            LabelError: a map cannot be used, or there is none.
+            LabelError: a map cannot be used, or none exists.
         """
         files = sorted(maps.glob("*.toml"))
         if not files:
@@ -101,10 +101,10 @@ class LabelMaps:
         return cls((LabelMap.from_toml(file) for file in files), Taxonomy.from_toml(taxonomy))
 
     def targets(self, examples: Sequence[Example]) -> list[Target]:
-        """Return what each example teaches, in order.
+        """Return each example's target, in order.
 
         Raises:
-            LabelError: labels without a meaning: some of them, cut short, with their rows; none where there are so many
+            LabelError: labels without a meaning: some of them, shortened, with their rows; none if there are so many
                 that another column was read as the label.
         """
         meanings = [self._meaning(example) for example in examples]
@@ -131,7 +131,7 @@ def counts(targets: Iterable[Target], taxonomy: Taxonomy) -> Mapping[str, int]:
 def _unknown(unmapped: Mapping[tuple[str, str], Sequence[int]]) -> str:
     """Describe unknown labels, given by source with their rows.
 
-    Very many labels, or labels that hardly repeat, are from the wrong column: chat, which no message may quote.
+    Very many labels, or ones that hardly repeat, are from the wrong column: chat, which no message may quote.
     """
     rows = sum(map(len, unmapped.values()))
     if len(unmapped) > MOST_LABELS or (len(unmapped) > FEW_LABELS and 2 * len(unmapped) > rows):

@@ -1,6 +1,6 @@
-"""Quality measures with intervals: Wilson for proportions, bootstrap for everything else.
+"""Quality metrics with intervals: Wilson for proportions, bootstrap for everything else.
 
-A data set need not tell all our categories apart, so a *class* here is a set of categories that its labels mean
+A data set need not distinguish all our categories, so a *class* here is a set of categories that its labels mean
 together (GameTox "insult" is ``insult|self_harm|sexual``).  A class scores the sum of its categories.
 """
 
@@ -20,17 +20,17 @@ Flags = NDArray[np.bool_]
 Places = NDArray[np.intp]
 
 BINS: Final = 10
-"""Of the calibration error."""
+"""Bins of the calibration error."""
 
 
 CAUGHT: Final = 0.5
-"""From this toxic score on, a line counts as caught."""
+"""Toxic score from which a line counts as caught."""
 _Z: Final = 1.959964
-"""Of a 95 % interval."""
+"""Normal quantile of a 95 % interval."""
 
 
 class Interval(NamedTuple):
-    """A measure with its 95 % interval; NaN if undefined on the set."""
+    """A metric with its 95 % interval; NaN if undefined on the set."""
 
     value: float
     low: float
@@ -57,7 +57,7 @@ class Bootstrap:
 
 
 def proportion(hits: float, cases: float) -> Interval:
-    """Return a share with its 95 % score interval, which has a width even where all or none hit; NaN of no case.
+    """Return a share with its 95 % score interval, which has a width even for 0 or 1; NaN without cases.
 
     Source: Wilson 1927.
     """
@@ -114,9 +114,9 @@ def classes_of(targets: Sequence[Target], taxonomy: Taxonomy) -> Classes:
 
 
 def auc(toxic: Flags, scores: Floats) -> float:
-    """Area under the ROC curve, as scikit-learn has it; NaN where a class is missing.
+    """Area under the ROC curve, equal to scikit-learn's; NaN if a class is missing.
 
-    By ranks (Mann-Whitney), because a thousand resamples have to be affordable.
+    Computed by ranks (Mann-Whitney), fast enough for a thousand resamples.
     """
     hits = int(toxic.sum())
     misses = len(toxic) - hits
@@ -126,13 +126,13 @@ def auc(toxic: Flags, scores: Floats) -> float:
 
 
 def average_precision(toxic: Flags, scores: Floats) -> float:
-    """Average precision, as scikit-learn has it; NaN where nothing is toxic."""
+    """Average precision, equal to scikit-learn's; NaN if nothing is toxic."""
     precisions, recalls = _ranked(toxic, scores)
     return float((precisions * np.diff(recalls, prepend=0)).sum()) if toxic.any() else float("nan")
 
 
 def recall_at(precision: float, toxic: Flags, scores: Floats) -> float:
-    """The highest recall at a threshold whose precision is at least the given; 0 where there is none."""
+    """The highest recall at a threshold with at least the given precision; 0 if there is none."""
     precisions, recalls = _ranked(toxic, scores)
     return float(recalls[precisions >= precision].max(initial=0)) if toxic.any() else float("nan")
 
@@ -161,7 +161,7 @@ def f1_score(truth: Flags, predicted: Flags) -> float:
 
 
 def found_right(truth: Flags, predicted: Flags, bootstrap: Bootstrap) -> dict[str, Interval]:
-    """Precision and recall with intervals of shares, and F1; NaN where nothing was predicted or is to be found."""
+    """Precision and recall with Wilson intervals, and F1; NaN without predictions or positives."""
     hits = float((truth & predicted).sum())
     return {
         "precision": proportion(hits, float(predicted.sum())),
@@ -182,7 +182,7 @@ def calibration_error(truth: Flags, scores: Floats, bins: int = BINS) -> float:
 
 
 def macro_f1(truth: Places, predicted: Places) -> float:
-    """Mean F1 over the classes that occur, as scikit-learn has it."""
+    """Mean F1 over the classes that occur, equal to scikit-learn's."""
     classes = int(max(truth.max(), predicted.max())) + 1
     table = _table(truth, predicted, classes)
     occurring = table.sum(axis=1) > 0
@@ -202,7 +202,7 @@ def _table(truth: Places, predicted: Places, classes: int) -> Places:
 
 
 def binary_measures(toxic: Flags, scores: Floats, bootstrap: Bootstrap) -> Mapping[str, Interval]:
-    """Toxic or not, whatever the category: ranking, recall at two precisions, precision, recall and F1 at 0.5."""
+    """Binary metrics: ranking, recall at two precisions, precision, recall and F1 at 0.5."""
 
     def of(measure: Callable[[Flags, Floats], float]) -> Interval:
         return bootstrap(lambda rows: measure(toxic[rows], scores[rows]), len(toxic))

@@ -1,4 +1,4 @@
-"""Which categories the network has outputs for, and the arrays it is trained on."""
+"""The categories that the network has outputs for, and its training arrays."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -30,16 +30,16 @@ class Outputs:
         return flags
 
     def spread(self, shares: Floats, categories: int) -> Floats:
-        """Put shares by output at their categories' positions, [rows, categories]."""
+        """Place probabilities by output at their categories' positions, [rows, categories]."""
         scores: Floats = np.zeros((len(shares), categories))
         scores[:, list(self.categories)] = shares
         return scores
 
 
 def outputs_for(targets: Sequence[Target], taxonomy: Taxonomy) -> Outputs:
-    """Choose the categories that the network gets an output for: non_toxic, and those some target names alone.
+    """Choose the categories that get an output: non_toxic, and those that some target names alone.
 
-    Where a target names only categories that none names alone, its first one is chosen too.
+    If a target names only categories that no target names alone, its first one is chosen too.
     """
     chosen = {taxonomy.names.index(NON_TOXIC)}
     chosen |= {target.categories[0] for target in targets if len(target.categories) == 1}
@@ -51,7 +51,7 @@ def outputs_for(targets: Sequence[Target], taxonomy: Taxonomy) -> Outputs:
 
 
 def row_weights(targets: Sequence[Target], weighting: Weighting) -> Floats:
-    """Return what each row weighs: its set's weight times that of its class, 1 on average."""
+    """Return each row's weight: its set's times its class's, 1 on average."""
     weights = np.array([target.weight for target in targets], dtype=np.float64)
     if weighting != "none":
         frequency = Counter(target.categories for target in targets)

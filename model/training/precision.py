@@ -8,7 +8,7 @@ _INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")
 def cpu_computes_bf16() -> bool:
     """Return whether the processor has instructions for bfloat16.
 
-    Where it has none they are emulated: a training step of a small encoder took 15 times as long as in single
+    Without them bfloat16 is emulated: a training step of a small encoder took 15 times as long as in single
     precision.
     """
     capabilities = torch.cpu.get_capabilities()

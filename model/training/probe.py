@@ -1,4 +1,4 @@
-"""Probes: how a model treats sentences written for testing, and disguised ones.
+"""Probes: sentences written for testing, and disguised ones.
 
 Functional tests after Röttger et al. 2021 (HateCheck), identity terms after Dixon et al. 2018 and Borkan et al. 2019.
 """
@@ -47,7 +47,7 @@ class Functional(BaseModel):
 
 
 class Outcome(NamedTuple):
-    """How many cases there were, and how many passed."""
+    """Number of cases, and of those passed."""
 
     cases: int
     passed: int
@@ -77,7 +77,7 @@ def fill(template: str, slots: Mapping[str, Sequence[str]]) -> list[str]:
 
 
 def functional(score: Score, names: Sequence[str], path: Path = FUNCTIONAL) -> dict[str, Outcome]:
-    """Run a file of functional tests; kinds whose accepted categories the taxonomy lacks are left out."""
+    """Run a file of functional tests; kinds whose accepted categories the taxonomy lacks are skipped."""
     suite = Functional.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     found = {}
     for kind in suite.kinds:
@@ -126,7 +126,7 @@ def identity_bias(texts: Sequence[str], toxic: Flags, scores: Floats, terms: Ite
 
 
 def power_mean(values: Sequence[float]) -> float:
-    """Generalised mean with power -5, which the worst groups decide.  Source: Jigsaw unintended bias, 2019."""
+    """Generalised mean with power -5, dominated by the worst groups.  Source: Jigsaw unintended bias, 2019."""
     present = np.array([value for value in values if np.isfinite(value)]).clip(1e-6)
     return float((present**_POWER).mean() ** (1 / _POWER))
 
@@ -134,7 +134,7 @@ def power_mean(values: Sequence[float]) -> float:
 def robustness(
     texts: Sequence[str], toxic_score: Callable[[Sequence[str]], Floats], seed: int = 7, most: int = 400
 ) -> dict[str, Outcome]:
-    """Disguise the lines that are caught as they stand; count by disguise those that still are.  Empty if none is.
+    """Disguise the lines that are caught as written; count by disguise those still caught.  Empty if none is.
 
     Args:
         texts: toxic lines; the first ``most`` that are caught take part.
@@ -155,6 +155,6 @@ def robustness(
 
 
 def _disguised(text: str, disguise: Disguise, generator: np.random.Generator) -> str:
-    """Disguise every word of three letters or more, which leaves the reader no plain one."""
+    """Disguise every word of three letters or more, leaving none plain."""
     words = text.split(" ")
     return " ".join(disguise(word, generator) if len(word) >= 3 and word.isalpha() else word for word in words)

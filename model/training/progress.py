@@ -8,7 +8,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 
 class ShowProgress(TrainerCallback):
-    """A bar over the steps, or lines where no terminal shows it, and one line per evaluation."""
+    """A progress bar, or lines without a terminal, and one line per evaluation."""
 
     def __init__(self, metric: str) -> None:
         self._metric = f"eval_{metric}"
@@ -28,7 +28,7 @@ class ShowProgress(TrainerCallback):
             self._progress.update(self._task, completed=state.global_step)
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **given: Any) -> None:
-        """Report progress where no bar is shown."""
+        """Report progress if no bar is shown."""
         logs: dict[str, float] = given.get("logs") or {}
         if state.is_world_process_zero and "loss" in logs and not self._progress.console.is_terminal:
             self._progress.console.print(f"step {state.global_step} of {state.max_steps}: loss {logs['loss']:.4f}")
@@ -40,12 +40,12 @@ class ShowProgress(TrainerCallback):
         control: TrainerControl,
         **given: Any,
     ) -> None:
-        """Say what was measured."""
+        """Report the evaluation."""
         metrics: dict[str, float] = given.get("metrics") or {}
         if state.is_world_process_zero and self._metric in metrics:
             name = self._metric.removeprefix("eval_").replace("_", " ")
             self._progress.console.print(f"epoch {state.epoch or 0:.1f}: {name} {metrics[self._metric]:.4f}")
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self._progress.stop()

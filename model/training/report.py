@@ -30,7 +30,7 @@ def page(title: str, evaluations: Mapping[str, Document]) -> str:
 
 
 def report_paths(path: Path) -> list[Path]:
-    """Return where a report goes: as JSON, and as a page beside it, whichever of the two ``path`` names or neither."""
+    """Return the paths of a report, JSON and HTML, whichever of the two ``path`` names, if any."""
     bare = path.with_suffix("") if path.suffix in _ENDINGS else path
     return [bare.with_name(bare.name + ending) for ending in _ENDINGS]
 
@@ -59,8 +59,8 @@ def card(manifest: Document, evaluation: Document, floor: Document | None, rows:
 
     Args:
         manifest: the bundle's manifest, as plain data.
-        evaluation: what ``evaluate`` measured on the held-back set.
-        floor: the same of the linear model; None when it was not fitted.
+        evaluation: what ``evaluate`` measured on the held-out set.
+        floor: the same for the linear baseline; None if it was not fitted.
         rows: lines by side of the split.
     """
     template = _environment("md").get_template("card.md.j2")
@@ -68,13 +68,13 @@ def card(manifest: Document, evaluation: Document, floor: Document | None, rows:
 
 
 def interval(values: Sequence[float | None]) -> str:
-    """Write a measure with its interval, one without a width included; a dash where it is not known."""
+    """Format a metric with its interval, even a zero-width one; a dash if undefined."""
     value, low, high = values
     return "–" if value is None else f"{value:.3f} ({low:.3f}–{high:.3f})"
 
 
 def in_numbers(values: Sequence[float | None]) -> str:
-    """Write a count with its interval."""
+    """Format a count with its interval."""
     value, low, high = values
     return "–" if value is None else f"{value:,.0f} ({low:,.0f}–{high:,.0f})"
 
@@ -94,7 +94,7 @@ def _environment(kind: str) -> Environment:
 
 
 def _plots(evaluations: Mapping[str, Document]) -> list[tuple[str, str]]:
-    """Draw what the curves hold; each plot is a caption and a PNG as base64."""
+    """Plot the curves; each plot is a caption and a PNG as base64."""
     drawn = [(name, found["curves"]) for name, found in evaluations.items() if found.get("curves")]
     if not drawn:
         return []
@@ -107,12 +107,12 @@ def _plots(evaluations: Mapping[str, Document]) -> list[tuple[str, str]]:
         middle.plot(*_axes(curves["roc"]), color=ink, label=name)
         right.plot(*_axes(curves["reliability"]), color=ink, marker="o", label=name)
     _finish(left, "precision and recall", "recall", "precision")
-    _finish(middle, "ROC", "false alarms", "caught")
+    _finish(middle, "ROC", "false positive rate", "true positive rate")
     right.plot([0, 1], [0, 1], color="#bbbbbb", linestyle=":")
-    _finish(right, "calibration", "score", "share that is toxic")
+    _finish(right, "calibration", "score", "share of toxic lines")
     image = io.BytesIO()
     figure.savefig(image, format="png", dpi=90)
-    return [("Toxic or not, on the held-back set", base64.b64encode(image.getvalue()).decode())]
+    return [("Toxic or not, on the held-out set", base64.b64encode(image.getvalue()).decode())]
 
 
 def _axes(points: Sequence[Sequence[float]]) -> tuple[list[float], list[float]]:

@@ -1,4 +1,4 @@
-"""Resuming: which run a folder's checkpoints belong to, and which of them is complete."""
+"""Resuming: checks which run a folder's checkpoints belong to, and finds the complete ones."""
 
 import json
 import logging
@@ -19,9 +19,9 @@ RUN: Final = "run.json"
 _CHECKPOINT: Final = re.compile(r"checkpoint-(\d+)")
 _PARTS: Final = ("*model*.safetensors*", "optimizer.pt", "scheduler.pt", "rng_state*.pth", "trainer_state.json")
 _FREE: Final = frozenset(["patience", "precision"])
-"""Settings that may change between two parts of a run.
+"""Settings that may change when a run is resumed.
 
-They decide when it ends and what is suggested, not how it learns; ``epochs`` decides the learning rate of every step.
+They decide when it ends and what is suggested, not how it learns; ``epochs`` affects every step's learning rate.
 """
 
 
@@ -30,7 +30,7 @@ def identity(settings: TrainingSettings, taxonomy: Taxonomy, learn: Labelled, si
     return {
         "training lines": fingerprint(learn),
         "development lines": fingerprint(sides.dev),
-        "held-back lines": fingerprint(sides.test),
+        "held-out lines": fingerprint(sides.test),
         "categories": list(taxonomy.names),
         "outputs": list(outputs_for(learn.targets, taxonomy).names),
         "settings": settings.model_dump(mode="json", exclude=set(_FREE)),
@@ -41,8 +41,8 @@ def claim(work: Path, run: Mapping[str, Any]) -> None:
     """Record in ``work`` which run its checkpoints belong to; blocks on the disk.
 
     Raises:
-        WorkshopError: it holds those of another run, and the message names what differs; another run's lines would leak
-            into this one's measurement.
+        WorkshopError: it has those of another run, whose lines would leak into this one's evaluation; the message names
+            the differences.
         OSError: it cannot be written.
     """
     path = work / RUN
@@ -75,7 +75,7 @@ def _checkpoints(work: Path) -> list[Path]:
 
 
 def _is_whole(checkpoint: Path) -> bool:
-    """Tell whether every part is there; the trainer's state is written last, so that it must be readable too."""
+    """Whether every part is there; the trainer's state is written last, so it must be readable too."""
     if not all(any(checkpoint.glob(part)) for part in _PARTS):
         return False
     try:

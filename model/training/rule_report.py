@@ -1,8 +1,8 @@
-"""What rules mark: false alarms on undisputedly clean lines, and the share of lines labelled toxic.
+"""Reports what rules mark: false positives on undisputedly clean lines, and the share of lines labelled toxic.
 
     python -m model.training.rule_report --data DIR [--pack NAME] [--show]
 
-Takes seconds; no model is asked.
+Takes seconds; uses no model.
 """
 
 import argparse
@@ -20,7 +20,7 @@ CLEAN: Final[dict[str, set[str]]] = {"gametox": {"0"}, "gametox_dev": {"0"}, "co
 
 
 def undisputed(data: Path, name: str) -> list[str]:
-    """Return the distinct texts that a set calls clean and that no row of any set calls anything else."""
+    """Return the distinct texts that a set labels clean and that no row of any set labels otherwise."""
     disputed = {
         each.text
         for source, clean in CLEAN.items()
@@ -31,18 +31,18 @@ def undisputed(data: Path, name: str) -> list[str]:
 
 
 def toxic(data: Path, name: str) -> list[str]:
-    """Return the distinct texts that some row of a set calls toxic."""
+    """Return the distinct texts that some row of a set labels toxic."""
     return list(dict.fromkeys(each.text for each in read_public(data, name) if _is_toxic(name, each)))
 
 
 def _is_toxic(name: str, example: Example) -> bool:
-    """Tell what is toxic from what is clean or, in CONDA, a call for an action."""
+    """Whether a label is toxic: not clean and, in CONDA, not a call for an action."""
     label = example.labels[0]
     return label[0] in "EI" if name == "conda" else label not in CLEAN[name]
 
 
 def marks(pack: Pack, texts: Sequence[str]) -> dict[int, list[str]]:
-    """Return by number of the text the categories of the rules that hit in it."""
+    """Return the categories of the matching rules, by number of the text."""
     categories = [rule.category or "" for rule in pack.rules]
     return {number: [categories[hit.rule] for hit in hits] for number, hits in pack.find(texts).items()}
 

@@ -1,4 +1,4 @@
-"""Settings of a training run, with the defaults that measured best or are safest."""
+"""Settings of a training run; the defaults measured best or are the safest."""
 
 import tomllib
 from difflib import get_close_matches
@@ -30,7 +30,7 @@ class TrainingSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     base: str = str(DEFAULT_BUNDLE)
-    """Hub name or folder of a checkpoint; a bundle is one too.  By default the bundle that ships with the product."""
+    """Hub name or folder of a checkpoint or bundle.  By default the bundle that ships with the product."""
     epochs: Annotated[float, Field(gt=0, le=1_000)] = 4
     batch_size: Annotated[int, Field(ge=1, le=4_096)] = 32
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = 5e-5
@@ -41,25 +41,25 @@ class TrainingSettings(BaseModel):
     class_weights: Literal["none", "root", "balanced"] = "root"
     """Weigh classes by the inverse of their frequency, its root, or not at all."""
     disguised: Share = 0.3
-    """Share of training texts that are disguised afresh each time they are seen."""
+    """Share of training texts that are disguised, anew in each epoch."""
     dev: Annotated[float, Field(gt=0, lt=0.5)] = 0.1
     test: Annotated[float, Field(gt=0, lt=0.5)] = 0.2
     metric: Metric = "average_precision"
-    """On the development set; chooses the best epoch and ends the run when it gets no better."""
+    """Metric on the development set that selects the best epoch and stops the run early."""
     patience: Annotated[int, Field(ge=1)] = 2
     precision: Share = 0.9
-    """Wanted of the suggested thresholds."""
+    """Target precision of the suggested thresholds."""
     mixed: Mixed = "auto"
-    """Mixed precision; auto is bf16 on a GPU or CPU that computes in it, fp16 on another GPU, off on another CPU."""
+    """Mixed precision; auto is bf16 on a GPU or CPU that supports it, fp16 on another GPU, off on another CPU."""
     lora: Lora | None = None
     """None trains the whole network; decoders always get adapters."""
     own_repeats: Annotated[int, Field(ge=1, le=100)] = 1
-    """How often own lines come beside public ones in an epoch."""
+    """How often own lines are repeated per epoch."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 7
 
     @classmethod
     def read(cls, path: Path | None, given: dict[str, Any]) -> Self:
-        """Read a TOML file of settings; what is given on top wins, None means not given.
+        """Read a TOML file of settings; explicit values take precedence, None means not given.
 
         Raises:
             WorkshopError: the file is unreadable, or a key is unknown or has a wrong value; names it.
@@ -74,7 +74,7 @@ class TrainingSettings(BaseModel):
 
 
 def _faults(exc: ValidationError) -> str:
-    """One fault after the other: the key, and what is wrong with it."""
+    """One line per fault: the key and the reason."""
     told = []
     for fault in exc.errors(include_url=False, include_context=False, include_input=False):
         *around, name = map(str, fault["loc"])

@@ -1,6 +1,6 @@
 """Readers: files of labelled or raw text become examples.
 
-A reader keeps the labels of its set; ``labels`` maps them to our categories.  Texts are canonical, as in service.
+A reader keeps the labels of its set; ``labels`` maps them to our categories.  Texts are canonical, as in production.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,8 +16,8 @@ from model.training.tables import Row, SourceError, listed, read_rows
 class Example:
     """One text with the labels that its set gives it.
 
-    ``match`` ties together what must stay on one side of a split (a game, a conversation); empty when the set has
-    none.  ``subset`` is the finer kind within a set (a functional test's name, a template).
+    Examples with the same ``match`` (a game, a conversation) stay on one side of a split; empty if the set has none.
+    ``subset`` is a finer kind within a set (a functional test's name, a template).
     """
 
     text: str
@@ -26,7 +26,7 @@ class Example:
     match: str = ""
     subset: str = ""
     row: int = field(default=0, compare=False)
-    """Its row in the table, from 1, for messages; 0 where that is not known."""
+    """Its row in the table, from 1, for messages; 0 if unknown."""
 
 
 def read_table(
@@ -56,10 +56,10 @@ def read_table(
 
 
 def read_public(directory: Path, source: str) -> list[Example]:
-    """Return one of the public sets, by name (``PUBLIC``), from the directory that holds their files.
+    """Return one of the public sets, by name (``PUBLIC``), from the directory of their files.
 
     Raises:
-        SourceError: the name is unknown or the file is not there.
+        SourceError: the name is unknown or the file is missing.
     """
     if source not in PUBLIC:
         raise SourceError(f"unknown source {source!r}; known: {', '.join(sorted(PUBLIC))}")
@@ -159,4 +159,4 @@ PUBLIC: Final[Mapping[str, tuple[str, _Reader]]] = {
     "hatecheck": ("hatecheck_half.csv", _hatecheck),
     "madlibs": ("bias_madlibs_77k.csv.gz", _madlibs),
 }
-"""Public sets by name: their file, and the reader of its columns."""
+"""Public sets by name: the file and the reader of its columns."""

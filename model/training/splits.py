@@ -1,7 +1,7 @@
 """Splits without leaks: texts that look equal, and lines of one match, stay on one side.
 
-Everything here is a pure function of the examples and a seed; shuffling the input changes nothing but the order
-within a side.
+Everything here is a pure function of the examples and a seed; shuffling the input changes only the order within a
+side.
 """
 
 import re
@@ -24,7 +24,7 @@ _EDGES: Final = re.compile(r"^\W+|\W+$")
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Examples by side; ``dev`` and ``test`` hold each text once, and no text that ``train`` has."""
+    """Examples by side; ``dev`` and ``test`` have each text once, and no text of ``train``."""
 
     train: list[Example]
     dev: list[Example]
@@ -32,7 +32,7 @@ class Split:
 
 
 def normal_form(text: str) -> str:
-    """Return the greedy form by which texts count as equal in a split: canonical, runs cut to two, bare edges.
+    """Return the form by which texts count as equal in a split: canonical, runs cut to two, no outer signs.
 
     A text of signs only is its own form.  Source: Chatwarden's split protocol, step 1.
     """
@@ -43,7 +43,7 @@ def normal_form(text: str) -> str:
 def split_by_text(examples: Iterable[Example], *, dev: float, test: float, seed: int, head: int = HEAD) -> Split:
     """Split by normal form, stratified by label; ``dev`` and ``test`` are shares of the tail's forms.
 
-    The head and the forms that people labelled differently go to training only.
+    The head, and forms with conflicting labels, go to training only.
     """
     groups: dict[str, list[Example]] = defaultdict(list)
     for example in examples:
@@ -65,7 +65,7 @@ def split_by_text(examples: Iterable[Example], *, dev: float, test: float, seed:
 
 
 def split_by_match(examples: Iterable[Example], *, dev: float, test: float, seed: int) -> Split:
-    """Split by match, then keep of ``dev`` and ``test`` the texts that no other side has seen, once each.
+    """Split by match, then keep in ``dev`` and ``test`` the texts that are on no other side, once each.
 
     Raises:
         LeakError: an example has no match.
@@ -83,7 +83,7 @@ def split_by_match(examples: Iterable[Example], *, dev: float, test: float, seed
 
 
 def without(examples: Iterable[Example], held_back: Iterable[Example]) -> list[Example]:
-    """Return ``examples`` whose normal form ``held_back`` does not have: what may be trained on beside it."""
+    """Return ``examples`` whose normal form is not in ``held_back``: those that may be trained on."""
     closed = {normal_form(example.text) for example in held_back}
     return [example for example in examples if normal_form(example.text) not in closed]
 
@@ -101,7 +101,7 @@ def refuse_leaks(train: Iterable[Example], held_back: Iterable[Example]) -> None
     matches &= {(example.source, example.match) for example in held_back if example.match}
     if texts or matches:
         raise LeakError(
-            f"{len(texts)} texts and {len(matches)} matches occur in both the training and the held-back lines; "
+            f"{len(texts)} texts and {len(matches)} matches occur in both the training and the held-out lines; "
             "remove them from one of the two"
         )
 
@@ -114,6 +114,6 @@ def _unseen(examples: Iterable[Example], seen: set[str]) -> list[Example]:
 
 
 def _draw(key: str, seed: int) -> float:
-    """Return a place in [0, 1) that depends on the key and the seed alone."""
+    """Return a number in [0, 1) that depends only on the key and the seed."""
     digest = blake2b(key.encode(), digest_size=8, key=seed.to_bytes(8, "big")).digest()
     return int.from_bytes(digest, "big") / 2**64

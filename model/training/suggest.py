@@ -1,4 +1,4 @@
-"""The thresholds that a trained bundle suggests, chosen on the development split; the default policy uses them."""
+"""Suggested thresholds of a trained bundle, chosen on the development split; the default policy uses them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,19 +12,19 @@ from schemas.taxonomy import ANY, NON_TOXIC, Taxonomy
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """Thresholds, and where they come from if a category had too few lines for one of its own."""
+    """Thresholds, and their origin for categories with too few lines for one of their own."""
 
     thresholds: Mapping[str, float]
     """By category, and for ``any`` of them together."""
     borrowed: tuple[str, ...]
     """Categories without a threshold of their own that reaches the precision."""
     lent: float
-    """What those act from: the threshold of all scores together, ``UNSUGGESTED`` where that has none either."""
+    """Their threshold: that of all scores together, or ``UNSUGGESTED`` if there is none either."""
     precision: float
 
     @property
     def said(self) -> str:
-        """A note for the user, in a sentence; empty when every category has a threshold of its own."""
+        """A one-sentence note for the user; empty if every category has a threshold of its own."""
         if not self.borrowed:
             return ""
         names = ", ".join(self.borrowed)
@@ -38,14 +38,14 @@ def suggest(precision: float, shares: Floats, allowed: Flags, names: tuple[str, 
     """Suggest thresholds.
 
     By category, and for any of them together with those.  A category of a severity above 0 that has no threshold of its
-    own takes that of the sum of all scores, as in the recipe: one without any would never be acted on.
+    own takes that of the sum of all scores, as in the recipe: without one it would never be acted on.
 
     Args:
-        precision: wanted, 0 to 1.
+        precision: target, 0 to 1.
         shares: [rows, outputs].
         allowed: True for each output that a row's label may stand for, [rows, outputs].
         names: of the outputs' categories, beginning with ``non_toxic``.
-        taxonomy: which says how severe they are.
+        taxonomy: gives their severities.
     """
     own = dict(thresholds_for(precision, shares[:, 1:], allowed[:, 1:], names[1:]))
     severe = {category.name for category in taxonomy.categories if category.severity}

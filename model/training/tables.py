@@ -1,6 +1,6 @@
 """Tables on disk, row by row: CSV, TSV, JSON Lines and Parquet.  Damaged or ambiguous input is refused with its line.
 
-Messages name files, lines and columns and quote no cell: cells are chat.
+Messages name files, lines and columns but quote no cell, since cells are chat.
 """
 
 import csv
@@ -20,11 +20,10 @@ T = TypeVar("T")
 
 MOST_NAMED: Final = 20
 LONGEST_NAMED: Final = 40
-"""Characters.  A message names so much of what a file calls its columns or labels: where the wrong one was read as
-such, it holds chat."""
+"""Maximum characters of a column or label quoted in a message: if the wrong column was read, it contains chat."""
 _SIGNS: Final = ";\t,|"
 _ENCODING: Final = "utf-8-sig"
-"""UTF-8, whether it begins with a byte order mark, as spreadsheets write it, or not."""
+"""UTF-8, with or without the byte order mark that spreadsheets write."""
 
 
 class SourceError(DataError):
@@ -32,10 +31,10 @@ class SourceError(DataError):
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """Yield the rows of a CSV, TSV, JSON Lines or Parquet file, the first three gzipped or not.
+    """Yield the rows of a CSV, TSV, JSON Lines or Parquet file; the first three may be gzipped.
 
     Raises:
-        SourceError: the ending is unknown, the file is damaged, or a line is not what the ending says.
+        SourceError: the suffix is unknown, the file is damaged, or a line is not in the format of the suffix.
     """
     check_there(path)
     kind = "".join(path.suffixes[-2:]).lower().removesuffix(".gz").rpartition(".")[2]
@@ -53,7 +52,7 @@ def read_lines(path: Path) -> Iterator[str]:
     """Yield the lines of a text file, gzipped or not.
 
     Raises:
-        SourceError: it is not there or damaged, or not UTF-8.
+        SourceError: it is missing, damaged or not UTF-8.
     """
     check_there(path)
     yield from _whole(path, _lines(path))
@@ -76,14 +75,14 @@ def shortened(name: str) -> str:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Return names for a message: not too many, none too long."""
+    """Return names for a message: limited in number and length."""
     found = list(names)
     more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
     return ", ".join(map(shortened, found[:MOST_NAMED])) + more
 
 
 def _whole(path: Path, rows: Iterator[T]) -> Iterator[T]:
-    """Yield rows, and tell by its place what is no text or no whole file."""
+    """Yield rows; report invalid text or a truncated file by its line."""
     try:
         yield from rows
     except UnicodeDecodeError as exc:

@@ -1,4 +1,4 @@
-"""Fine-tuning of any Hugging Face base, single stage, with the Trainer."""
+"""Fine-tunes any Hugging Face base, single stage, with the Trainer."""
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +37,7 @@ from schemas.taxonomy import Taxonomy
 if TYPE_CHECKING:
     from peft import PeftModel
 
-# Partly typed in transformers; given types here.
+# Only partly typed in transformers.
 _quiet: Callable[[], None] = disable_progress_bar
 
 _SMALLER_IS_BETTER: Final = frozenset(["loss"])
@@ -52,15 +52,15 @@ class Trained:
     outputs: Outputs
     dev_logits: Floats
     history: list[dict[str, float]]
-    """What the Trainer logged, one entry per step logged and per evaluation."""
+    """The Trainer's log, one entry per logged step and per evaluation."""
     leads: bool = True
-    """Whether this process is the one that writes, where several train together."""
+    """Whether this process writes the output, if several train together."""
 
 
 class PartialLabelTrainer(Trainer):
     """Learns from labels that stand for one or several outputs.
 
-    The loss of a row is ``-log(sum of the shares of its allowed outputs)``, smoothed, times the row's weight.
+    The loss of a row is ``-log(sum of its allowed outputs' probabilities)``, smoothed, times the row's weight.
     With one allowed output it is cross-entropy.
     """
 
@@ -90,12 +90,12 @@ def train(
 ) -> Trained:
     """Fine-tune.  Blocks for as long as training takes; progress on standard error.
 
-    With ``work`` the run keeps its checkpoints there and resumes from the last whole one; that they are of this run is
-    for ``resume.claim`` to see.
+    With ``work`` the run keeps its checkpoints there and resumes from the last complete one; ``resume.claim`` checks
+    that they are of this run.
 
     Raises:
         BundleError: the base is unsafe or unknown, or its tokenizer is slow and cannot be converted.
-        WorkshopError: ``work`` holds the checkpoints of another network, or broken ones.
+        WorkshopError: ``work`` has checkpoints of another network, or damaged ones.
     """
     with tempfile.TemporaryDirectory(prefix="chatwarden-") as scratch:
         return _train(settings, taxonomy, learn, dev, work or Path(scratch))
@@ -206,7 +206,7 @@ def _arguments(settings: TrainingSettings, work: Path, steps: int) -> TrainingAr
 
 
 class _Measures:
-    """What the Trainer measures after each epoch, on the development set."""
+    """The Trainer's metrics after each epoch, on the development set."""
 
     def __init__(self, dev: Labelled, outputs: Outputs, taxonomy: Taxonomy) -> None:
         self._classes = classes_of(dev.targets, taxonomy)

@@ -43,7 +43,7 @@ def run(*arguments: object) -> Result:
 
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with labelled lines, held-back lines, a taxonomy, a base and a bundle trained on them."""
+    """A folder with labelled lines, held-out lines, a taxonomy, a base and a bundle trained on them."""
     folder = tmp_path_factory.mktemp("studio")
     rows = lines(460)
     write_table(folder / "own.csv", rows[:400])
@@ -84,16 +84,14 @@ def test_the_bundle_says_what_it_is(studio: Path) -> None:
 
 def test_the_card_promises_no_more_than_the_split_keeps(studio: Path) -> None:
     written = (studio / "bundle" / "README.md").read_text()
-    assert (
-        "is in training.\nLines of one match may stand on both sides: the lines were not split by match.\n" in written
-    )
+    assert "is in training.\nLines of one match may be on both sides: the lines were not split by match.\n" in written
     manifest = json.loads((studio / "bundle" / "bundle.json").read_text())
     manifest["training"]["split"] = "by match"
     measured = json.loads((studio / "bundle" / "report.json").read_text())
     measured["thresholds"]["note"] = "threat has none of its own"
     written = card(manifest, measured, None, {"own lines to train": 1_280})
     assert "is in training; nor is any match.\n" in written
-    assert "Mind: threat has none of its own.\n" in written
+    assert "Note: threat has none of its own.\n" in written
     assert "| own lines to train | 1,280 |" in written
 
 
@@ -132,8 +130,8 @@ def test_checkpoints_of_other_lines_or_another_seed_are_not_gone_on_from(studio:
     other = train(studio, "other")
     other[1] = studio / "other.csv"
     for arguments, told in [
-        ([*train(studio, "other"), "--seed", 99], "other held-back lines.*seed is 99, there 7"),
-        (other, "other held-back lines"),
+        ([*train(studio, "other"), "--seed", 99], "other held-out lines.*seed is 99, there 7"),
+        (other, "other held-out lines"),
     ]:
         with pytest.raises(ConfigError, match=told):
             run(*arguments, "--work", studio / "work")

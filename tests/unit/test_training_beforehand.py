@@ -53,8 +53,8 @@ def test_lines_of_one_kind_are_refused() -> None:
     refuse_one_sided("training", labelled("non_toxic", "insult"), TAXONOMY)
     with pytest.raises(DataError, match="no toxic line among 2 training lines"):
         refuse_one_sided("training", labelled("non_toxic", "non_toxic"), TAXONOMY)
-    with pytest.raises(DataError, match="no clean line among 3 held-back lines"):
-        refuse_one_sided("held-back", labelled("insult", "threat", "insult"), TAXONOMY)
+    with pytest.raises(DataError, match="no clean line among 3 held-out lines"):
+        refuse_one_sided("held-out", labelled("insult", "threat", "insult"), TAXONOMY)
 
 
 def test_lines_of_which_only_some_have_a_match_are_refused() -> None:

@@ -41,7 +41,7 @@ def test_a_run_of_other_lines_or_another_seed_is_refused_and_told(tmp_path: Path
     for other, told in [
         (identity(given(tmp_path, seed=99), TAXONOMY, labelled(64), sides()), "another run: seed is 99, there 7;"),
         (identity(given(tmp_path, epochs=8), TAXONOMY, labelled(64), sides()), r"epochs is 8\.0, there 2\.0;"),
-        (identity(given(tmp_path), TAXONOMY, labelled(64), sides(5)), "another run: other held-back lines; name"),
+        (identity(given(tmp_path), TAXONOMY, labelled(64), sides(5)), "another run: other held-out lines; name"),
         (identity(given(tmp_path), TAXONOMY, labelled(60), sides()), "other training lines"),
     ]:
         with pytest.raises(WorkshopError, match=told):
