@@ -26,9 +26,10 @@ _LEET_WORD: Final = re.compile(
     r"|(?<=[a-z]{3})[01345789@$€+]{1,2}(?![a-z0-9])"
 )
 _MIXED: Final = re.compile(r"[a-z]*[0-9@$!|+€][a-z0-9@$!|+€]*")
-_GAP: Final = r"(?:[ ._*\-,|/~'\"+=:;\\%>&()\[\]{}]|<(?!3))"
-"""What spaces letters; a heart ("<3") is none."""
-_SPACED: Final = re.compile(rf"(?<![a-z0-9@$])[a-z0-9@$!](?:{_GAP}{{1,3}}[a-z0-9@$!](?![a-z0-9@$])){{2,}}")
+_GAP: Final = r"[ ._*\-,|/~'\"+=:;\\%<>&()\[\]{}]"
+_LONE: Final = r"[a-z0-9@$!](?<!<3)"
+"""What is spaced; a heart ("<3") is not."""
+_SPACED: Final = re.compile(rf"(?<![a-z0-9@$]){_LONE}(?:{_GAP}{{1,3}}{_LONE}(?![a-z0-9@$])){{2,}}")
 _GAPS: Final = re.compile(rf"{_GAP}+")
 _BRACKETED: Final = re.compile(r"[(\[{][a-z][)\]}](?:[(\[{][a-z][)\]}])+")
 _SIGNS: Final = r"[._*\-,|/~\"+=:;^`\\%]"
