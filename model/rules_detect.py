@@ -3,12 +3,14 @@
 Each is an RE2 pattern that finds candidates and, where the form alone is not proof, a check of the candidate.
 """
 
+import ipaddress
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import pairwise
 from typing import Final, NamedTuple
 
-from model.lexicon import HARSH, ORDINARY
+from model.lexicon import COURTESY, HARSH, ORDINARY
 from model.rules_pack import Detector, Rule
 
 _TLD: Final = (
@@ -20,18 +22,22 @@ _TLD_WITH_PATH: Final = (
 """Endings that sentences without a blank have too ("gg.me"): taken where a path follows."""
 _SERVICE: Final = "snapchat|snap|instagram|insta|ig|discord|disc|telegram|whatsapp|tiktok|skype|facebook|fb|twitter|kik"
 _POST: Final = "gmail|hotmail|yahoo|outlook|icloud|proton|protonmail|gmx|aol"
+_NUMERALS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "oh")
+_NUMERAL: Final = "|".join(_NUMERALS)
 _STREET: Final = "street|avenue|boulevard|blvd|strasse"
 PATTERNS: Final[dict[Detector, str]] = {
     "link": (
-        r"\bhttps?://\S{3,}|\bwww\.[a-z0-9-]+\.\S{2,}"
+        r"\bh(?:tt|xx)ps?://\S{3,}|\bwww\.[a-z0-9-]+\.\S{2,}"
         rf"|\b(?:[a-z0-9][a-z0-9-]{{0,62}}[.。])+(?:{_TLD})\b(?:[/?#]\S*)?"
         rf"|\b(?:[a-z0-9][a-z0-9-]{{1,62}}[.。])+(?:{_TLD_WITH_PATH})/[a-z0-9]\S*"
         rf"|\b[a-z0-9][a-z0-9-]{{2,62}} ?(?:\(dot\)|\[dot\]|\(\.\)|\[\.\]|\bdot\b) ?(?:{_TLD})\b"
+        r"|\b[a-z0-9][a-z0-9-]{2,62} ?(?:\(dot\)|\[dot\]|\(\.\)|\[\.\]) ?gg\b"
     ),
     "invite": (
-        r"\bdiscord(?:app)?(?:\.| dot )(?:gg|com/invite) ?/? ?[a-z0-9-]{2,}"
+        r"\bdiscord(?:app)?(?:\.| dot )(?:gg|com/invite) ?(?:[/\\]|slash )? ?[a-z0-9-]{2,}"
         r"|\bdiscord(?:app)?(?: ?[.,] ?| dot | )(?:gg|com ?/ ?invite) ?/ ?[a-z0-9-]{2,}"
         r"|\bt\.me/\S{3,}|\bchat\.whatsapp\.com/\S{4,}|\bwa\.me/\S{4,}|\b(?:dsc\.gg|discord\.(?:me|io|li))/\S{2,}"
+        r"|(?:\B\.|(?:\bdot|\(dot\)|\[dot\]|\(\.\)|\[\.\]) ?)gg ?(?:[/\\]|\bslash\b) ?[a-z0-9-]{3,}"
     ),
     "email": (
         r"[a-z0-9._%+-]{1,64}(?:@| ?[\[(]at[\])] ?)(?:[a-z0-9-]{1,63}(?:\.| ?[\[(]dot[\])] ?))+[a-z]{2,24}\b"
@@ -40,9 +46,13 @@ PATTERNS: Final[dict[Detector, str]] = {
     "phone": (
         r"(?:\+ ?\(?\d|\(0\d|\b0\d)[\d ().-]{6,19}\d\b|\b0\d{2,5} ?/ ?\d{4,9}\b"
         r"|(?:\b1[ .-]?)?(?:\(\d{3}\) ?|\b\d{3}[ .-])\d{3}[ .-]\d{4}\b"
+        rf"|\b(?:(?:{_NUMERAL})[ ,.-]{{1,2}}){{8,14}}(?:{_NUMERAL})\b"
     ),
     "card": r"\b\d(?:[ -]?\d){12,18}\b",
-    "network": r"(?:\b(?:version|ver|patch|build|driver|firmware) ?)?\b(?:\d{1,3}\.){3}\d{1,3}\b(?::\d{2,5}\b)?",
+    "network": (
+        r"(?:\b(?:version|ver|patch|build|driver|firmware) ?)?\b(?:\d{1,3}\.){3}\d{1,3}\b(?::\d{2,5}\b)?"
+        r"|\[[0-9a-f:]{6,39}\](?::\d{2,5}\b)?|\b[0-9a-f]{1,4}:[0-9a-f:]{4,34}"
+    ),
     "handle": (
         rf"\b[a-z0-9_.]{{2,32}}#\d{{4}}\b"
         rf"|\b(?:{_SERVICE}) ?(?:name|id|tag|user)? ?[:=] ?@?[a-z0-9._-]{{3,32}}(?:#\d{{4}})?"
@@ -93,6 +103,8 @@ def flood(rule: Rule) -> Flood | None:
 
 def _is_phone(found: str) -> bool:
     """Nine to fifteen digits that start or are grouped as numbers are dialled; no round sums, coordinates or dates."""
+    if found[0].isalpha():
+        return _is_spelled_out(found)
     digits = re.sub(r"\D", "", found)
     if not 9 <= len(digits) <= 15 or len(set(digits)) < 4:
         return False
@@ -100,6 +112,13 @@ def _is_phone(found: str) -> bool:
         return False
     dialled = found.lstrip("(").startswith(("+", "0"))
     return dialled or _AMERICAN.fullmatch(found) is not None
+
+
+def _is_spelled_out(found: str) -> bool:
+    """Tell a number from counting up or down, or on the spot."""
+    digits = [_NUMERALS.index(word) % 10 for word in re.findall("[a-z]+", found)]
+    counted = sum(abs(one - other) == 1 for one, other in pairwise(digits))
+    return len(set(digits)) > 3 and 3 * counted < 2 * len(digits) - 2
 
 
 _DATE: Final = re.compile(r"\(?[0-3]?\d[-./ ][01]?\d[-./ ](?:19|20)\d\d\b")
@@ -137,11 +156,29 @@ def _is_handle(found: str) -> bool:
     return re.search("[:=]", found) is not None and not (name in _EVERYDAY or name in _OUT_OF_ORDER)
 
 
+def _is_invite(found: str) -> bool:
+    """Anything but what is said at a game's end, where no service is named: ".gg/wp"."""
+    named = found[0].isalpha() and not found.startswith("dot")
+    return named or re.split(r"[/\\ ]", found)[-1] not in _SAID
+
+
 def _is_network(found: str) -> bool:
+    if "." not in found:
+        return _is_long_network(found)
     if found[0].isalpha():
         return False
     parts = [int(part) for part in found.split(":")[0].split(".")]
     return max(parts) < 256 and sum(part > 9 for part in parts) > 1 and parts[0] > 0
+
+
+def _is_long_network(found: str) -> bool:
+    """An IPv6 address with two groups of three signs or more, which times and scores lack, and a digit."""
+    address = found[1:].partition("]")[0] if found[0] == "[" else found
+    try:
+        ipaddress.IPv6Address(address)
+    except ValueError:
+        return False
+    return re.search(r"\d", address) is not None and sum(len(group) > 2 for group in address.split(":")) > 1
 
 
 def _is_address(found: str) -> bool:
@@ -157,7 +194,7 @@ _NO_STREET: Final = frozenset(
 """Words that no street is called by, and that stand behind a number in games: "5 man street"."""
 
 
-_SCHEME: Final = re.compile(r"^(?:https?://)?(?:www\.)?")
+_SCHEME: Final = re.compile(r"^(?:h(?:tt|xx)ps?://)?(?:www\.)?")
 _TWO_WORDS: Final = re.compile(r"([a-z]+)\.([a-z]+)")
 
 
@@ -171,6 +208,7 @@ def _is_link(excepted: tuple[str, ...], found: str) -> bool:
 
 
 _EVERYDAY: Final = ORDINARY - HARSH
+_SAID: Final = _EVERYDAY | frozenset(COURTESY)
 _OUT_OF_ORDER: Final = frozenset(
     {"broken", "bugged", "crashed", "crashing", "fireball", "lagging", "laggy", "lags", "offline", "online"}
 )
@@ -185,6 +223,7 @@ CHECKS: Final[dict[Detector, Callable[[str], bool]]] = {
     "address": _is_address,
     "email": _is_email,
     "handle": _is_handle,
+    "invite": _is_invite,
     "phone": _is_phone,
     "card": _is_card,
     "network": _is_network,

@@ -89,7 +89,11 @@ def test_a_mended_word_is_pointed_at_exactly(written: str, before: str, after: s
     assert {text[hit.start : hit.end] for hit in KIDS.find([text])[0]} == {MENDED[written]}
 
 
+signs = st.sampled_from(
+    ["one ", "oh, ", "nine-", "[", "]", ":", "::", "12", "2001", "db8", ".", "dot ", "gg", "/", "(dot)", "+49 "]
+)
 chat = st.one_of(
+    st.lists(signs, max_size=14).map("".join),
     st.text(st.sampled_from("abcdeikluvmnosy fgtr.1430@ *\u200bа"), max_size=60),
     st.sampled_from(
         ["kys", "buy cheap gold at a.com", "n1gg3r", "join discord.gg/abc", "gg", "hello", "call +491701234567"]
