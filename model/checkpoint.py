@@ -44,7 +44,7 @@ def locate(source: str) -> Path:
     try:
         return Path(snapshot_download(source, allow_patterns=_HUB_FILES))
     except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as exc:
-        raise BundleError(f"{source}: neither a folder nor a checkpoint that the hub gives us: {exc}") from exc
+        raise BundleError(f"{source}: neither a folder nor a checkpoint on the hub: {exc}") from exc
 
 
 def vet_checkpoint(folder: Path) -> None:

@@ -35,7 +35,7 @@ def compiled(source: str) -> re.Pattern[str]:
     if re.search(r"\\[Az]", source):
         raise PackError(f"pattern {source!r}: use ^ and $ for the start and end of a text, not \\A and \\z")
     if "(?i" not in source and re.search("[A-Z]", _NO_LETTERS.sub("", source)):
-        raise PackError(f"pattern {source!r}: a text is in lower case when it is searched: write small letters")
+        raise PackError(f"pattern {source!r}: texts are in lower case when they are searched: use lower case")
     return pattern
 
 

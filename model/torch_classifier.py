@@ -85,7 +85,7 @@ class TorchClassifier:
 
         Raises:
             ClassifierDown: memory runs out even for a single row, or the device fails.
-            PoisonedText: a text cannot be encoded, or the network gives no number for it.
+            PoisonedText: a text cannot be encoded, or the network's output for it is not a number.
         """
         if not texts:
             return []
@@ -94,7 +94,7 @@ class TorchClassifier:
         broken = np.flatnonzero(~np.isfinite(probabilities).all(axis=1))
         if broken.size:
             first = next(index for index, own in enumerate(owners) if not set(own).isdisjoint(broken.tolist()))
-            raise PoisonedText(first, "the network gives no number for it")
+            raise PoisonedText(first, "the network's output for it is not a number")
         return [on_grid(self._head.worst(probabilities[own])) for own in owners]
 
     def _encode(self, texts: Sequence[str]) -> tuple[list[tuple[int, ...]], list[list[int]]]:
@@ -142,7 +142,7 @@ class TorchClassifier:
 
     def _halve(self, rows: list[tuple[int, ...]], failed: list[list[int]]) -> list[list[int]]:
         if all(len(batch) == 1 for batch in failed):
-            raise ClassifierDown("memory runs out on a single row; use a larger device or a smaller bundle")
+            raise ClassifierDown("out of memory on a single row; use a larger device or a smaller bundle")
         self._budget = max(self._budget // 2, 1)
         if self._device.type == "cuda":
             torch.cuda.empty_cache()

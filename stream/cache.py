@@ -152,7 +152,7 @@ class CacheResolver:
             self._breaker.failed()
             self._metrics.count("redis_errors_total", kind=operation)
             if was_closed and not self._breaker.closed:
-                log.warning("going on without the shared cache: %s", exc, extra={"component": "redis"})
+                log.warning("continuing without the shared cache: %s", exc, extra={"component": "redis"})
         else:
             self._breaker.succeeded()
             if not was_closed:

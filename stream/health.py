@@ -151,7 +151,7 @@ def open_admin(settings: AdminSettings, health: Health, exposition: Exposition) 
         if "port" in settings.model_fields_set:
             raise
     server = AdminServer(settings.host, 0, health, exposition)
-    log.warning("admin.port is taken; a free one serves instead", extra={"port": server.port})
+    log.warning("admin.port is in use; listening on a free one instead", extra={"port": server.port})
     return server
 
 
@@ -161,7 +161,7 @@ class _PagesServer(ThreadingHTTPServer):
     def handle_error(self, request: object, client_address: object) -> None:
         """Log unexpected errors as JSON; ignore clients that disconnect early."""
         if not isinstance(sys.exception(), OSError):
-            log.exception("a page of the admin port failed")
+            log.exception("a request to the admin port failed")
 
 
 def _pages_of(pages: dict[str, Callable[[], Reply]]) -> type[BaseHTTPRequestHandler]:

@@ -108,7 +108,7 @@ def configure_logs(level: int = logging.INFO, output: TextIO | None = None) -> N
 def _tell_of_thread(ended: threading.ExceptHookArgs) -> None:
     """Log what ended a thread; Python's own hook writes plain text, including what the exception quotes."""
     if ended.exc_value is not None and not isinstance(ended.exc_value, SystemExit):
-        log.error("a thread ended by a failure", exc_info=ended.exc_value)
+        log.error("a thread failed", exc_info=ended.exc_value)
 
 
 def last_words(exc: Exception, output: TextIO | None = None) -> int:
@@ -119,7 +119,7 @@ def last_words(exc: Exception, output: TextIO | None = None) -> int:
     output = output or sys.stderr
     code = exc.exit_code if isinstance(exc, ChatwardenError) else ChatwardenError.exit_code
     if not isinstance(exc, ChatwardenError):
-        log.error("a defect ends the process", extra={"code": code}, exc_info=exc)
+        log.error("a bug ends the process", extra={"code": code}, exc_info=exc)
     elif output.isatty():
         output.write(f"chatwarden: {exc}\n")
     else:

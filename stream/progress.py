@@ -144,7 +144,7 @@ class Progress:
             self.still.pop(ALL, None)
             self._tell()
         else:
-            self.stands_still(ALL, "no partition is ours, and Kafka does not answer")
+            self.stands_still(ALL, "no partition is assigned, and Kafka does not answer")
 
     def _measure(self, partition: Partition, lag: int) -> None:
         """Report the lag, and an upper bound of the oldest unread record's age.
@@ -160,7 +160,7 @@ class Progress:
         self._metrics.gauge("lag_seconds", max(age, 0.0), **_labels(partition))
 
     def _stuck(self, partition: Partition) -> None:
-        why = f"{partition.topic}[{partition.number}] is ours and nothing has been read for {STUCK_S:g} s: {HELD}"
+        why = f"{partition.topic}[{partition.number}] is assigned but nothing has been read for {STUCK_S:g} s: {HELD}"
         self._held.add(partition.number)
         self.stands_still(partition.number, why)
         log.error(why, extra={"topic": partition.topic, "partition": partition.number})

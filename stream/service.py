@@ -113,7 +113,7 @@ def _leave(heard: int, worker: Worker) -> None:
     """
     (number,) = os.read(heard, 1)
     worker.stop()
-    log.info("leaving on %s", signal.Signals(number).name)
+    log.info("stopping on %s", signal.Signals(number).name)
     time.sleep(LEAVE_AT_ANY_PRICE_S)
-    log.error("not done in time; the next worker repeats what is not committed")
+    log.error("not done in time; the next worker repeats what was not committed")
     os._exit(TransportError.exit_code)

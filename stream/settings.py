@@ -47,7 +47,7 @@ def _named(topic: str) -> str:
 
 def _servers(given: str) -> str:
     if not all(_SERVER.fullmatch(server.strip()) for server in given.split(",")):
-        raise ValueError("write host:port, with commas between if there are several")
+        raise ValueError("write host:port, comma-separated if there are several")
     return given
 
 

@@ -114,7 +114,7 @@ class KafkaSink:
         producer.poll(0)
         if self._log.lost_connections:
             raise OutcomeUnknown(
-                f"{self._transactional_id}: a connection was lost, and requests may still be under way"
+                f"{self._transactional_id}: a connection was lost, and requests may still be in flight"
             )
 
     def close(self) -> None:

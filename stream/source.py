@@ -232,7 +232,7 @@ class KafkaSource:
     def _lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._forget(partitions)
         self._rebalanced("lost", partitions)
-        self._progress.stands_still(ALL, f"{self._topic}: the group went on without us; joining again")
+        self._progress.stands_still(ALL, f"{self._topic}: the group continued without us; joining again")
         self._on_lost()
 
     def _rebalanced(self, kind: str, partitions: list[TopicPartition]) -> None:
@@ -269,7 +269,7 @@ class KafkaSource:
             case Reading.REJOIN:
                 log.warning("too slow between two polls; joining again", extra={"cause": cause_of(error)})
             case Reading.PASSING:
-                log.warning("trouble that passes: %s", error.name(), extra={"cause": cause_of(error)})
+                log.warning("transient error: %s", error.name(), extra={"cause": cause_of(error)})
 
     def _begin_or_stop(self, error: KafkaError, number: int) -> None:
         """Read a partition that is newer than the group from its beginning; any other missing record is lost."""
@@ -292,7 +292,7 @@ class KafkaSource:
         why = f"{self._topic}[{number}] cannot be read at offset {offset} ({error.name()})"
         self._progress.stands_still(number, why)
         log.error(
-            "%s.  The partition stands still, the others go on.  To skip it, stop every worker and run: %s",
+            "%s.  The partition is stopped, the others continue.  To skip it, stop every worker and run: %s",
             why,
             reset_command(self._group, self._topic, number, offset + 1),
             extra={"topic": self._topic, "partition": number, "offset": offset, "cause": cause_of(error)},

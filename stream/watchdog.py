@@ -54,7 +54,7 @@ class Watchdog:
         self._wait()
         code = TransportError.exit_code
         log.error(
-            "the loop stands still, at %s; the process ends, and its work is left to the next owner",
+            "the loop hangs, at %s; the process ends, and its work is left to the next owner",
             self._health.stack()[-1],
             extra={"seconds": self._longest_s, "code": code},
         )

@@ -146,12 +146,14 @@ def _gate(settings: Settings, parts: Parts) -> GateResolver | None:
     except ModelError as exc:
         raise ConfigError(f"model.bundle: {exc}") from exc
     if gate is None:
-        log.warning("bundle %s has no gate; the others take part without it", name)
+        log.warning("bundle %s has no gate; continuing without one", name)
         return None
     games, outputs = _games(settings), categories_out(parts.bundle)
     thresholds = gate_thresholds(gate.entry, settings.pipeline.gate_keeps, _policy(settings, parts), games, outputs)
     for pack in sorted({"", *games.values()} - set(thresholds)):
-        log.warning("the gate of %s is off for rule pack %r: the policy is stricter than it was made for", name, pack)
+        log.warning(
+            "the gate of %s is off for rule pack %r: the policy is stricter than its operating points", name, pack
+        )
     return GateResolver(gate, thresholds, parts.taxonomy) if thresholds else None
 
 

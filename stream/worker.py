@@ -153,7 +153,7 @@ class Worker:
         except TransactionAborted as exc:
             self._metrics.count("transactions_aborted_total", cause=exc.cause)
             self._health.unready("producer", str(exc))
-            log.warning("a transaction was aborted and is tried again: %s", exc, extra={"cause": exc.cause})
+            log.warning("a transaction was aborted and is retried: %s", exc, extra={"cause": exc.cause})
             self._rest(self._aborts.next())
             return
         except OutcomeUnknown as exc:
@@ -212,7 +212,7 @@ class Worker:
 
     def _start_afresh(self, why: str) -> None:
         """Drop all work in flight and continue from the committed offsets, which say what was committed."""
-        log.warning("the outcome of a transaction is unknown; starting afresh: %s", why)
+        log.warning("the outcome of a transaction is unknown; restarting from the committed offsets: %s", why)
         self._metrics.count("transactions_aborted_total", cause="outcome_unknown")
         self._metrics.count("producers_recreated_total")
         self._uncertain = f"the outcome of a transaction is unknown ({why})"

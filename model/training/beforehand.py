@@ -31,8 +31,8 @@ def refuse_places(output: Path, work: Path | None) -> None:
         TypeAdapter(BundleName).validate_python(output.name)
     except ValidationError as exc:
         raise WorkshopError(
-            f"{output}: a bundle is called like its folder, by at most 100 letters, digits, '.', '_' and '-', "
-            "a letter or digit first; name another folder"
+            f"{output}: a bundle has the name of its folder: at most 100 letters, digits, '.', '_' and '-', "
+            "starting with a letter or digit; name another folder"
         ) from exc
     make_way(output)
     if work is None:
@@ -85,6 +85,6 @@ def refuse_half_matched(path: Path, column: str | None, own: Labelled) -> None:
     without = sum(not example.match for example in own.examples)
     if column is not None and without:
         raise DataError(
-            f"{path}: {without:,} of {len(own):,} lines have nothing in column {column!r}, so that their matches "
+            f"{path}: {without:,} of {len(own):,} lines have no value in column {column!r}, so that their matches "
             "cannot be kept on one side; fill it, drop those lines, or leave out --match"
         )

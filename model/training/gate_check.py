@@ -112,7 +112,7 @@ def _drawn(groups: Sequence[Places], rng: np.random.Generator) -> Places:
 
 def report(games: Mapping[str, Unseen], kept: Sequence[float] = KEPT, draws: int = DRAWS) -> Iterator[str]:
     """Yield the rows of a table."""
-    yield "| game | messages | to act on | kept asked | kept, halves | ratio, halves | kept | passed | ratio |"
+    yield "| game | messages | positives | target | kept, halves | ratio, halves | kept | passed | ratio |"
     yield "|---|---|---|---|---|---|---|---|---|"
     whole = {name: (game, _whole(game)) for name, game in games.items()}
     for share in kept:

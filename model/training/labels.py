@@ -143,7 +143,7 @@ def _unknown(unmapped: Mapping[tuple[str, str], Sequence[int]]) -> str:
     ]
     if len(lines) > MOST_NAMED:
         lines[MOST_NAMED:] = [f"  and {len(lines) - MOST_NAMED} more"]
-    return "\n".join(["labels that no label map gives a meaning:", *lines, "add them to a map, or drop the rows"])
+    return "\n".join(["labels without a meaning in any label map:", *lines, "add them to a map, or drop the rows"])
 
 
 def _places(rows: Sequence[int]) -> str:

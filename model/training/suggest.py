@@ -30,7 +30,7 @@ class Suggestion:
         names = ", ".join(self.borrowed)
         return (
             f"no threshold of their own reaches precision {self.precision:g} on the development lines: {names}; "
-            f"the default policy acts on them from {self.lent:g} on, whatever precision that has"
+            f"the default policy acts on them from {self.lent:g} on, whatever its precision"
         )
 
 

@@ -74,5 +74,5 @@ def verify(
         raise ConfigError(f"{bundle}: its digest is {found}, not {digest}; it is another bundle")
     size = sum(entry.size for entry in loaded.manifest.files.values())
     categories = ", ".join(loaded.taxonomy.names)
-    typer.echo(f"{bundle}: sound\nname        {loaded.manifest.name}\ndigest      {found}")
+    typer.echo(f"{bundle}: valid\nname        {loaded.manifest.name}\ndigest      {found}")
     typer.echo(f"files       {len(loaded.manifest.files)}, {size:,} bytes\ncategories  {categories}")

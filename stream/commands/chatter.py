@@ -110,7 +110,7 @@ def _kafka(settings: "Settings") -> Send:
             raise TransportError(f"{where}: {exc}") from exc
         if waiting or refused:
             why = f": {refused[0].str()}" if refused else ""
-            raise TransportError(f"{where} did not take {waiting + len(refused)} events{why}")
+            raise TransportError(f"{where} did not accept {waiting + len(refused)} events{why}")
 
     try:
         found = admin.list_topics(topic, timeout=10).topics[topic]

@@ -68,7 +68,7 @@ def compare(
         document = comparison.as_document(measured)
     typer.echo(comparison.as_markdown(document))
     if reason := not_known(held_back, categories):
-        typer.echo(f"– is not known: {reason}")
+        typer.echo(f"– is undefined: {reason}")
     if output is not None:
         _write(output, document)
 

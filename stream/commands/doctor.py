@@ -13,7 +13,7 @@ def doctor(
         str | None,
         typer.Option(
             metavar="LIST",
-            help="Checks to run: kafka, topics, transactions, redis, model, device, clock; comma separated.",
+            help="Checks to run: kafka, topics, transactions, redis, model, device, clock; comma-separated.",
         ),
     ] = None,
     config: Config = None,

@@ -74,7 +74,7 @@ def _hold(found: dict[str, dict], least_auc: float | None, least_macro_f1: float
     name, measured = next(iter(found.items()))
     limits = ("AUC", measured["binary"]["auc"][0], least_auc), ("macro F1", measured["macro_f1"][0], least_macro_f1)
     missed = [
-        f"{what} is not known: {measured['not_known']}" if value is None else f"{what} {value} is below {least}"
+        f"{what} is undefined: {measured['not_known']}" if value is None else f"{what} {value} is below {least}"
         for what, value, least in limits
         if least is not None and (value is None or value < least)
     ]
@@ -95,7 +95,7 @@ def _table(found: dict[str, dict]) -> None:  # type: ignore[type-arg]  # plain J
         typer.echo(f"{'policy: ' + measure:>28}" + "".join(f"{cell:>28}" for cell in cells))
     typer.echo(f"{'macro_f1':>28}" + "".join(f"{interval(m['macro_f1']):>28}" for m in found.values()))
     if reason := next(iter(found.values()))["not_known"]:
-        typer.echo(f"– is not known: {reason}")
+        typer.echo(f"– is undefined: {reason}")
     for name, measured in found.items():
         _languages(name, measured["languages"])
 

@@ -46,7 +46,7 @@ def test(
 @app.command()
 def diff(
     old: Annotated[str, typer.Argument(metavar="OLD", help="Policy file, or folder or name of a rule pack.")],
-    new: Annotated[str, typer.Argument(metavar="NEW", help="The changed one, of the same kind.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The new one, of the same kind.")],
     events: Annotated[Path, typer.Argument(metavar="EVENTS", help="JSON Lines of chat events.")],
     model: Model = None,
     resolvers: Annotated[

@@ -62,7 +62,7 @@ def _until_the_end(work: Callable[[], None]) -> None:
 
     configure_logs()
     # Until the loop handles signals: nothing is in hand yet, and an import of torch cannot be interrupted cleanly.
-    end_on_signals(lambda name: log.info("leaving on %s; nothing was begun", name), exit_code=0)
+    end_on_signals(lambda name: log.info("stopping on %s; nothing had begun", name), exit_code=0)
     try:
         work()
     except ModuleNotFoundError:

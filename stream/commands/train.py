@@ -26,7 +26,7 @@ HeldBack = Annotated[
 ]
 Sources = Annotated[
     str | None,
-    typer.Option(metavar="LIST", help="Public sets to add from --public, comma separated; jigsaw by default."),
+    typer.Option(metavar="LIST", help="Public sets to add from --public, comma-separated; jigsaw by default."),
 ]
 SettingsFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="TOML with training settings; options take precedence.")

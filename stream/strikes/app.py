@@ -210,7 +210,7 @@ def _agent(app: StrikesApp, step: Step) -> Callable[[Any], Awaitable[None]]:
                 await step(consumer, event.message)
             except Exception as exc:  # the process edge: no later record may be finished
                 consumer.ledger.close()
-                log.exception("a record could not be tallied", extra=_place(event.message))
+                log.exception("a record could not be processed", extra=_place(event.message))
                 await app.crash(exc)
                 raise
 

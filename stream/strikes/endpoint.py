@@ -39,8 +39,8 @@ _PEER_TIMEOUT_S: Final = 3.0
 ERASE_S: Final = 10.0
 """Maximum wait of an erasure request for Kafka."""
 UNCONFIRMED: Final = (
-    "Kafka did not confirm the request in time: it may be carried out yet, in part or in full, or be lost; "
-    "ask again, which does no harm"
+    "Kafka did not confirm the request in time: it may still be carried out, in part or in full, or be lost; "
+    "retry, which is safe"
 )
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
@@ -100,7 +100,7 @@ class Endpoint:
                 return web.json_response(found)
             unsure = unsure or unreached
         if unsure:
-            return web.json_response({"error": "a rebalance is in progress; ask again"}, status=503)
+            return web.json_response({"error": "a rebalance is in progress; retry"}, status=503)
         return web.json_response({"error": "no standing of this player"}, status=404)
 
     async def erase(self, request: web.Request) -> web.Response:
@@ -110,7 +110,7 @@ class Endpoint:
             async with asyncio.timeout(self.erase_s):
                 await self._ask_to_forget(msgspec.json.encode(erasure))
         except (TimeoutError, TransportError) as exc:
-            log.warning("Kafka did not confirm a request to forget a player", extra={"cause": type(exc).__name__})
+            log.warning("Kafka did not confirm an erasure request", extra={"cause": type(exc).__name__})
             return web.json_response({"error": UNCONFIRMED, "request_id": erasure.request_id}, status=503)
         return web.json_response({"request_id": erasure.request_id}, status=202)
 

@@ -196,7 +196,7 @@ def reason_of(reason: BaseException | None) -> ChatwardenError:
         return reason
     if isinstance(reason, _AWAY):
         return TransportError(f"Kafka: {type(reason).__name__}")
-    return ChatwardenError(f"a defect: {type(reason).__name__}; the log has its place")
+    return ChatwardenError(f"a bug: {type(reason).__name__}; see the log")
 
 
 @contextlib.contextmanager

@@ -67,7 +67,7 @@ def test_a_signal_while_the_model_loads_ends_it_well_and_in_time(
     code, seconds = worker.leave(number)
     assert code == 0, worker.lines
     assert seconds <= LONGEST_S
-    assert worker.messages()[-1] == f"leaving on {number.name}; nothing was begun"
+    assert worker.messages()[-1] == f"stopping on {number.name}; nothing had begun"
 
 
 def test_a_signal_while_it_waits_for_kafka_does_too_and_every_line_is_json(running: list[Running]) -> None:
@@ -77,7 +77,7 @@ def test_a_signal_while_it_waits_for_kafka_does_too_and_every_line_is_json(runni
     code, seconds = worker.leave(signal.SIGTERM)
     assert seconds <= LONGEST_S
     assert code in (0, 75), worker.lines  # 75 where a call of the client outlasted the time
-    assert "leaving on SIGTERM" in worker.messages()
+    assert "stopping on SIGTERM" in worker.messages()
 
 
 @pytest.mark.parametrize(

@@ -220,7 +220,7 @@ def test_a_data_directory_has_one_worker(trial: Trial) -> None:
     ("stranger", "code", "said"),
     [
         (b"nonsense", 77, "standings-changelog partition 2, offsets 0 to 0"),
-        (b"\x01" + bytes(8) + b"\xc1", 70, "a record could not be tallied"),
+        (b"\x01" + bytes(8) + b"\xc1", 70, "a record could not be processed"),
     ],
 )
 def test_a_state_that_cannot_be_read_ends_the_worker(trial: Trial, stranger: bytes, code: int, said: str) -> None:

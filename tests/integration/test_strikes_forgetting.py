@@ -94,7 +94,7 @@ def test_a_request_to_forget_is_answered_while_kafka_is_frozen(tmp_path: Path) -
         wait_until(lambda: answers(url, 200), 120, "the standing is told")
         broker.child.signal(signal.SIGSTOP)
         status, told = ask(url, method="DELETE")
-        assert (status, "ask again" in str(told["error"]), "request_id" in told) == (503, True, True)
+        assert (status, "retry" in str(told["error"]), "request_id" in told) == (503, True, True)
         broker.child.signal(signal.SIGCONT)
         assert ask(url, method="DELETE")[0] == 202
         wait_until(lambda: answers(url, 404), 60, "the player is forgotten")

@@ -167,7 +167,7 @@ def test_a_match_on_both_sides_is_a_leak_and_half_of_the_matches_are_not_enough(
     with pytest.raises(ConfigError, match=r"same_match\.csv: 0 texts and 1 matches occur in both the training"):
         run(*arguments, "--test", studio / "same_match.csv")
     arguments[1] = studio / "half.csv"
-    with pytest.raises(ConfigError, match=r"half\.csv: 40 of 140 lines have nothing in column 'match'"):
+    with pytest.raises(ConfigError, match=r"half\.csv: 40 of 140 lines have no value in column 'match'"):
         run(*arguments)
 
 

@@ -119,9 +119,9 @@ def test_a_worker_that_hangs_in_a_call_of_its_client_ends_and_leaves_its_work(
         hanging.wait_ready()
         send(topics, map(event, range(1_000)))
         other = WorkerProcess(tmp_path, "b", env)
-        wait_until(lambda: '"live": false' in hanging.livez(), 60, "/livez says that the loop stands still")
+        wait_until(lambda: '"live": false' in hanging.livez(), 60, "/livez says that the loop hangs")
         assert hanging.process.wait(60) == 75
-        assert "the loop stands still, at" in hanging.output()
+        assert "the loop hangs, at" in hanging.output()
         assert "send_offsets_to_transaction" in hanging.output()
         outcome = outcome_of(topics, 1_000, 1_100)
         assert outcome.sound, outcome

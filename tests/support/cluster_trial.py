@@ -102,7 +102,7 @@ class Group:
             outcome=examine(self._topics, records, sent),
             readers_agree=sorted(map(identity, records)) == sorted(map(identity, seen)),
             workers_lived=alive,
-            afresh=sum(worker.output().count("starting afresh") for worker in self._workers),
+            afresh=sum(worker.output().count("restarting from the committed offsets") for worker in self._workers),
         )
 
     def said(self) -> str:

@@ -111,5 +111,5 @@ def test_an_outage_is_misses_then_silence_then_one_probe(caplog: pytest.LogCaptu
     assert bench.resolver([Text("a")]) == [Answer((0.25, 0.75), "cache")]
     assert bench.measured('degraded{component="redis"} 0.0')
     away, back = caplog.messages
-    assert away == "going on without the shared cache: the dict is away"
+    assert away == "continuing without the shared cache: the dict is away"
     assert back == "the shared cache is back"

@@ -210,7 +210,7 @@ def test_the_digest_follows_what_decides_and_nothing_else(tmp_path: Path) -> Non
         ('category = "spam"', "category = ", ["rules.toml", "line 15"]),
         (RULES, "rules = [3]", ["rules.toml:1: rule 'number 1'"]),
         ('miss = ["oak"]', 'miss = ["oaf"]', ["rules.toml:21", "rule 'blunt'", "'oaf' is under both 'hit' and"]),
-        ("\\bbuy \\d+ gems\\b", "buy Gems", ["rules.toml:16", "rule 'advert'", "write small letters"]),
+        ("\\bbuy \\d+ gems\\b", "buy Gems", ["rules.toml:16", "rule 'advert'", "use lower case"]),
         ('parts = ["oaf"]', 'parts = ["😀"]', ["rules.toml:24", "look for signs with a pattern"]),
         ('words = ["turnip"]', 'except_sites = ["a.b"]', ["rules.toml:3", "rule 'turnip'", "the detector 'link'"]),
     ],

@@ -158,5 +158,5 @@ def test_a_device_that_is_not_there_is_refused() -> None:
 
 
 def test_weights_that_are_no_numbers_refuse_the_bundle(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match=r"b: it cannot score .* no number for it; its weights or"):
+    with pytest.raises(BundleError, match=r"b: it cannot score .* is not a number; its weights or"):
         constant_logits(tmp_path, [math.nan, 0.0, 0.0])

@@ -20,7 +20,7 @@ from tests.support.checkpoints import TAXONOMY
 
 @pytest.mark.parametrize("name", ["my bundle", "-x", "x" * 101, "größe"])
 def test_a_folder_that_no_bundle_can_be_called_by_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(WorkshopError, match="letter or digit first; name another folder"):
+    with pytest.raises(WorkshopError, match="starting with a letter or digit; name another folder"):
         refuse_places(tmp_path / name, None)
 
 
@@ -63,5 +63,5 @@ def test_lines_of_which_only_some_have_a_match_are_refused() -> None:
     )
     refuse_half_matched(Path("own.csv"), None, half)
     refuse_half_matched(Path("own.csv"), "game", labelled("insult", match="m1"))
-    with pytest.raises(DataError, match=r"own\.csv: 1 of 2 lines have nothing in column 'game'"):
+    with pytest.raises(DataError, match=r"own\.csv: 1 of 2 lines have no value in column 'game'"):
         refuse_half_matched(Path("own.csv"), "game", half)

@@ -67,8 +67,8 @@ def test_lines_of_one_kind_are_measured_as_far_as_they_go(
     assert reason in shown
     assert "None" not in shown.partition("Identity terms")[0]
     _table({"model": found})
-    assert f"– is not known: {reason}" in capsys.readouterr().out
-    with pytest.raises(LimitsExceeded, match=f"AUC is not known: {reason}"):
+    assert f"– is undefined: {reason}" in capsys.readouterr().out
+    with pytest.raises(LimitsExceeded, match=f"AUC is undefined: {reason}"):
         _hold({"model": found}, 0.9, 0.5)
     _hold({"model": found}, None, 0.5)
 

@@ -1,4 +1,4 @@
-"""The watchdog: a loop that stands still ends the process, one that turns or was stopped does not."""
+"""The watchdog: a loop that hangs ends the process, one that turns or was stopped does not."""
 
 import logging
 
@@ -38,7 +38,7 @@ def naps_until_the_end(ticks_until: int, stopped_s: float = 0.0) -> tuple[int, l
 def test_a_loop_that_stands_still_ends_the_process_and_is_told_where(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
         assert naps_until_the_end(ticks_until=0) == (80 / NAP_S, [75])
-    assert "stands still, at " in caplog.text
+    assert "the loop hangs, at " in caplog.text
     assert "watchdog.py" in caplog.text  # here the watching thread is the loop's
 
 

@@ -195,7 +195,7 @@ def test_an_erasure_that_kafka_does_not_confirm_is_not_called_done(tmp_path: Pat
         async with server:
             status, told = await ask(Desk(server, FixedWhereabouts([0, 1]), outbox), method="DELETE")
         assert (status, told["request_id"]) == (503, "r1")
-        assert "ask again" in told["error"]
+        assert "retry" in told["error"]
 
     asyncio.run(asyncio.wait_for(asking(), 30))
 
