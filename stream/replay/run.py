@@ -136,12 +136,15 @@ class Folder:
             yield
 
     def clear(self) -> None:
-        """Remove the work.
+        """Remove the work, its plan last: parts that are left without one would be taken for those of the next run.
 
         Raises:
             FileError: it cannot be removed.
         """
         try:
+            for path in self.work.iterdir():
+                if path.is_dir():
+                    shutil.rmtree(path)
             shutil.rmtree(self.work)
         except OSError as exc:
             raise FileError(f"cannot remove {self.work}: {exc.strerror}") from exc

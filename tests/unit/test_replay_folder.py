@@ -1,12 +1,17 @@
 """A report's folder: what is left in it, who may work in it, and what is told where that is impossible."""
 
+import contextlib
 import errno
+import os
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyarrow import parquet
 
 from stream.errors import ConfigError, FileError, TransportError
+from stream.interrupts import Interrupted
 from stream.replay import crew
 from stream.replay.plan import Plan, load_plan
 from stream.replay.run import Folder
@@ -81,6 +86,32 @@ def test_a_file_system_without_links_will_do(
     asked = request.asked(request.job(Settings()), {})
     assert folder.settle(asked, lambda: request.plan(request.job(Settings()), asked), resume=False).asked == asked
     assert {path.name for path in folder.work.iterdir()} == {"plan.json"}
+
+
+@pytest.mark.parametrize("reached", range(6))
+def test_parts_are_never_left_without_their_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reached: int) -> None:
+    """Wherever a removal is interrupted: the next run would take the parts for its own."""
+    folder = Folder(tmp_path)
+    paths = [folder.plan, folder.work / "recorded-0-of-1" / "sorted.rows"]
+    paths += [folder.parts.path(number, "json") for number in range(3)]
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    removed: list[object] = []
+    unlink = os.unlink
+
+    def interrupted(path: Any, **how: Any) -> None:
+        if len(removed) == reached:
+            raise Interrupted(signal.SIGTERM)
+        removed.append(path)
+        unlink(path, **how)
+
+    monkeypatch.setattr(os, "unlink", interrupted)
+    with contextlib.suppress(Interrupted):
+        folder.clear()
+    left = [path for path in paths if path.exists()]
+    assert len(left) == max(0, len(paths) - reached)
+    assert not left or left[0] == folder.plan
 
 
 def test_a_report_has_no_rows_of_the_one_before_it(history: tuple[Path, Path], tmp_path: Path) -> None:
