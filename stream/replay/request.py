@@ -118,6 +118,9 @@ class Request:
             "rows": self.rows,
             "stretch": self.stretch,
             "resolvers": list(job.settings.pipeline.resolvers),
+            "policy.packs": job.settings.policy.packs,
+            "pipeline.gate_keeps": job.settings.pipeline.gate_keeps,
+            "topics.verdicts": None if job.verdict_topic is None else job.verdict_topic.topic,
             "contents": contents,
         }
 

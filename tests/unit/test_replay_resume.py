@@ -18,7 +18,10 @@ from stream.errors import ConfigError
 from stream.replay.finish import merged, write_report
 from stream.replay.history.states import FileState, difference, states_of
 from stream.replay.limits import Limits
+from stream.replay.plan import Plan, agree
+from stream.replay.request import Request
 from stream.replay.run import Shard
+from stream.settings import Settings
 from tests.support.replays import a_request, in_short, record_history, replay_files, report_bytes
 
 
@@ -109,6 +112,27 @@ def test_a_policy_that_has_changed_is_named(history: tuple[Path, Path], tmp_path
     done = CliRunner().invoke(app, list(map(str, [*asked, "--resume"])))
     assert isinstance(done.exception, ConfigError)
     assert "a run with different contents of baseline; resume with the same" in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"policy": {"packs": {"tanks": "own"}}}, "policy.packs"),
+        ({"pipeline": {"gate_keeps": 0.9}}, "pipeline.gate_keeps"),
+        ({"topics": {"verdicts": "other"}}, "topics.verdicts"),
+    ],
+)
+def test_a_setting_that_decides_and_has_changed_is_named(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+    """No digest tells which pack is for which game, unless it has thresholds, or what the gate lets past."""
+    request = Request(topic="chat.events", until="2026-01-01T00:00:00Z")
+    before, now = Settings.model_validate({"policy": {"packs": {"arena": "own"}}}), Settings.model_validate(changes)
+    if "policy" not in changes:
+        now = now.model_copy(update={"policy": before.policy})
+    asked, asks = (request.asked(request.job(settings), {}) for settings in (before, now))
+    plan = Plan(asked, {}, [], [])
+    agree(plan, asked, tmp_path)
+    with pytest.raises(ConfigError, match=f"a run with different {said}; resume with the same"):
+        agree(plan, asks, tmp_path)
 
 
 class TaggedStore(MemoryFileSystem):  # type: ignore[misc]
