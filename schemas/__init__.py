@@ -1,4 +1,4 @@
-"""What things are: events in, verdicts out, and the words both are made of.
+"""The contracts: events in, verdicts out, and the terms of both.
 
 ==========================  ==============  ==================================================
 topic (default name)        key             value

@@ -1,8 +1,8 @@
-"""Bytes to events and verdicts to bytes: the only place where JSON is read or written on the stream.
+"""Bytes to events and verdicts to bytes: the only place where the stream reads or writes JSON.
 
-``ChatEvent`` and ``Verdict`` (pydantic) are the definitions.  The structs here are the same things as they
-travel through a chunk, read and written by msgspec at a tenth of the cost.  What the fast reader refuses is
-asked again of the definition, which alone says no; a property test holds the two equal.
+``ChatEvent`` and ``Verdict`` (pydantic) are the definitions.  The structs here are their equivalents within a chunk,
+read and written by msgspec at a tenth of the cost.  What the fast reader refuses is validated again by the definition,
+and only that rejects a record; a property test checks that the two are equal.
 """
 
 import json
@@ -27,13 +27,13 @@ from schemas.event import (
 from schemas.verdict import Action, ResolvedBy, Verdict
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
-# Python's $ also matches before a newline at the end; the definition's does not.
+# Python's $ also matches before a trailing newline; the definition's does not.
 _Lang = Annotated[str, msgspec.Meta(pattern=LANG_PATTERN.removesuffix("$") + r"\Z", max_length=35)]
 _Note = Annotated[str, msgspec.Meta(max_length=MAX_NOTE)]
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
-    """A ``ChatEvent`` on its way through a chunk."""
+    """A ``ChatEvent`` within a chunk."""
 
     event_id: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID)]
     player_id: _Name
@@ -49,7 +49,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
 
 class MatchSpan(msgspec.Struct, frozen=True, gc=False):
-    """A ``Match`` on its way out."""
+    """A ``Match`` to be written."""
 
     start: int
     end: int
@@ -57,7 +57,7 @@ class MatchSpan(msgspec.Struct, frozen=True, gc=False):
 
 
 class RecordOrigin(msgspec.Struct, frozen=True, gc=False):
-    """An ``Origin`` on its way out."""
+    """An ``Origin`` to be written."""
 
     topic: str
     partition: int
@@ -65,7 +65,7 @@ class RecordOrigin(msgspec.Struct, frozen=True, gc=False):
 
 
 class Ruling(msgspec.Struct, frozen=True, gc=False):
-    """A ``Verdict`` on its way out; ``scores`` may be JSON encoded before."""
+    """A ``Verdict`` to be written; ``scores`` may be encoded JSON."""
 
     verdict_id: str
     event_id: str
@@ -87,14 +87,14 @@ class Ruling(msgspec.Struct, frozen=True, gc=False):
 
 
 class FlaggedRuling(msgspec.Struct, frozen=True, gc=False):
-    """A ``Flagged`` on its way out."""
+    """A ``Flagged`` to be written."""
 
     verdict: msgspec.Raw
     event: Event
 
 
 class _Decided(msgspec.Struct, frozen=True, gc=False):
-    """What a verdict is counted by."""
+    """The fields by which a verdict is counted."""
 
     action: str
     category: str
@@ -105,7 +105,7 @@ _read_decided: Final = msgspec.json.Decoder(_Decided).decode
 _read_event: Final = msgspec.json.Decoder(Event).decode
 _encoder: Final = msgspec.json.Encoder()
 _NO_COLON: Final = re.compile(rb'[+-]\d{4}"|\\u00[23]').search
-"""An offset without a colon, or a character escaped that might be part of one."""
+"""An offset without a colon, or an escaped character that might be part of one."""
 encode: Final = _encoder.encode
 """Struct to UTF-8 JSON bytes."""
 
@@ -116,11 +116,11 @@ def decode_event(raw: bytes | None) -> Event | Rejection:
         return Rejection("null_value", "the record has no value")
     if len(raw) > MAX_RECORD_BYTES:
         return Rejection("too_large", f"{len(raw)} bytes; at most {MAX_RECORD_BYTES} are read")
-    # Brackets bound the depth.  Few of them, so the recursion of no reader is ever put to the test.
+    # The number of brackets bounds the depth; with so few, no parser's recursion limit is tested.
     if raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH:
         try:
             if not raw.isascii():
-                raw.decode()  # the reader skips unknown fields without a look at their bytes
+                raw.decode()  # the reader skips unknown fields without checking their bytes
             event = _read_event(raw)
             if not _perhaps_no_colon(event, raw):
                 return event
@@ -132,9 +132,9 @@ def decode_event(raw: bytes | None) -> Event | Rejection:
 def _perhaps_no_colon(event: Event, raw: bytes) -> bool:
     """Whether the offset of ``sent_at`` may lack its colon, as the reader allows and RFC 3339 does not.
 
-    The definition has the last word; this only has to be quick, and never to miss one.
+    The definition decides; this only has to be fast, and never miss one.
     """
-    if event.sent_at.tzinfo is UTC:  # Z, or a zero offset however it was written
+    if event.sent_at.tzinfo is UTC:  # Z, or a zero offset in any spelling
         return b'0000"' in raw or b"\\u0030" in raw
     return _NO_COLON(raw) is not None
 
@@ -168,7 +168,7 @@ def decode_verdict(raw: bytes | None) -> Verdict | Rejection:
 
 
 def _define(raw: bytes) -> Event | Rejection:
-    """Validate by the definition: slow and exact, and it says what is wrong."""
+    """Validate by the definition: slow and exact, with an explanation."""
     document = _read_document(raw)
     if isinstance(document, Rejection):
         return document
@@ -213,7 +213,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _depth_exceeds(document: dict[object, object], limit: int) -> bool:
-    """Walk by levels, so that depth costs no recursion."""
+    """Walk level by level, without recursion."""
     level: list[dict[object, object] | list[object]] = [document]
     for _ in range(limit + 1):
         level = [

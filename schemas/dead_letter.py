@@ -10,10 +10,10 @@ Cause = Literal[
     "not_utf8",  # the bytes are not UTF-8
     "not_json",  # not one JSON document (truncated, NaN, trailing bytes …)
     "too_deep",  # nested more deeply than MAX_DEPTH
-    "not_an_object",  # JSON, but no object
+    "not_an_object",  # JSON, but not an object
     "missing_field",  # a required field is absent
     "invalid_field",  # a field has the wrong type or value
-    "poisoned",  # the classifier fails on this text, alone
+    "poisoned",  # the classifier fails on this text even alone
 ]
 
 MAX_RECORD_BYTES: Final = 1_048_576

@@ -1,10 +1,10 @@
-"""What pydantic found wrong, in our words: the place and the fault, without its addresses and what was given."""
+"""pydantic's errors in our words: place and fault, without URLs and input."""
 
 from pydantic import ValidationError
 
 
 def faults(exc: ValidationError) -> str:
-    """Return what is wrong and where, in one line."""
+    """Return the faults and their places, in one line."""
     errors = exc.errors(include_url=False, include_context=False, include_input=False)
     return "; ".join(
         f"{'.'.join(map(str, error['loc']))}: {error['msg'].removeprefix('Value error, ')}".removeprefix(": ")

@@ -12,7 +12,7 @@ NON_TOXIC: Final = "non_toxic"
 """The category of a harmless message; every taxonomy has it."""
 
 ANY: Final = "any"
-"""Not a category: where limits are set by category, it stands for the sum of several scores."""
+"""Not a category: among limits by category it stands for the sum of several scores."""
 
 CategoryName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Severity = Annotated[int, Field(strict=True, ge=0, le=4)]

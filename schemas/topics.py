@@ -1,4 +1,4 @@
-"""The catalogue of topics: what each is for, its key, its value, and how to create it.  Names are settings."""
+"""The catalogue of topics: purpose, key, value, and how to create each.  Names are settings."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -17,8 +17,8 @@ DAY_MS: Final = 86_400_000
 class Topic:
     """One topic of the catalogue.
 
-    ``value`` is None where the bytes are not ours to define (dead letters).  ``retention_ms`` is the
-    suggestion that ``chatwarden topics`` creates it with.
+    ``value`` is None where we do not define the bytes (dead letters).  ``retention_ms`` is the default
+    with which ``chatwarden topics`` creates it.
     """
 
     role: TopicRole

@@ -2,8 +2,8 @@
 
     python -m model.training.gate --bundle DIR --data DIR [--chat FILE ...]
 
-A text counts as acted on by the bundle's suggested thresholds, which are the default policy's.  Operating points for
-stricter limits are chosen as well, so that a stricter policy finds one instead of losing the gate.
+A text counts as acted on by the bundle's suggested thresholds, which are the default policy's.  Operating points are
+also chosen for stricter limits, so that a stricter policy can keep the gate.
 """
 
 import argparse
@@ -32,20 +32,20 @@ from schemas.taxonomy import ANY
 
 KEPT: Final = (0.99, 0.995, 0.999)
 STRICTER: Final = (1.0, 0.6, 0.3, 0.1)
-"""Operating points, as shares of the suggested thresholds."""
+"""Limits of the operating points, as shares of the suggested thresholds."""
 MADE: Final = 600_000
 EPOCHS: Final = 12
 MIXED: Final = 48
-"""Characters of the longest line that is mixed: games' lines are short, and so much quicker to ask about."""
+"""Maximum characters of a mixed line: games' lines are short, and short lines are scored much faster."""
 NEAR: Final = -3.0
-"""From which distance on a text counts as near a limit."""
+"""Distance from which a text counts as near a limit."""
 
 
 def limits_of(bundle: Bundle) -> dict[str, float]:
     """Return the scores at which the default policy acts, by category that the classifier outputs, and for ``any``.
 
     Raises:
-        BundleError: it acts on none of them.
+        BundleError: it acts on no category.
     """
     out = {*categories_out(bundle), ANY}
     limits = {name: limit for name, limit in sorted(bundle.manifest.acting.items()) if name in out}
@@ -55,9 +55,9 @@ def limits_of(bundle: Bundle) -> dict[str, float]:
 
 
 class Order(NamedTuple):
-    """What is asked for: how to read, the network's shape, how many mixed lines to add twice, how long to train.
+    """What to distil: the tokens, the network's shape, the number of mixed lines (added twice), the epochs.
 
-    ``vectors`` are the classifier's own of the reader's rows, to begin with.
+    ``vectors`` are the classifier's own for the reader's rows, as initial values.
     """
 
     reader: Reader
@@ -86,16 +86,16 @@ def make_gate(
 def lessons(
     train: Sequence[str], ask: Ask, limits: Mapping[str, float], names: Sequence[str], made: int
 ) -> tuple[list[str], Floats]:
-    """Return texts with the classifier's scores: chat, its words, mixtures of both and of what came near a limit."""
+    """Return texts with the classifier's scores: chat, its words, mixtures of both and of texts near a limit."""
     words = [word for text in train for word in text.split()]
     mix = Mixer(words, np.random.default_rng(SEED))
     alone = (word for word, seen in Counter(words).items() if seen > 1)
     texts = list(dict.fromkeys([*train, *alone, *mix([text for text in train if len(text) <= MIXED], made)]))
-    _say(f"asking the classifier about {len(texts):,} texts")
+    _say(f"scoring with the classifier: {len(texts):,} texts")
     said = ask(texts)
     close = margins(said, limits, names) > NEAR
     near = [text for text, is_close in zip(texts, close, strict=True) if is_close and len(text) <= MIXED]
-    _say(f"{len(near):,} of them are near a limit; asking about mixtures of those")
+    _say(f"{len(near):,} of them are near a limit; scoring mixtures of those")
     known = set(texts)
     more = [text for text in mix(near, made) if text not in known] if near else []
     return [*texts, *more], np.concatenate([said, ask(more)]) if more else said
@@ -104,7 +104,7 @@ def lessons(
 def _point(
     held: Sequence[tuple[Floats, Floats]], limits: Mapping[str, float], factor: float, names: Sequence[str]
 ) -> Point:
-    """Choose thresholds that keep their share in each game's chat, given as scores of gate and classifier."""
+    """Choose thresholds that reach their recall in each game's chat, given the scores of gate and classifier."""
     stricter = {name: round(limit * factor, 4) for name, limit in limits.items()}
     games = [(scores, margins(said, stricter, names) >= 0) for scores, said in held]
     lowest = {kept: min(threshold(scores, positive, kept) for scores, positive in games) for kept in KEPT}
@@ -128,7 +128,11 @@ def main() -> None:
     parser.add_argument("--bundle", type=Path, required=True, help="the bundle; the gate is written into it")
     parser.add_argument("--data", type=Path, help="folder with the public chat")
     parser.add_argument(
-        *("--chat", "-c"), type=Path, action="append", default=[], help="own chat, a message a line; may be repeated"
+        *("--chat", "-c"),
+        type=Path,
+        action="append",
+        default=[],
+        help="own chat, one message per line; may be repeated",
     )
     parser.add_argument("--made", type=int, default=MADE, help=f"mixed lines to add, twice (default {MADE:,})")
     parser.add_argument("--epochs", type=int, default=EPOCHS, help=f"passes over the texts (default {EPOCHS})")
@@ -143,7 +147,7 @@ def main() -> None:
 
 
 def word_vectors(bundle: Bundle) -> Vectors | None:
-    """Return the classifier's vectors of its pieces; None where its weights have none of the usual name."""
+    """Return the classifier's embeddings of its pieces; None if its weights have none under the usual name."""
     from safetensors.torch import load
 
     stored = load(bundle.read(WEIGHTS))
@@ -152,7 +156,7 @@ def word_vectors(bundle: Bundle) -> Vectors | None:
 
 
 def asking(bundle: Bundle) -> Ask:
-    """Return the bundle's classifier, which tells how far it is where that takes long."""
+    """Return the bundle's classifier, reporting progress on long calls."""
     from model.torch_classifier import TorchClassifier
 
     classifier = TorchClassifier(bundle, threads=2)

@@ -1,7 +1,7 @@
 """The chat that a gate is distilled on: real lines, and lines recombined from them, since no labels are needed.
 
-What the gate is chosen and measured on is held back first, by the splits that the bundle's recipe uses too, so that
-neither the classifier nor the gate has seen it.
+The texts for choosing thresholds and measuring are held out first, by the splits of the bundle's recipe, so that
+neither the classifier nor the gate has seen them.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,7 +21,7 @@ from model.training.tables import Row, read_lines, read_rows
 
 SEED: Final = 7
 OWN: Final = "own"
-"""What is not public counts as one game more."""
+"""Name under which non-public chat counts as another game."""
 LONGEST: Final = 240
 OTHERS: Final = ("twitch", "olid", "surge", "hatemoji", "hatecheck", "davidson")
 """Sets that widen the gate's vocabulary."""
@@ -32,20 +32,20 @@ class Chat:
     """Distinct canonical texts: for training, for choosing thresholds and for measuring, the last two by game.
 
     Thresholds are chosen on the bundle's development texts alone.  The classifier has memorised its training texts: its
-    positives there are harder for a gate than later ones, and thresholds chosen on them would let too much past.
+    positives there are harder for a gate than later ones, and thresholds chosen on them would pass too much.
     """
 
     train: list[str]
     chosen_on: dict[str, list[str]]
     measured_on: dict[str, list[str]]
     before: list[str]
-    """The chat of the matches trained on, line by line, repeats kept."""
+    """The chat of the training matches, line by line, with repeats."""
     stream: list[str]
-    """The chat of held-back matches, line by line, repeats kept."""
+    """The chat of held-out matches, line by line, with repeats."""
 
 
 def gathered(data: Path | None, own: Sequence[Path]) -> Chat:
-    """Read the public chat under ``data``, chat of one's own, or both; blocks for seconds.
+    """Read the public chat under ``data``, own chat, or both; blocks for seconds.
 
     Raises:
         DataError: neither is given, a file is missing or broken, or there is too little of a game's chat.
@@ -57,7 +57,7 @@ def gathered(data: Path | None, own: Sequence[Path]) -> Chat:
 
 
 def with_own(chat: Chat, files: Sequence[Path]) -> Chat:
-    """Put own lines beside: of texts that look different 15 % to choose on, 15 % to measure on, the rest to learn.
+    """Add own lines: of the distinct texts 15 % for choosing, 15 % for measuring, the rest for training.
 
     Raises:
         DataError: a file is missing or broken, or the lines are too few.
@@ -73,7 +73,7 @@ def with_own(chat: Chat, files: Sequence[Path]) -> Chat:
 
 
 def read_chat(data: Path) -> Chat:
-    """Read the public chat under ``data`` and hold back what must not be trained on; blocks for seconds.
+    """Read the public chat under ``data`` and hold out what must not be trained on; blocks for seconds.
 
     Raises:
         DataError: a file is missing or broken, or there is too little of a game's chat.
@@ -98,7 +98,7 @@ def read_chat(data: Path) -> Chat:
 
 
 def _filled(chat: Chat) -> Chat:
-    """Refuse chat of which a side is empty: it would show after minutes of asking.
+    """Refuse chat with an empty side, which would otherwise fail only after minutes of scoring.
 
     Raises:
         DataError: names the side.
@@ -114,7 +114,7 @@ NO_CHAT: Final = Chat([], {}, {}, [], [])
 
 
 def held_back(data: Path) -> dict[str, tuple[list[Example], list[Example]]]:
-    """Return by game what neither classifier nor gate is trained on: to choose on, and to measure on.
+    """Return, by game, what neither classifier nor gate is trained on: for choosing, and for measuring.
 
     Raises:
         SourceError: a file is missing or broken.
@@ -129,7 +129,7 @@ def _splits(data: Path) -> tuple[Split, Split]:
 
 
 class Mixer:
-    """Makes new lines of old ones: no label is needed, the classifier says what they are worth."""
+    """Recombines lines: no label is needed, since the classifier scores them."""
 
     def __init__(self, words: Sequence[str], rng: np.random.Generator) -> None:
         self._words = words
@@ -141,7 +141,7 @@ class Mixer:
         )
 
     def __call__(self, texts: Sequence[str], number: int) -> list[str]:
-        """Return about ``number`` distinct new lines, none of them in ``texts``."""
+        """Return about ``number`` distinct new lines, none of which is in ``texts``."""
         made: dict[str, None] = {}
         known = set(texts)
         for _ in range(3 * number):
@@ -155,7 +155,7 @@ class Mixer:
         return list(made)
 
     def _word(self) -> str:
-        """Draw a word as often as it is used, or every other time any word at all: abuse is mostly rare words."""
+        """Draw a word by frequency or, every other time, uniformly: abuse is mostly rare words."""
         words = self._words if self._rng.random() < 0.5 else self._vocabulary
         return words[int(self._rng.integers(len(words)))]
 
@@ -176,7 +176,7 @@ class Mixer:
         return [*first[:place], *(self._word() for _ in range(int(self._rng.integers(1, 4)))), *first[place:]]
 
     def _closed_up(self, first: list[str], _: list[str]) -> list[str]:
-        """Write a word and a neighbour, or any other, as one."""
+        """Join a word with a neighbour, or with any other."""
         place = self._place(first)
         if place + 1 < len(first):
             return [*first[:place], first[place] + first[place + 1], *first[place + 2 :]]
@@ -209,7 +209,7 @@ def _lines(examples: Iterable[Example]) -> list[str]:
 
 
 def _conda_lines(data: Path) -> Iterator[tuple[str, str]]:
-    """Yield each line as it was sent, with its match, match by match in order of time."""
+    """Yield each line as sent, with its match, match by match in order of time."""
     rows = list(read_rows(data / PUBLIC["conda"][0]))
     order = sorted(range(len(rows)), key=lambda place: (str(rows[place]["match_id"]), _seconds(rows[place])))
     for place in order:

@@ -2,10 +2,10 @@
 
     python -m model.training.gate_check --bundle DIR --data DIR
 
-The protocol was fixed before its first figure.  All chat that neither classifier nor gate has seen is cut in two halves
-by a digest, CONDA by match and GameTox by text.  Thresholds are chosen on one half, in the way of
-``model.training.gate``, and measured on the other; then the halves change places.  Intervals (95 %) are of a bootstrap
-that draws matches and texts anew within each half, and chooses and measures anew each time.
+The protocol was fixed before its first figure.  All chat that neither classifier nor gate has seen is split into two
+halves by a digest, CONDA by match and GameTox by text.  Thresholds are chosen on one half, as ``model.training.gate``
+does, and measured on the other, then the reverse.  The 95 % intervals are from a bootstrap that resamples matches and
+texts within each half, and chooses and measures anew each time.
 """
 
 import argparse
@@ -34,7 +34,7 @@ Places = NDArray[np.int64]
 
 
 class Unseen(NamedTuple):
-    """One game's unseen texts: what the gate says, what is to be acted on, and the texts of each group by half."""
+    """One game's unseen texts: the gate's scores, the positives, and the texts of each group by half."""
 
     scores: Floats
     positive: NDArray[np.bool_]
@@ -42,7 +42,7 @@ class Unseen(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Counts of texts: all, to act on, let past, and both."""
+    """Counts of texts: all, positive, passed, and both."""
 
     texts: int
     positives: int
@@ -51,17 +51,17 @@ class Found(NamedTuple):
 
     @property
     def share_kept(self) -> float:
-        """The share of the texts to act on that is passed to the classifier."""
+        """Share of the positives that is passed to the classifier."""
         return self.kept / max(1, self.positives)
 
     @property
     def ratio(self) -> float:
-        """Texts passed to the classifier over texts to act on."""
+        """Texts passed to the classifier over positives."""
         return self.passed / max(1, self.positives)
 
 
 def halved(groups: Sequence[str]) -> tuple[list[Places], list[Places]]:
-    """Return the places of each group's texts, by half: a digest of the group's name draws it."""
+    """Return the positions of each group's texts, by half, chosen by a digest of the group's name."""
     places: dict[str, list[int]] = {}
     for place, group in enumerate(groups):
         places.setdefault(group, []).append(place)
@@ -72,7 +72,7 @@ def halved(groups: Sequence[str]) -> tuple[list[Places], list[Places]]:
 
 
 def crossed(games: Mapping[str, tuple[Unseen, tuple[Places, Places]]], kept: float) -> dict[str, tuple[Found, Found]]:
-    """Return by game the counts of each half under the threshold chosen on the other halves of all games."""
+    """Return, by game, the counts of each half under the threshold chosen on the other halves of all games."""
     chosen = [
         min(threshold(game.scores[places[half]], game.positive[places[half]], kept) for game, places in games.values())
         for half in (0, 1)
@@ -89,12 +89,12 @@ def _found(game: Unseen, places: Places, at: float) -> Found:
 
 
 def both(halves: Iterable[Found]) -> Found:
-    """Add halves up."""
+    """Add the halves up."""
     return Found(*(sum(counts) for counts in zip(*halves, strict=True)))
 
 
 def drawn(games: Mapping[str, Unseen], kept: float, draws: int, seed: int) -> dict[str, list[Found]]:
-    """Return by game what both halves come to in each of so many draws."""
+    """Return, by game, the counts of both halves in each of so many draws."""
     rng = np.random.default_rng(seed)
     found: dict[str, list[Found]] = {name: [] for name in games}
     for _ in range(draws):
@@ -142,14 +142,14 @@ def _whole(game: Unseen) -> tuple[Places, Places]:
 
 
 def group_of(example: Example) -> str:
-    """Return what must stay in one half with the example: its match, or else the texts that look like it."""
+    """Return the group that stays in one half: the example's match, or else the texts that look like it."""
     return example.match or normal_form(example.text)
 
 
 def unseen(
     score: Callable[[Sequence[str]], Floats], ask: Ask, limits: Mapping[str, float], names: Sequence[str], data: Path
 ) -> dict[str, Unseen]:
-    """Ask gate and classifier about all chat that neither has seen; blocks for minutes.
+    """Score all chat that neither gate nor classifier has seen with both; blocks for minutes.
 
     Raises:
         DataError: a file is missing or broken, or so small that a half is empty.

@@ -1,4 +1,4 @@
-"""Fitting a gate's network to the classifier's scores.  The forward pass is that of ``model.gate_net``, in floats."""
+"""Fits a gate's network to the classifier's scores.  The forward pass is that of ``model.gate_net``, in floats."""
 
 import sys
 import time
@@ -20,13 +20,13 @@ NEAR_WEIGHT: Final = 8.0
 DECISION_WEIGHT: Final = 1.0
 DROPOUT: Final = 0.03
 SPREAD: Final = 0.8
-"""Standard deviation of the vectors that a table begins with."""
+"""Standard deviation of a table's initial vectors."""
 
 Vectors = NDArray[np.float32]
 
 
 class Shape(NamedTuple):
-    """How large a network is: width of a token, features, hidden units."""
+    """Size of a network: token width, features, hidden units."""
 
     width: int = 48
     features: int = 64
@@ -34,7 +34,7 @@ class Shape(NamedTuple):
 
 
 class Lesson(NamedTuple):
-    """Texts as token numbers, and of each token the rows that it is the sum of."""
+    """Texts as token ids, and for each token the rows that it is the sum of."""
 
     rows: list[list[int]]
     grams: Ints
@@ -66,13 +66,13 @@ def lesson(texts: Sequence[str], reader: Reader) -> Lesson:
 
 
 class Student(nn.Module):
-    """A network that sees each category's distance to its limit."""
+    """A network that predicts each category's distance to its limit."""
 
     out: nn.Linear
 
 
 def principal(vectors: Vectors, width: int) -> Vectors:
-    """Return the vectors' principal components, at most ``width``, spread as far as a fresh table needs."""
+    """Return the vectors' principal components, at most ``width``, scaled for an initial table."""
     centred = vectors - vectors.mean(axis=0)
     _, _, axes = np.linalg.svd(centred, full_matrices=False)
     turned = centred @ axes[:width].T
@@ -84,7 +84,7 @@ class Learner(Student):
     """The gate's network, trainable; ``rows`` is the size of its table."""
 
     def __init__(self, rows: int, shape: Shape, categories: int, vectors: Vectors | None = None) -> None:
-        """Begin with ``vectors``, the classifier's own of the same rows, where there are any: it knows rare words."""
+        """Start from ``vectors``, the classifier's own for the same rows, if any: it knows rare words."""
         super().__init__()
         self.shape = shape
         self.grams = nn.EmbeddingBag(rows, shape.width, mode="sum")
@@ -132,7 +132,7 @@ class Learner(Student):
 def fit(
     learner: Student, taught: Lesson, wanted: NDArray[np.float64], *, epochs: int, seed: int, rate: float = 3e-3
 ) -> None:
-    """Fit a network to the distances ``wanted``, (texts, categories); blocks for minutes, tells of each epoch."""
+    """Fit a network to the distances ``wanted``, (texts, categories); blocks for minutes, reports each epoch."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     optimizer = torch.optim.Adam(learner.parameters(), lr=rate, betas=(0.9, 0.99))
@@ -159,7 +159,7 @@ def fit(
 
 
 def predicted(learner: Student, taught: Lesson) -> NDArray[np.float64]:
-    """Return each text's highest distance as the network sees it, in floats."""
+    """Return each text's highest predicted distance, in floats."""
     found = []
     with torch.no_grad():
         for start in range(0, len(taught.rows), 4 * BATCH):
@@ -169,9 +169,9 @@ def predicted(learner: Student, taught: Lesson) -> NDArray[np.float64]:
 
 
 def distance_loss(found: Tensor, wanted: Tensor) -> Tensor:
-    """Weigh errors by how near a text is to a limit, and whether it is acted on at all.
+    """Weight errors by how near a text is to a limit, and by whether it is acted on at all.
 
-    Each category's distance is met in the mean, and the highest one is taught as a decision too: it is what counts.
+    Each category's distance is fitted in the mean, and the highest one also as a decision, since only it matters.
     """
     near = 1 + NEAR_WEIGHT * torch.sigmoid(wanted + 2)
     each = (functional.smooth_l1_loss(found, wanted, reduction="none") * near).mean()
@@ -185,7 +185,7 @@ def _slope(step: int, steps: int) -> float:
 
 
 def _by_length(rows: Sequence[Sequence[int]], rng: np.random.Generator) -> list[Ints]:
-    """Return batches in random order, each of texts of about one length."""
+    """Return batches in random order, each of texts of similar length."""
     shuffled = rng.permutation(len(rows))
     lengths = np.array([len(row) for row in rows])
     batches: list[Ints] = []

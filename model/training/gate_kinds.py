@@ -2,7 +2,7 @@
 
     python -m model.training.gate_kinds --bundle DIR --data DIR
 
-Prints by game and share kept how much passes, over what is to be acted on, in all chat that the gate has not seen.  The
+Prints, by game and recall, the ratio of texts passed to positives in all chat that the gate has not seen.  The
 threshold is each kind's own best, chosen in hindsight, so that kinds are compared and not thresholds.
 """
 
@@ -26,11 +26,11 @@ from model.training.run_main import run_main
 KEPT: Final = (0.99, 0.999)
 BUCKETS: Final = 1 << 14
 LINES: Final = 20_000
-"""Enough to tell kinds apart; more make every kind better."""
+"""Enough to distinguish kinds; more improve every kind."""
 
 
 class Bag(Student):
-    """The sum of a text's tokens, and a hidden layer or none: without one it is linear."""
+    """The sum of a text's tokens, with or without a hidden layer; without one it is linear."""
 
     def __init__(self, rows: int, width: int, hidden: int, categories: int) -> None:
         super().__init__()
@@ -48,9 +48,9 @@ class Bag(Student):
 
 
 def kinds(pieces: Reader, categories: int, vectors: Vectors | None = None) -> dict[str, tuple[Reader, Student]]:
-    """Return each kind by what it is: how it reads and its network, not trained yet.
+    """Return each kind by name: its reader and its untrained network.
 
-    ``vectors`` are the classifier's own of the pieces.
+    ``vectors`` are the classifier's own embeddings of the pieces.
     """
     words, shape = Words(BUCKETS), Shape()
     return {
@@ -66,7 +66,7 @@ def kinds(pieces: Reader, categories: int, vectors: Vectors | None = None) -> di
 def row(
     reader: Reader, student: Student, held: Mapping[str, tuple[Sequence[str], Floats]], kept: Sequence[float] = KEPT
 ) -> list[str]:
-    """Return a trained kind's ratios by game and share kept; ``held`` has texts with their margins."""
+    """Return a trained kind's ratios by game and recall; ``held`` has texts with their margins."""
 
     def score(texts: Sequence[str]) -> Floats:
         return predicted(student, lesson(texts, reader))

@@ -1,4 +1,4 @@
-"""Measuring a gate: distances to the limits, what a threshold keeps and passes, what is left of a natural stream."""
+"""Measures a gate: distances to the limits, what a threshold keeps and passes, what is left of a natural stream."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -21,20 +21,20 @@ Ask = Callable[[Sequence[str]], Floats]
 """Canonical texts to the classifier's scores, (texts, categories), each text as it stands."""
 
 TAIL: Final = 0.05
-"""The share of the positives that counts as their lowest."""
+"""The share of the positives that counts as the lowest."""
 
 CAUTION: Final = 0.7
-"""How much of the misses that a share allows is used on the texts that thresholds are chosen on."""
+"""Safety margin: the share of the allowed misses that is used on the texts for choosing thresholds."""
 
 
 def margins(scores: Floats, limits: Mapping[str, float], names: Sequence[str]) -> Floats:
-    """Return how far each text is from being acted on: the highest of its distances, (texts,)."""
+    """Return each text's margin to being acted on: its highest distance, (texts,)."""
     highest: Floats = distances(scores, limits, names).max(axis=1)
     return highest
 
 
 def distances(scores: Floats, limits: Mapping[str, float], names: Sequence[str]) -> Floats:
-    """Return the log-odds of each category, and of any of them where that has a limit, above it: (texts, limits)."""
+    """Return how far the log-odds of each category, and of ``any`` if limited, exceed the limit's: (texts, limits)."""
     columns = [together(scores, limits, names) if name == ANY else scores[:, names.index(name)] for name in limits]
     floor = 1e-3
     clipped = np.clip(np.stack(columns, axis=1), floor, 1 - floor)
@@ -46,8 +46,8 @@ def distances(scores: Floats, limits: Mapping[str, float], names: Sequence[str])
 def threshold(scores: Floats, positive: NDArray[np.bool_], kept: float, caution: float = CAUTION) -> float:
     """Return the threshold that passes a share ``kept`` of the positives to the classifier, with a safety margin.
 
-    With too few positives to tell that share from all of them, it lies below all of their scores, by what the spread of
-    the lowest suggests.  Source: the mean excess over a high threshold, Embrechts et al. 1997, section 6.5.
+    With too few positives to estimate that share, it lies below all their scores, extrapolated from the spread of the
+    lowest.  Source: the mean excess over a high threshold, Embrechts et al. 1997, section 6.5.
     """
     ranked = np.sort(scores[positive])
     if not len(ranked):
@@ -59,14 +59,14 @@ def threshold(scores: Floats, positive: NDArray[np.bool_], kept: float, caution:
 
 
 def _beyond(ranked: Floats, missed: float) -> float:
-    """Return below which score that share would lie if scores thinned out exponentially from their lowest part on."""
+    """Return the score below which that share would lie if the lowest scores had an exponential tail."""
     lowest = ranked[: int(TAIL * len(ranked)) + 1]
     spread = float((lowest[-1] - lowest).mean())
     return float(lowest[-1]) - spread * float(np.log(TAIL / missed))
 
 
 def share_passed(scores: Floats, positive: NDArray[np.bool_], at: float) -> dict[str, JsonValue]:
-    """Return what letting past from ``at`` on comes to: shares kept, passed, positive, and passed over positive."""
+    """Return the effect of passing from ``at`` on: shares kept, passed and positive, and passed over positive."""
     passed, share = float((scores >= at).mean()), float(positive.mean())
     return {
         "texts": len(scores),
@@ -95,9 +95,9 @@ def worst(ask: Ask, texts: Sequence[str]) -> Floats:
 
 
 def measured(net: Net, point: Point, chat: Chat, ask: Ask, names: Sequence[str]) -> dict[str, JsonValue]:
-    """Return what the point comes to on chat that neither classifier nor gate has seen, by game and share kept.
+    """Measure the point on chat that neither classifier nor gate has seen, by game and target recall.
 
-    ``best`` is the ratio if exactly that share were kept, which can only be chosen in hindsight.
+    ``best`` is the ratio at exactly that recall, which can only be chosen in hindsight.
     """
     found: dict[str, JsonValue] = {}
     for game, texts in chat.measured_on.items():
@@ -116,10 +116,10 @@ def measured(net: Net, point: Point, chat: Chat, ask: Ask, names: Sequence[str])
 def left_of_stream(
     net: Net, at: float, point: Point, chat: Chat, ask: Ask, names: Sequence[str]
 ) -> dict[str, JsonValue]:
-    """Return what rules, memory and gate leave of held-back matches in their order, one message after another.
+    """Return what rules, memory and gate leave of held-out matches in their order, one message after another.
 
-    The memory knows the chat of the matches trained on; ``kept`` is the share of the messages to act on by the
-    classifier's scores that it was asked about now or before, or that a rule settled.
+    The memory knows the chat of the training matches; ``kept`` is the share of the positives that the classifier has
+    scored, now or before, or that a rule settled.
     """
     seen, rules = set(chat.before), _rules(names)
     texts = list(dict.fromkeys(chat.stream))
