@@ -1,9 +1,8 @@
 """A request: the command line's options, turned into a job and a plan."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +11,7 @@ from schemas.dead_letter import Rejection
 from stream.errors import ConfigError
 from stream.kafka_config import consumer_properties
 from stream.replay.history.events import is_verdict
-from stream.replay.history.files import FileReader, cut_files, expand
+from stream.replay.history.files import cut_files, expand, first_records
 from stream.replay.history.states import states_of
 from stream.replay.history.topic import TopicAddress
 from stream.replay.job import Baseline, Depth, Job
@@ -137,7 +136,7 @@ class Request:
         """Whether history is recorded verdicts without their events: as the first record says that is either."""
         if self.topic is not None:
             return self.topic == settings.topics.verdicts
-        known = (_is_verdict(value) for path in expand(self.files) for value in _first_records(path))
+        known = (_is_verdict(value) for path in expand(self.files) for value in first_records(path))
         return next((kind for kind in known if kind is not None), False)
 
     def _verdict_files(self, baseline: Baseline) -> list[str]:
@@ -178,11 +177,6 @@ def milliseconds(option: str, text: str | None) -> int | None:
     if instant.tzinfo is None:
         raise ConfigError(f"{option} {text}: the time needs an offset, as in {instant.isoformat()}Z")
     return max(0, round(instant.timestamp() * 1000))
-
-
-def _first_records(path: str) -> Iterator[bytes | None]:
-    first = cut_files([path], 1_000)[:1]
-    return chain.from_iterable(batch.values for stretch in first for batch in FileReader().read(stretch))
 
 
 def _is_verdict(value: bytes | None) -> bool | None:

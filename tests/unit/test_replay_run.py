@@ -1,5 +1,6 @@
 """A replay of files from request to report: depths agree, shares and interruptions leave no trace."""
 
+import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 from pyarrow import parquet
 
-from stream.errors import ConfigError, TransportError
+from stream.errors import ConfigError, FileError, TransportError
 from stream.replay import work
 from stream.replay.finish import check_compared, merged, summary, write_report
 from stream.replay.history.files import FileReader
@@ -121,6 +122,17 @@ def test_what_is_no_record_does_not_hide_that_history_is_verdicts(history: tuple
     assert answer is not None
     assert answer["actions"] == alone["actions"]
     assert answer["totals"]["dead_letters"] == {"no_verdict": 2}
+
+
+def test_what_history_is_is_known_by_its_beginning(history: tuple[Path, Path], tmp_path: Path) -> None:
+    """A packed file has to be read through for its length; once is enough, when the plan is made."""
+    packed = tmp_path / "verdicts.jsonl.gz"
+    packed.write_bytes(gzip.compress(history[1].read_bytes())[:-100])
+    request = a_request(packed, None)
+    job = request.job(Settings())
+    assert job.verdicts_alone
+    with pytest.raises(FileError, match=r"cannot read .*verdicts.jsonl.gz"):
+        request.plan(job, {})
 
 
 def test_labels_that_no_event_has_are_told(history: tuple[Path, Path], tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ _BLOCK: Final = 8_388_608
 _ROWS: Final = 20_000
 _LINE: Final = 256
 """Bytes of a usual line, to cut JSON Lines into stretches of a wanted number of events."""
+_FIRST: Final = 1_000
 _ARCHIVED: Final = frozenset({"offset", "value"})
 """Columns that make a Parquet file an archive."""
 _NEEDED: Final = frozenset({"event_id", "player_id", "channel_id", "text", "sent_at"})
@@ -74,6 +75,20 @@ def cut_files(paths: Sequence[str], size: int) -> list[Stretch]:
         for (start, low), (end, high) in pairwise(borders):
             stretches.append(Stretch(len(stretches), path, partition, start, end, high - low))
     return stretches
+
+
+def first_records(path: str) -> Iterator[bytes | None]:
+    """Yield the records that a file begins with, about a thousand.  A packed file is not read through for them.
+
+    Raises:
+        FileError, ConfigError: as ``cut_files``.
+    """
+    lines = Stretch(0, path, 0, 0, _FIRST * _LINE, 0)  # wherever the file ends
+    first = cut_files([path], _FIRST)[:1] if path.endswith(".parquet") else [lines]
+    with contextlib.closing(FileReader()) as reader:
+        for stretch in first:
+            for batch in reader.read(stretch):
+                yield from batch.values
 
 
 def _byte_borders(path: str, size: int) -> list[tuple[int, int]]:
