@@ -14,6 +14,7 @@ from itertools import compress
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +22,7 @@ from model.policy_columns import GRID
 from schemas.verdict import ACTIONS
 from stream.errors import FileError
 from stream.replay.answer.counts import Counts, read_counts, write_counts
+from stream.replay.damage import damaged
 from stream.replay.history.columns import Codes
 from stream.replay.history.events import Detail, Events
 from stream.replay.judging.opinions import RESOLVERS, Opinions
@@ -84,12 +86,15 @@ class Parts:
         """Read a part's counts.
 
         Raises:
-            FileError: the part is not there.
+            FileError: the part is not there, or damaged.
         """
+        path = self.path(number, "json")
         try:
-            return read_counts(self.path(number, "json").read_bytes())
+            return read_counts(path.read_bytes())
         except OSError as exc:
             raise FileError(f"part {number} is missing in {self.folder}: {exc.strerror}") from exc
+        except msgspec.MsgspecError as exc:
+            raise damaged(path) from exc
 
     def _write(self, number: int, suffix: str, table: Any) -> None:
         unfinished = self.path(number, f"{suffix}.unfinished")
@@ -226,5 +231,7 @@ def tables(paths: Sequence[Path]) -> Iterator[Any]:
         try:
             with pa.OSFile(str(path), "rb") as file:
                 yield pa.ipc.open_file(file).read_all()
-        except (OSError, pa.ArrowInvalid) as exc:
+        except OSError as exc:
             raise FileError(f"cannot read {path}: {exc}") from exc
+        except pa.ArrowInvalid as exc:
+            raise damaged(path) from exc

@@ -14,7 +14,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from typer.testing import CliRunner
 
 from stream.cli import app
-from stream.errors import ConfigError
+from stream.errors import ConfigError, FileError
 from stream.replay.finish import merged, write_report
 from stream.replay.history.states import FileState, difference, states_of
 from stream.replay.limits import Limits
@@ -133,6 +133,20 @@ def test_a_setting_that_decides_and_has_changed_is_named(tmp_path: Path, changes
     agree(plan, asked, tmp_path)
     with pytest.raises(ConfigError, match=f"a run with different {said}; resume with the same"):
         agree(plan, asks, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    ["parts/000000.json", "parts/000000.flips.arrow", "recorded-0-of-1/*.json", "recorded-0-of-1/*.npy"],
+)
+def test_work_that_is_damaged_is_told(history: tuple[Path, Path], tmp_path: Path, damaged: str) -> None:
+    """As where the machine went down and a file's name had reached the disk before what is in it."""
+    replay_files(tmp_path / "report", a_request(*history))
+    (tmp_path / "report" / "work" / "parts" / "000001.json").unlink()
+    for path in (tmp_path / "report" / "work").glob(damaged):
+        os.truncate(path, 0)
+    with pytest.raises(FileError, match=r"report/work/.* is damaged.*; start over in another --report folder"):
+        replay_files(tmp_path / "report", a_request(*history), resume=True)
 
 
 class TaggedStore(MemoryFileSystem):  # type: ignore[misc]

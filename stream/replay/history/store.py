@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from stream.replay.damage import damaged
 from stream.replay.history.columns import distinct
 from stream.replay.history.events import Events
 from stream.replay.history.gathering import Cases, RecordedColumns
@@ -79,14 +80,21 @@ class RecordedStore:
         """Return the cases of a stretch; neighbouring events lead to the same ones again and again."""
         cases = self._loaded.pop(number, None)
         if cases is None:
-            about = msgspec.json.decode(self._path(number, "json").read_bytes(), type=_About)
-            scores = np.load(self._path(number, "npy"), mmap_mode="r")
-            fact, score = np.array([about.fact, about.score], np.int64)
-            cases = Cases(fact, score, about.facts, about.names, scores, np.array(about.scored, np.bool_))
+            cases = self._read(number)
             if len(self._loaded) >= LOADED:
                 self._loaded.popitem(last=False)
         self._loaded[number] = cases
         return cases
+
+    def _read(self, number: int) -> Cases:
+        path = self._path(number, "json")
+        try:
+            about = msgspec.json.decode(path.read_bytes(), type=_About)
+            scores = np.load(self._path(number, "npy"), mmap_mode="r")
+        except (msgspec.MsgspecError, EOFError, ValueError) as exc:
+            raise damaged(path) from exc
+        fact, score = np.array([about.fact, about.score], np.int64)
+        return Cases(fact, score, about.facts, about.names, scores, np.array(about.scored, np.bool_))
 
     def _path(self, number: int, suffix: str) -> Path:
         return self.folder / f"verdicts-{number:06d}.{suffix}"
