@@ -104,7 +104,7 @@ Kept = list[tuple[int, str]]
 
 
 def _sub(view: View, pattern: re.Pattern[str], keep: Callable[[str], Kept]) -> View:
-    """Rewrite each match; what is dropped belongs to the code point before it, inside a match only."""
+    """Rewrite each match; what is dropped belongs to the code point before it, at the beginning to the first kept."""
     if pattern.search(view.text) is None:
         return view
     text: list[str] = []
@@ -121,7 +121,7 @@ def _sub(view: View, pattern: re.Pattern[str], keep: Callable[[str], Kept]) -> V
         starts.extend(view.starts[begin + place] for place, _ in kept)
         ends.extend(view.ends[begin + place] for place, _ in kept)
         if kept:
-            ends[-1] = view.ends[stop - 1]
+            starts[-len(kept)], ends[-1] = view.starts[begin], view.ends[stop - 1]
         last = stop
     text.append(view.text[last:])
     starts.extend(view.starts[last:])

@@ -48,6 +48,10 @@ DISGUISES: list[Callable[[str], str]] = [
     lambda word: ".".join(word),
     lambda word: " ".join(word),
     lambda word: " - ".join(word),
+    lambda word: ")".join(word),
+    lambda word: "\\".join(word),
+    lambda word: " > ".join(word),
+    lambda word: "[" + "][".join(word) + "]",
     lambda word: "\u200b".join(word),
     lambda word: "".join(letter + "\u0335" for letter in word),
     lambda word: word.replace("o", "0").replace("i", "1"),
@@ -78,7 +82,14 @@ def test_a_planted_word_is_pointed_at_exactly(
     assert pointed == {shown}
 
 
-MENDED = {"idoit": "idoit", "id iot": "id iot", "stoopid": "stoopid", "youidiot": "idiot", "idiotyouare": "idiot"}
+MENDED = {
+    "idoit": "idoit",
+    "id iot": "id iot",
+    "stoopid": "stoopid",
+    "ldiot": "ldiot",
+    "youidiot": "idiot",
+    "idiotyouare": "idiot",
+}
 """Misspelt, split and glued words, and what of them is to be pointed at."""
 
 
