@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, Final
@@ -9,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from stream.errors import ConfigError, FileError
-from stream.replay.archive.layout import parse
+from stream.replay.archive.layout import parse, root_of
 from stream.replay.history.files import cut_files
 from stream.replay.history.states import FileState, States, difference
 from stream.replay.history.stretch import Stretch, cut
@@ -52,16 +53,33 @@ def origins_of_topic(address: TopicAddress, stretches: Sequence[Stretch]) -> Ori
 
 
 def origins_of_files(paths: Sequence[str]) -> Origins | None:
-    """Return where archived events came from; None where a file does not say, or they came from several topics."""
-    files = [parse(path) for path in paths]
-    known = [file for file in files if file is not None]
-    if len(known) < len(files) or len({file.topic for file in known}) != 1:
+    """Return where archived events came from; None where that is not known of all, or not one topic.
+
+    Several archives may be of as many clusters, whose topics are called the same.
+    """
+    files = [file for file in map(parse, paths) if file is not None]
+    if len(files) < len(paths) or len({file.topic for file in files}) != 1 or len(set(map(root_of, paths))) != 1:
         return None
     spans: dict[int, Span] = {}
-    for file in known:
+    for file in files:
         before = spans.get(file.partition, Span(file.start, file.end))
         spans[file.partition] = Span(min(before.start, file.start), max(before.end, file.end))
-    return Origins(known[0].topic, dict(sorted(spans.items())))
+    return Origins(files[0].topic, dict(sorted(spans.items())))
+
+
+def check_apart(paths: Sequence[str]) -> None:
+    """Refuse files of one archive that hold the same records, which would count twice.
+
+    Two runs of ``archive`` at once leave such files, where one found a later end of the topic.
+
+    Raises:
+        ConfigError: names two.
+    """
+    archived = [(path, file) for path in paths if (file := parse(path)) is not None]
+    spans = [((root_of(path), file.topic, file.partition), file.start, file.end, path) for path, file in archived]
+    for (log, _, end, path), (other_log, start, _, other) in pairwise(sorted(spans)):
+        if log == other_log and start < end:
+            raise ConfigError(f"--input: {path} and {other} hold the same records; remove the shorter of them")
 
 
 def spans_of(stretches: Sequence[Stretch]) -> dict[int, Span]:

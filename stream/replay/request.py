@@ -16,7 +16,16 @@ from stream.replay.history.states import states_of
 from stream.replay.history.topic import TopicAddress
 from stream.replay.job import Baseline, Depth, Job
 from stream.replay.parts import Kept
-from stream.replay.plan import Plan, TimeRange, cut_history, cut_topic, in_lanes, origins_of_files, origins_of_topic
+from stream.replay.plan import (
+    Plan,
+    TimeRange,
+    check_apart,
+    cut_history,
+    cut_topic,
+    in_lanes,
+    origins_of_files,
+    origins_of_topic,
+)
 from stream.settings import Settings
 
 STRETCH: Final = 50_000
@@ -78,6 +87,7 @@ class Request:
         if times.start_ms is not None and times.end_ms is not None and times.start_ms >= times.end_ms:
             raise ConfigError(f"--from {self.since} is not before --to {self.until}")
         files = expand(self.files) if self.files else []
+        check_apart(files)
         recorded: list[str] = []
         if job.verdict_topic is None and job.needs_recorded and not job.verdicts_alone:
             recorded = expand(self._verdict_files(job.baseline), "recorded verdicts")

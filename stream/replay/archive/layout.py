@@ -38,6 +38,12 @@ def parse(path: str) -> ArchiveFile | None:
     return ArchiveFile(topic, date, int(partition), int(start), int(end))
 
 
+def root_of(path: str) -> str:
+    """Return the archive that a path lies in; all of it if it is not an archive file's."""
+    found = _NAME.search(path)
+    return path if found is None else path[: found.start()]
+
+
 def day(timestamp_ms: int) -> str:
     """Return the UTC date of a broker timestamp."""
     return datetime.fromtimestamp(max(0, timestamp_ms) / 1000, UTC).date().isoformat()
