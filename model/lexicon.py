@@ -93,7 +93,7 @@ _ORDINARY: Final = _words("""
     cloud close claw plan cope copy cower cover covered tower power lower flower camp camps campus comer comper
     compare damper cheaper harsh hasher master mister monster minster manor minor miner diner dinner thinner trance
     france dance chance cancel cancels pal pale pals pain ruin rude rule ride node mode code coded nods nodes mind
-    kind kinds king kings falling falls heil weil
+    kind kinds king kings falling falls heil weil moro puss fatt
 """)
 
 # Short forms, gear and foreign words that look like a misspelt insult ("dbl kill", "idt so", "sks", "smp").

@@ -39,7 +39,7 @@ def spellings(word: str) -> Iterator[str]:
     for place in range(len(word) - 1):
         yield word[:place] + word[place + 1] + word[place] + word[place + 2 :]
     for place in range(1, len(word)):
-        if word[place] in "aeiou" or len(word) > 5:
+        if word[place] in "aeiou" or len(word) > 4:
             yield word[:place] + word[place + 1 :]
     yield word[0] + _VOWEL.sub("", word[1:])
     for old, new in _SOUNDS:

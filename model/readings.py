@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
-from model.lexicon import BY_OUTLINE
+from model.lexicon import BY_OUTLINE, HARSH
 from model.lookalikes import LOOKALIKES
 from model.mending import LEET, decoded, is_harsh, mended
 from model.normalise import View, as_view
@@ -36,6 +36,7 @@ _SIGNS: Final = r"[._*\-,|/~\"+=:;^`\\%]"
 _SIGN_INSIDE: Final = re.compile(rf"(?<=[a-z]){_SIGNS}(?=[a-z])")
 _SIGNS_INSIDE: Final = re.compile(rf"(?<=[a-z]){_SIGNS}{{2,}}(?=[a-z])")
 _COVERED: Final = re.compile(r"(?<![a-z])[a-z]+[*#][a-z*#]*")
+_COVERED_BY_ONE: Final = re.compile(r"(?<![a-z._-])(?=[a-z._-]{4})[a-z]+[._-][a-z]+(?![a-z._-])")
 _RUN: Final = re.compile(r"([^\W\d_])\1{2,}")
 # "kiII", the one harsh word whose strokes, written alike, would be taken for a drawn-out letter.
 _STROKES: Final = re.compile(r"(?<![a-z])k(?:iii|lll)(?=(?:s|ed|er|ing)?(?![a-z])|y?o?urse)")
@@ -244,6 +245,15 @@ def _uncovered(word: str) -> Kept:
     return list(enumerate(word))
 
 
+def _uncovered_by_one(word: str) -> Kept:
+    """Write the harsh word of which a full stop, dash or low line covers one letter ("mo.on", "t_ash")."""
+    place = next(place for place, sign in enumerate(word) if not sign.isalpha())
+    for meant in BY_OUTLINE.get((len(word), word[0]), ()):
+        if meant in HARSH and meant[:place] == word[:place] and meant[place + 1 :] == word[place + 1 :]:
+            return list(enumerate(meant))
+    return list(enumerate(word))
+
+
 _PICTURES: Final = re.compile("[\u2600-\u27bf\U0001f000-\U0001faff\ufe0f\u200d]+ ?")
 """Pictures, which may soften a line ("😂") without taking anything back."""
 _STEPS: Final[tuple[tuple[frozenset[str], re.Pattern[str], Callable[[str], Kept]], ...]] = (
@@ -251,6 +261,7 @@ _STEPS: Final[tuple[tuple[frozenset[str], re.Pattern[str], Callable[[str], Kept]
     (frozenset(), _SPACED, _joined),
     (frozenset("0123456789@$!|+€"), _MIXED, _decoded),
     (frozenset("*#"), _COVERED, _uncovered),
+    (frozenset("._-"), _COVERED_BY_ONE, _uncovered_by_one),
     (frozenset(), _SIGNS_INSIDE, _blank),
     (frozenset("k"), _STROKES, _killing),
 )

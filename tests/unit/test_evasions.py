@@ -56,6 +56,9 @@ MENDED = {
     "you sutpid idot": "you stupid idiot",
     "r374rd3d 57up1d": "retarded stupid",
     "nice try you idiot lol": "you idiot",
+    "you mo.on": "you moron",
+    "pile of t_ash": "pile of trash",
+    "mron team": "moron team",
     "y o u f u c k i n g i d i o t": "you fucking idiot",
 }
 LEFT_ALONE = ["push b4 t34", "the garage is on the beach", "lol nice try", "i put a ward", "stuck at base"]
