@@ -7,7 +7,7 @@ import typer
 
 _HISTORY = "History"
 _COMPARISON = "Comparison"
-_LIMITS = "Limits: exit code 1 where they are missed"
+_LIMITS = "Limits: exit code 1 if missed"
 _RUN = "The run"
 
 Topic = Annotated[
@@ -57,7 +57,7 @@ Depth = Annotated[
     typer.Option(
         "--depth",
         rich_help_panel=_COMPARISON,
-        help="redecide: new policy over recorded scores, no model. rescore: score again. full: the live code, whole. "
+        help="redecide: new policy over recorded scores, no model. rescore: score again. full: the whole live code. "
         "Default: rescore with --model, else redecide.",
     ),
 ]
@@ -73,7 +73,7 @@ Reviews = Annotated[
         "--reviews",
         metavar="FILE",
         rich_help_panel=_COMPARISON,
-        help="What moderators found: JSON Lines or CSV with event_id and label. Wins over --labels.",
+        help="Moderators' labels: JSON Lines or CSV with event_id and label. Takes precedence over --labels.",
     ),
 ]
 MaxFlips = Annotated[

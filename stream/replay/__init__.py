@@ -8,6 +8,6 @@
      verdicts beside)
 
 A *stretch* is the unit of work: the piece of history that one process reads, judges and stores at once.  Its part
-files are the checkpoint, and a report is computed only from sums over parts.  So the report has the same bytes, killed
-and resumed or not, with any number of processes or shards.
+files are the checkpoint, and a report is computed only from sums over parts.  So the report is byte-identical, whether
+or not the run was killed and resumed, with any number of processes or shards.
 """

@@ -1,7 +1,7 @@
 """Preloading for worker processes: a fork server loads the modules once, and each worker is a copy of it.
 
-Copies are made of a process that has loaded modules and done nothing else, so there are no threads to lose.
-Importing this costs nothing, so that loading can begin before the caller has loaded anything itself.
+Workers are forked from a process that has only loaded modules, so no threads are lost.
+Importing this module is cheap, so that loading can begin before the caller has loaded anything itself.
 """
 
 from multiprocessing import forkserver, get_context
@@ -17,10 +17,10 @@ _MODULES: Final = (
     "pyarrow.compute",
     "pyarrow.parquet",
 )
-"""The last four are loaded by those who need them once they are at work; here, before."""
+"""The last four are otherwise loaded lazily; here they are loaded in advance."""
 
 
 def load_ahead() -> None:
-    """Start loading in the fork server.  Does not wait; modules that cannot be loaded are left to the processes."""
+    """Start loading in the fork server without waiting; modules that cannot be loaded are left to the processes."""
     CONTEXT.set_forkserver_preload(list(_MODULES))
     forkserver.ensure_running()

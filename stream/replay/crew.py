@@ -23,7 +23,7 @@ from stream.replay.reuse import keep_freed_memory
 from stream.replay.work import Cast, Desk, Done, compare, keep_verdicts
 
 Task = Callable[[Sequence[Stretch], Done], None]
-"""Does stretches one after the other.  Passed on to processes, so made of values and functions of modules."""
+"""Processes stretches one after the other.  Passed to processes, so it must be picklable."""
 
 _WATCH_S: Final = 1.0
 
@@ -55,7 +55,7 @@ def compare_task(desk: Desk, cast: Cast) -> Task:
 class Crew:
     """Processes that do shares of one task, then of the next; for a ``with`` block.  A crew of one is this process.
 
-    They start sooner if ``stream.replay.ahead`` has already loaded what they need.
+    They start faster if ``stream.replay.ahead`` has already loaded what they need.
     """
 
     def __init__(self, size: int) -> None:
@@ -70,7 +70,7 @@ class Crew:
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         for process, _ in self._crew:
-            process.kill()  # parts are whole or not there, so nothing is lost that resuming does not do again
+            process.kill()  # parts are written atomically, and resuming repeats what is missing
         for process, _ in self._crew:
             process.join()
 
@@ -79,7 +79,7 @@ class Crew:
 
         Raises:
             ChatwardenError: what a process raised, or that it ended.
-            Interrupted: as the signal comes.
+            Interrupted: a signal came.
         """
         due = [share for share in shares if share]
         if self.size == 1 or len(due) <= 1:
@@ -129,7 +129,7 @@ def _work(inbox: Any, reports: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     keep_freed_memory()
-    gc.set_threshold(1_000_000)  # columns are made of very many short-lived tuples, none of them in a cycle
+    gc.set_threshold(1_000_000)  # columns consist of many short-lived tuples, none of them in a cycle
     before = 0.0
     while True:
         task, share = inbox.get()
@@ -138,13 +138,13 @@ def _work(inbox: Any, reports: Any) -> None:
             reports.put(_Report(cpu_s=time.process_time() - before))
         except ChatwardenError as exc:
             reports.put(_Report(failure=exc))
-        except Exception:  # the edge of this process: whoever started it tells
+        except Exception:  # the edge of this process: its parent reports the error
             reports.put(_Report(failure=WorkerEnded(traceback.format_exc())))
         before = time.process_time()
 
 
 def _leave_with_parent() -> None:
-    """Exit when the parent is gone, however it ended."""
+    """Exit when the parent has ended, however it did."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         connection.wait([parent.sentinel])

@@ -10,10 +10,10 @@ NEEDED: Final = ("fsspec", "jinja2", "matplotlib", "pyarrow")
 
 
 def check_extras(find: Callable[[str], object | None] = find_spec) -> None:
-    """Refuse to begin what could not be finished.
+    """Check before the run that required libraries are installed.
 
     Raises:
-        ConfigError: a library is not installed; says which extra has it.
+        ConfigError: a library is not installed; names its extra.
     """
     missing = [name for name in NEEDED if find(name) is None]
     if missing:

@@ -51,7 +51,7 @@ def merged(folders: list[Path]) -> tuple[Plan, dict[int, Parts]]:
     """Return the plan that shards share, and where its parts are.
 
     Raises:
-        ConfigError: a folder holds no plan, plans differ, or parts are missing.
+        ConfigError: a folder has no plan, plans differ, or parts are missing.
     """
     found = [Folder(folder) for folder in folders]
     plans = []
@@ -79,7 +79,7 @@ def write_report(plan: Plan, where: Mapping[int, Parts], limits: Limits, report:
     """Write ``report.json``, ``report.html`` (by ``render``) and ``flips.parquet``, and ``rows/`` where rows were kept.
 
     Raises:
-        FileError: a part cannot be read, or the report not be written.
+        FileError: a part cannot be read or the report cannot be written.
     """
     counts = Counts()
     for number, parts in where.items():
@@ -102,7 +102,7 @@ def _paths(where: Mapping[int, Parts], suffix: str) -> list[Path]:
 
 
 def _keep_rows(where: Mapping[int, Parts], folder: Path) -> None:
-    """Copy what rows were kept; those of an earlier report in this folder go, as do its other files."""
+    """Copy the kept rows; those of an earlier report in this folder are removed, like its other files."""
     for path in folder.glob("[0-9]*.parquet"):
         path.unlink()
     for number, parts in where.items():
@@ -119,10 +119,10 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def check_compared(document: Document) -> None:
-    """Fail if nothing was compared: no limit could be missed.
+    """Fail if nothing was compared, since no limit could then be missed.
 
     Raises:
-        ConfigError: no record is an event, or no event has both sides; says what they lack.
+        ConfigError: no record is an event, or no event has both sides; says what is missing.
     """
     totals: dict[str, Any] = document["totals"]
     if totals["compared"]:
@@ -142,7 +142,7 @@ def check_compared(document: Document) -> None:
 def _no_events(totals: Mapping[str, Any]) -> str:
     causes: Mapping[str, int] = totals["dead_letters"]
     named = ", ".join(f"{cause} {n:,}" for cause, n in causes.items())
-    return f"{sum(causes.values()):,} are no events ({named})"
+    return f"{sum(causes.values()):,} are not events ({named})"
 
 
 def summary(document: Document) -> str:
@@ -167,7 +167,7 @@ def summary(document: Document) -> str:
             q = document["quality"][side]
             lines.append(f"{side}: precision {q['precision']}, recall {q['recall']}, F1 {q['f1']}, AUC {q['auc']}")
     elif document["truth"] == "labels":
-        lines.append("labels: no event has one, so nothing is known of precision and recall")
+        lines.append("labels: no event has one, so precision and recall are undefined")
     return "\n".join(lines)
 
 

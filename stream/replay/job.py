@@ -1,4 +1,4 @@
-"""A job: what is replayed, at which depth, against which baseline.  Plain values, so any process can do a share."""
+"""A job: what is replayed, at which depth, against which baseline.  Plain values, so any process can run a share."""
 
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Self, get_args
@@ -46,7 +46,7 @@ class Job:
     topic: TopicAddress | None = None
     """The topic that history is in; None for files."""
     verdict_topic: TopicAddress | None = None
-    """The topic that recorded verdicts are in; None for files, or when nobody asks for them."""
+    """The topic that recorded verdicts are in; None for files, or if they are not needed."""
     verdicts_alone: bool = False
     label: str | None = None
     reviews: str | None = None

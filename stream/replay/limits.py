@@ -57,7 +57,7 @@ class Limits(NamedTuple):
             raise ConfigError(f"--{option} needs labels: give --labels FIELD, --reviews or --baseline labels:FIELD")
 
     def checked(self, document: Document) -> list[Document]:
-        """Return each limit that was given, with what was found and whether it is met."""
+        """Return each given limit, with the measured value and whether it is met."""
         found: list[Document] = []
         players = document["players"]
         totals = document["totals"]
@@ -88,7 +88,7 @@ def _at_most(name: str, limit: float, value: float) -> Document:
 
 
 def missed(checked: list[Document]) -> str | None:
-    """Describe the limits that are missed; None when all are met."""
+    """Describe the missed limits; None if all are met."""
     lines = [
         f"{each['name']}: {'not known' if each['found'] is None else each['found']} (limit {each['limit']})"
         for each in checked

@@ -5,7 +5,7 @@ import fcntl
 from typing import IO, Any, Final
 
 _HAS_NONE: Final = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
-"""What a network file system answers that has no locks, or whose lock server does not run."""
+"""Errors of a network file system without locks, or whose lock server is not running."""
 
 
 def lock(file: IO[Any], operation: int) -> bool:

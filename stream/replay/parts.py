@@ -31,12 +31,12 @@ COMPRESSION: Final = "zstd"
 FLIPS_PART: Final = "flips.arrow"
 PLAYERS_PART: Final = "players.arrow"
 ROWS_PART: Final = "rows.parquet"
-"""What the files of a part end in.  To write Arrow's own format costs an eighth of what Parquet does."""
+"""Suffixes of a part's files.  Writing Arrow's own format costs an eighth of Parquet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A stretch with both sides' opinions of it."""
+    """A stretch with both sides' decisions."""
 
     events: Events
     baseline: Opinions
@@ -44,7 +44,7 @@ class Comparison:
 
     @property
     def both(self) -> NDArray[np.bool_]:
-        """Which events both sides have an opinion of."""
+        """Which events both sides have decided."""
         return (self.baseline.actions >= 0) & (self.candidate.actions >= 0)
 
 
@@ -55,7 +55,7 @@ class Parts:
     folder: Path
 
     def has(self, number: int) -> bool:
-        """Whether a part is whole."""
+        """Whether a part is complete."""
         return self.path(number, "json").exists()
 
     def path(self, number: int, suffix: str) -> Path:
@@ -63,10 +63,10 @@ class Parts:
         return self.folder / f"{number:06d}.{suffix}"
 
     def keep(self, number: int, compared: Comparison, counts: Counts, columns: "Kept") -> None:
-        """Write a part; its files appear whole or not at all.
+        """Write a part; each file is written atomically.
 
         Raises:
-            FileError: the disk is full, or the like.
+            FileError: the disk is full or another I/O error.
         """
         acted = compared.both & ((compared.baseline.actions > 0) | (compared.candidate.actions > 0))
         everything = np.arange(len(compared.events), dtype=np.int64)
@@ -109,7 +109,7 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is kept besides counts: the texts of flips, and a row for every event."""
+    """What is stored besides counts: the texts of flips, and a row for every event."""
 
     text: bool = True
     rows: bool = False
@@ -127,7 +127,7 @@ class Chosen(NamedTuple):
         return cls(places, compared.events.details(places.tolist()))
 
     def where(self, wanted: NDArray[np.bool_]) -> "Chosen":
-        """Return those that are wanted, one entry per place."""
+        """Return the selected ones, one entry per place."""
         return Chosen(self.places[wanted], list(compress(self.details, wanted.tolist())))
 
 
@@ -161,7 +161,7 @@ def rows_table(compared: Comparison, rows: Chosen, with_text: bool) -> Any:  # n
 
 
 def _named(names: Sequence[str | None], codes: Codes) -> Any:
-    """Return the names that codes stand for; none for -1."""
+    """Return the names of codes; none for -1."""
     import pyarrow as pa
 
     return pa.array([*names, None], pa.string()).take(pa.array(np.where(codes < 0, len(names), codes)))
@@ -206,7 +206,7 @@ def write_table(path: Path, table: Any, suffix: str) -> None:
     """Write a table in the format that a suffix says.
 
     Raises:
-        OSError: the disk is full, or the like.
+        OSError: the disk is full or another I/O error.
     """
     import pyarrow as pa
     from pyarrow import parquet
@@ -223,7 +223,7 @@ def tables(paths: Sequence[Path]) -> Iterator[Any]:
     """Read files of flips or players one after the other.
 
     Raises:
-        FileError: one is missing, or broken.
+        FileError: one is missing or damaged.
     """
     import pyarrow as pa
 

@@ -18,17 +18,17 @@ from stream.replay.history.tables import Span
 from stream.replay.history.topic import TopicAddress, spans
 
 FORMAT: Final = 4
-"""Of plans, parts and tables of recorded verdicts."""
+"""Format version of plans, parts and tables of recorded verdicts."""
 MARGIN_BEFORE_MS: Final = 3_600_000
-"""Verdicts are looked for from this long before the span on: clocks of producers differ."""
+"""Verdicts are searched from this long before the span: clocks of producers differ."""
 MARGIN_AFTER_MS: Final = 86_400_000
-"""… and to this long after it: a worker may have been behind."""
+"""… until this long after it: a worker may have lagged."""
 
 
 class Plan(msgspec.Struct, frozen=True):
     """``asked`` is what the user asked for, ``about`` what a report says of it; ``verdicts`` are to be read first.
 
-    ``files`` are the states of all files that stretches and verdicts lie in, as they were before they were looked into.
+    ``files`` are the states of all files with stretches and verdicts, from before they were first read.
     """
 
     asked: dict[str, Any]
@@ -98,7 +98,7 @@ class TimeRange(msgspec.Struct, frozen=True):
     end_ms: int | None = None
 
     def widened(self) -> "TimeRange":
-        """Return the range in which the verdicts about its events are looked for."""
+        """Return the range in which the verdicts about its events are searched."""
         start = None if self.start_ms is None else max(0, self.start_ms - MARGIN_BEFORE_MS)
         end = None if self.end_ms is None else self.end_ms + MARGIN_AFTER_MS
         return TimeRange(start, end)
@@ -109,7 +109,7 @@ def cut_topic(address: TopicAddress, times: TimeRange, size: int) -> list[Stretc
 
     Raises:
         ConfigError: the topic does not exist.
-        TransportError: Kafka is away.
+        TransportError: Kafka is unavailable.
     """
     stretches: list[Stretch] = []
     for partition, span in spans(address, times.start_ms, times.end_ms).items():
@@ -118,7 +118,7 @@ def cut_topic(address: TopicAddress, times: TimeRange, size: int) -> list[Stretc
 
 
 def cut_history(topic: TopicAddress | None, times: TimeRange, files: Sequence[str], size: int) -> list[Stretch]:
-    """Cut what history there is; raises as ``cut_topic`` and ``cut_files``."""
+    """Cut the history into stretches; raises as ``cut_topic`` and ``cut_files``."""
     return cut_files(files, size) if topic is None else cut_topic(topic, times, size)
 
 
@@ -153,7 +153,7 @@ def in_lanes(stretches: Sequence[Stretch]) -> list[Stretch]:
 
 
 def save_plan(path: Path, plan: Plan) -> bool:
-    """Write a plan unless there is one by now, as of another shard; returns whether it was written.
+    """Write a plan unless another shard has written one; return whether it was written.
 
     Equal plans give equal bytes.
 
@@ -171,12 +171,12 @@ def save_plan(path: Path, plan: Plan) -> bool:
 
 
 def _put(unfinished: Path, path: Path) -> bool:
-    """Put a file in its place, whole, where none is yet."""
+    """Put a file in its place atomically, unless one exists."""
     try:
         os.link(unfinished, path)
     except FileExistsError:
         return False
-    except OSError:  # a file system without links: there the last one stands
+    except OSError:  # a file system without links: the last writer wins
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
@@ -184,7 +184,7 @@ def _put(unfinished: Path, path: Path) -> bool:
 
 
 def load_plan(path: Path) -> Plan | None:
-    """Read a plan; None where there is none.
+    """Read a plan; None if there is none.
 
     Raises:
         FileError: it cannot be read.

@@ -29,7 +29,7 @@ class Meter:
         self._due = self.started + 2
 
     def done(self, stretch: Stretch, events: int) -> None:
-        """Count a stretch and, when it is time, say so."""
+        """Count a stretch; report progress when it is due."""
         self._weight += stretch.weight
         self.events += events
         now = self.clock()
@@ -46,7 +46,7 @@ class Meter:
         return self.clock() - self.started
 
     def finish(self) -> None:
-        """Say what the phase came to."""
+        """Report the phase's summary."""
         start = "\r\x1b[K" if self.output.isatty() else ""
         seconds = max(self.seconds, 1e-9)
         self.output.write(f"{start}{self.phase}: {self.events:,} in {seconds:.1f} s ({self.events / seconds:,.0f}/s)\n")

@@ -50,7 +50,7 @@ class Request:
     stretch: int | None = None
 
     def job(self, settings: Settings) -> Job:
-        """Make a job of it.
+        """Turn it into a job.
 
         Raises:
             ConfigError: something is missing, or contradicts something else.
@@ -134,7 +134,7 @@ class Request:
         }
 
     def check_shard(self, shards: int) -> None:
-        """Refuse to shard a span whose end would differ between shards.
+        """Refuse sharding if the span's end would differ between shards.
 
         Raises:
             ConfigError: the end is open.
@@ -143,7 +143,7 @@ class Request:
             raise ConfigError("--shard needs --to: without it every shard would see a different end of the topic")
 
     def _alone(self, settings: Settings) -> bool:
-        """Whether history is recorded verdicts without their events: as the first record says that is either."""
+        """Whether history is recorded verdicts without their events, judging by the first record that is either."""
         if self.topic is not None:
             return self.topic == settings.topics.verdicts
         known = (_is_verdict(value) for path in expand(self.files) for value in first_records(path))
@@ -173,10 +173,10 @@ def address(settings: Settings, topic: str) -> TopicAddress:
 
 
 def milliseconds(option: str, text: str | None) -> int | None:
-    """Read a time as Kafka has it, which knows none before 1970; None stays None.
+    """Read a time in Kafka's milliseconds, which begin in 1970; None stays None.
 
     Raises:
-        ConfigError: it is no time, or has no offset.
+        ConfigError: it is not a time, or has no offset.
     """
     if text is None:
         return None
@@ -190,7 +190,7 @@ def milliseconds(option: str, text: str | None) -> int | None:
 
 
 def _is_verdict(value: bytes | None) -> bool | None:
-    """Whether a record is a verdict and no event; None where it is neither."""
+    """Whether a record is a verdict and not an event; None if neither."""
     if is_verdict(value):
         return True
     return None if isinstance(decode_event(value), Rejection) else False

@@ -6,22 +6,22 @@ from typing import Final
 
 _TRIM_THRESHOLD: Final = -1
 _MMAP_THRESHOLD: Final = -3
-"""Numbers of glibc's parameters (``malloc.h``)."""
+"""Constants of glibc's parameters (``malloc.h``)."""
 _KEPT: Final = 128 * 2**20
-"""Free bytes at the top of the heap that stay there."""
+"""Free bytes at the top of the heap that are not returned."""
 _LARGEST: Final = 32 * 2**20
-"""What is larger is mapped and unmapped each time; glibc takes no more."""
+"""Larger blocks are mapped and unmapped each time; glibc allows no higher value."""
 
 
 def keep_freed_memory() -> None:
-    """Have this process keep what it frees, in bounds.
+    """Make this process keep freed memory, within bounds.
 
     Pages returned to the system cost a page fault each when they are allocated again, a tenth of a replay's time.  Does
     nothing if the C library is not glibc.
     """
     import pyarrow as pa
 
-    pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own gives pages back, too
+    pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own allocator returns pages, too
     with contextlib.suppress(AttributeError, OSError):
         library = ctypes.CDLL(None)
         library.mallopt(_MMAP_THRESHOLD, _LARGEST)

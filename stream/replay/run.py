@@ -58,13 +58,13 @@ class Shard(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A report's folder, with the work that leads to it."""
+    """A report's folder, with the work files behind it."""
 
     path: Path
 
     @property
     def work(self) -> Path:
-        """Plan, parts and recorded verdicts; removed when the report is there."""
+        """Plan, parts and recorded verdicts; removed once the report is written."""
         return self.path / WORK
 
     @property
@@ -112,13 +112,13 @@ class Folder:
 
     @contextmanager
     def alone(self, shard: Shard, console: "Console") -> Iterator[None]:
-        """Have a share to oneself; the operating system forgets it when the process ends, however that is.
+        """Lock a share; the operating system releases it when the process ends, however it does.
 
-        A file system without locks keeps nobody out.  It may be the only one that all shards see, so that is said, and
-        the run goes on.
+        A file system without locks cannot exclude other runs.  It may be the only one that all shards share, so the
+        run warns and continues.
 
         Raises:
-            ConfigError: another run is at it.
+            ConfigError: another run has it.
             FileError: the work was removed.
         """
         with translating(self.work), (self.work / f"share-{shard.number}-of-{shard.of}.lock").open("wb") as file:
@@ -152,7 +152,7 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """Where progress goes, and a clock in seconds."""
+    """Progress output and a clock in seconds."""
 
     output: TextIO
     clock: Callable[[], float]
@@ -167,7 +167,7 @@ def replay(job: Job, plan: Plan, folder: Folder, shard: Shard, crew: Crew, cast:
     """Process the unfinished stretches of a share of the plan.
 
     Raises:
-        ConfigError, FileError, TransportError, DataLost: as the work; complete parts are kept.
+        ConfigError, FileError, TransportError, DataLost: as ``work``; complete parts are kept.
         Interrupted: likewise.
     """
     mine = shares(plan.stretches, shard.of)[shard.number]
@@ -206,6 +206,6 @@ def _meter(console: Console, phase: str, stretches: list[Stretch], left: list[St
 
 
 def _finished(meter: Meter, cpu_s: float) -> dict[str, object]:
-    """Say what a phase came to; return it for the file of timings."""
+    """Report a phase's summary; return it for the file of timings."""
     meter.finish()
     return {"count": meter.events, "seconds": round(meter.seconds, 3), "cpu_seconds": round(cpu_s, 3)}

@@ -23,7 +23,7 @@ from stream.replay.plan import Origins
 
 
 class Sides(NamedTuple):
-    """The two sides, where true categories come from, and which categories the candidate has."""
+    """The two sides, the source of true categories, and the candidate's categories."""
 
     baseline: Side
     candidate: Side
@@ -32,14 +32,14 @@ class Sides(NamedTuple):
 
 
 Cast = Callable[[Job], Sides]
-"""Builds the sides of a job; a function of a module, since processes pass it on by name."""
+"""Builds the sides of a job; a module-level function, since it is pickled by name."""
 Done = Callable[[Stretch, int], None]
-"""Told of each stretch that is kept, with its events."""
+"""Called for each stored stretch, with its number of events."""
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Where a share of a job is done: folders for parts and for recorded verdicts, and where its events came from."""
+    """Where a share of a job is processed: folders for parts and recorded verdicts, and the origins of its events."""
 
     job: Job
     parts: Path
@@ -55,7 +55,7 @@ class Desk:
 
 @contextmanager
 def translating(folder: Path) -> Iterator[None]:
-    """Translate what goes wrong with files while one works in a folder.
+    """Translate file errors that occur while working in a folder.
 
     Raises:
         FileError: in place of an OSError.
@@ -70,7 +70,7 @@ def keep_verdicts(desk: Desk, stretches: Sequence[Stretch], done: Done) -> None:
     """Read recorded verdicts and index them for look-up by event.
 
     Raises:
-        FileError: the disk is full, or the like.
+        FileError: the disk is full or another I/O error.
         FileError, TransportError, DataLost: as the reader.
     """
     store = desk.store()
@@ -84,7 +84,7 @@ def compare(desk: Desk, cast: Cast, stretches: Sequence[Stretch], done: Done) ->
 
     Raises:
         ConfigError: a model or policy cannot be used.
-        FileError: the disk is full, or what is worked on was removed.
+        FileError: the disk is full, or the work files were removed.
         FileError, TransportError, DataLost: as the reader.
     """
     parts = Parts(desk.parts)

@@ -71,9 +71,9 @@ def test_a_file_without_an_event_is_no_answer(tmp_path: Path) -> None:
     mistaken.write_bytes(b"text,label\ngg,ok\n")
     answer = replay_files(tmp_path / "report", a_request(mistaken, mistaken))
     assert answer is not None
-    with pytest.raises(ConfigError, match=r"of 2 records 2 are no events \(not_json 2\)"):
+    with pytest.raises(ConfigError, match=r"of 2 records 2 are not events \(not_json 2\)"):
         check_compared(answer)
-    assert "of 2 records 2 are no events (not_json 2)" in summary(answer)
+    assert "of 2 records 2 are not events (not_json 2)" in summary(answer)
 
 
 def test_an_empty_history_and_a_span_from_back_to_front_are_refused(tmp_path: Path) -> None:

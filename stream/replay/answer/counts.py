@@ -22,9 +22,9 @@ from stream.replay.judging.opinions import RESOLVERS, Opinions
 SideName = Literal["baseline", "candidate"]
 SIDES: Final[tuple[SideName, SideName]] = ("baseline", "candidate")
 ANY: Final = ""
-"""The pseudo-category of a message's scores added up, ``non_toxic`` apart."""
+"""The pseudo-category of the sum of a message's scores, without ``non_toxic``."""
 NOBODY: Final = ""
-"""The action of a side that has no opinion."""
+"""The action of a side without a decision."""
 TRUTHS: Final = 3
 """A histogram's rows: not of the category, of it, unknown."""
 Histogram = NDArray[np.int64]
@@ -32,7 +32,7 @@ Histogram = NDArray[np.int64]
 
 
 class Cell(NamedTuple):
-    """Events that agree in everything that a report breaks down by."""
+    """Events that are equal in everything that a report breaks down by."""
 
     game: str
     channel_kind: str
@@ -44,7 +44,7 @@ class Cell(NamedTuple):
 
 
 class Labelled(NamedTuple):
-    """Labelled events that agree in label and opinions."""
+    """Labelled events that are equal in label and decisions."""
 
     label: str
     baseline_action: str
@@ -93,9 +93,9 @@ class Counts:
     scores: dict[tuple[str, str], Histogram] = field(default_factory=dict)
     digests: set[tuple[str, str, str]] = field(default_factory=set)
     foreign: Counter[str] = field(default_factory=Counter)
-    """Recorded verdicts by the categories they name that the candidate lacks."""
+    """Recorded verdicts by named categories that the candidate lacks."""
     left_out: int = 0
-    """Those of them that the candidate has no opinion of."""
+    """Those of them without a decision of the candidate."""
 
     def note(self, found: Foreign, candidate: Opinions) -> None:
         """Count recorded verdicts that name categories which the candidate lacks."""
@@ -175,7 +175,7 @@ def _histograms(name: SideName, side: Opinions, truth: Truth) -> dict[tuple[str,
     given = side.rows >= 0
     if not side.score_names or not given.any():
         return found
-    # Events alike in scores and truth are counted together, before they are counted once for each category.
+    # Events with equal scores and truth are counted together, then once for each category.
     radix = len(truth.names) + 1
     keys, places = distinct(side.rows[given] * radix + truth.places[given] + 1, len(side.scores) * radix)
     alike = np.bincount(places)
@@ -192,7 +192,7 @@ def _histograms(name: SideName, side: Opinions, truth: Truth) -> dict[tuple[str,
 
 
 class _Document(msgspec.Struct):
-    """Counts as they are kept in a file; histograms as (side, category, truth, score, events), zeros left out."""
+    """Counts as stored in a file; histograms as (side, category, truth, score, events), without zeros."""
 
     cells: list[tuple[Cell, int]]
     labelled: list[tuple[Labelled, int]]

@@ -13,7 +13,7 @@ from stream.replay.answer.quality import DECIMALS, area_under_curve, confusion, 
 
 FORMAT: Final = 1
 MOST_ROWS: Final = 200
-"""Rows of a breakdown; what is rarer is summed up in one more."""
+"""Rows of a breakdown; rarer ones are summed up in one more."""
 REST: Final = "(the rest)"
 
 Document = dict[str, Any]
@@ -56,7 +56,7 @@ def _actions(compared: dict[Cell, int]) -> Document:
 
 
 def _load(counts: Counts, side: SideName) -> Document:
-    """Count the events that a side has an opinion of, labelled or not, and those it acts upon."""
+    """Count the events that a side has decided, labelled or not, and those it acts upon."""
     said = [
         (cell.baseline_action if side == "baseline" else cell.candidate_action, n) for cell, n in counts.cells.items()
     ]
@@ -101,7 +101,7 @@ def _stricter(cell: Cell) -> bool:
 
 
 def _category(cell: Cell) -> str:
-    """The category that a cell is about: the one that decides for the stricter side."""
+    """The category of a cell: the deciding one of the stricter side."""
     if cell.baseline_action == "allow":
         return cell.candidate_category
     if cell.candidate_action == "allow":
@@ -181,7 +181,7 @@ def _quality(counts: Counts) -> Document | None:
 
 
 def _of_no_category(counts: Counts, labels: Counter[str]) -> dict[str, int]:
-    """Return the labels that the candidate has no category for: typing errors, or names of another taxonomy."""
+    """Return the labels without a category of the candidate: typos, or names of another taxonomy."""
     known = {NON_TOXIC, *(category for side, category in counts.scores if side == "candidate" and category != ANY)}
     return {label: n for label, n in sorted(labels.items()) if label not in known}
 
@@ -192,7 +192,7 @@ def _auc(counts: Counts, side: str, category: str) -> float | None:
 
 
 def _sweeps(counts: Counts, side: str) -> Document:
-    """Return what each threshold would do, by category; ``all`` is the sum of them, ``non_toxic`` apart."""
+    """Return the effect of each threshold, by category; ``all`` is their sum, without ``non_toxic``."""
     return {
         category or "all": sweep(histogram)
         for (name, category), histogram in sorted(counts.scores.items())

@@ -18,10 +18,10 @@ Row = dict[str, Any]
 def gather_flips(paths: Sequence[Path], output: Path) -> list[Row]:
     """Write the flips of all parts into one file, in the order given; return a sample.
 
-    The sample is by a digest of where the event was, so that the same history gives the same one.
+    The sample is drawn by a digest of the event's origin, so that the same history gives the same sample.
 
     Raises:
-        FileError: a part cannot be read, or the file not be written.
+        FileError: a part cannot be read or the file cannot be written.
     """
     from pyarrow import parquet
 
@@ -43,7 +43,7 @@ def gather_flips(paths: Sequence[Path], output: Path) -> list[Row]:
 
 
 class _Sample:
-    """The flips with the smallest digests, so many per transition."""
+    """The flips with the smallest digests, a fixed number per transition."""
 
     def __init__(self) -> None:
         self._chosen: dict[tuple[str, str], list[tuple[int, int, Row]]] = {}

@@ -11,7 +11,7 @@ from schemas.verdict import ACTIONS
 from stream.replay.parts import tables, worst_by_player
 
 AT_ONCE: Final = 2_000_000
-"""Most rows that are brought together at once; with more, players are counted in several passes."""
+"""Maximum rows processed at once; with more, players are counted in several passes."""
 
 
 class PlayerFlips(NamedTuple):
@@ -34,7 +34,7 @@ class PlayerFlips(NamedTuple):
 
 
 def count_players(paths: Sequence[Path], at_once: int = AT_ONCE) -> PlayerFlips:
-    """Count players over the parts that speak of them, in bounded memory.
+    """Count players over all parts, in bounded memory.
 
     Raises:
         FileError: a part cannot be read.
@@ -50,7 +50,7 @@ def count_players(paths: Sequence[Path], at_once: int = AT_ONCE) -> PlayerFlips:
 
 
 def _one_pass(paths: Sequence[Path], number: int, passes: int) -> dict[tuple[int, int], int]:
-    """Count the players whose turn it is, by worst actions."""
+    """Count the players of this pass, by worst actions."""
     import pyarrow as pa
 
     chosen = []

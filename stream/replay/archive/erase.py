@@ -24,9 +24,9 @@ class Erased(NamedTuple):
 
 
 def erase(archive: Archive, players: Collection[str], looked: Callable[[int, int], None]) -> Erased:
-    """Erase players; repeating it changes nothing.  ``looked`` is called with the files checked so far and in all.
+    """Erase players; repeating it changes nothing.  ``looked`` is called with the number of files checked and in total.
 
-    Broken records have no player; those whose bytes contain a player's id are erased.  Each file is replaced as a
+    Malformed records have no player; those whose bytes contain a player's id are erased.  Each file is replaced as a
     whole, so an interrupted erasure is completed by running it again.  Unfinished files are removed.
 
     Raises:
@@ -61,7 +61,7 @@ def _erase_from(archive: Archive, path: str, players: Collection[str]) -> int:
 
 
 def _hits(file: Any, group: int, players: Collection[str]) -> NDArray[np.bool_]:
-    """Return which rows are about players: their own, and broken ones whose bytes hold an id as JSON may write it."""
+    """Return the rows about players: their own, and malformed ones whose bytes contain an id as JSON may write it."""
     import pyarrow as pa
     from pyarrow import compute
 
@@ -76,7 +76,7 @@ def _hits(file: Any, group: int, players: Collection[str]) -> NDArray[np.bool_]:
 
 
 def _spelled(player: str) -> Iterator[str]:
-    """Yield an id as it is, and as the usual writers of JSON spell it."""
+    """Yield an id as it is, and as common JSON writers escape it."""
     yield player
     for form in (json.dumps(player, ensure_ascii=False)[1:-1], json.dumps(player)[1:-1]):
         capitals = _ESCAPE.sub(lambda found: f"\\u{found[1].upper()}", form)

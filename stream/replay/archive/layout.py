@@ -24,13 +24,13 @@ class ArchiveFile(NamedTuple):
     end: int
 
     def path(self, root: str) -> str:
-        """Return where it is."""
+        """Return its path."""
         where = f"topic={self.topic}/date={self.date}/partition={self.partition:05d}"
         return f"{root.rstrip('/')}/{where}/{self.start:020d}-{self.end:020d}.parquet"
 
 
 def parse(path: str) -> ArchiveFile | None:
-    """Parse a path; None if it is not an archive file's."""
+    """Parse a path; None if it is not that of an archive file."""
     found = _NAME.search(path)
     if found is None:
         return None

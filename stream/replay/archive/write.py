@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
 FILE_ROWS: Final = 500_000
-"""Most records in a file."""
+"""Maximum records in a file."""
 
 Row = tuple[int, int, str | None, bytes | None, str | None]
 Kept = Callable[[Stretch, int], None]
-"""Told of what is written: a stretch and how many records."""
+"""Called for each written stretch, with its number of records."""
 
 
 def event_row(offset: int, timestamp_ms: int, value: bytes | None) -> Row:
@@ -59,7 +59,7 @@ class Archive:
         return sorted(str(name) for name in found)
 
     def clear(self) -> None:
-        """Remove what writers that were cut off have left behind; one still at work fails, and is to be asked again.
+        """Remove what interrupted writers have left behind; a writer still at work fails and must be run again.
 
         Raises:
             FileError: the archive cannot be listed or written.
@@ -84,10 +84,10 @@ class Archive:
     def write(
         self, address: TopicAddress, stretches: Iterable[Stretch], as_row: Callable[..., Row], kept: Kept
     ) -> None:
-        """Write stretches of a topic; a file appears whole or not at all.
+        """Write stretches of a topic; each file is written atomically.
 
         Raises:
-            FileError: a file cannot be written; told before the topic is read where no file can.
+            FileError: a file cannot be written; raised before the topic is read if no file can be.
             TransportError, DataLost: the topic cannot be read.
         """
         self._claim()

@@ -1,4 +1,4 @@
-"""Columns of codes: things numbered as they come, and which numbers there are."""
+"""Columns of codes: values numbered in order of appearance, and the distinct codes."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -11,7 +11,7 @@ K = TypeVar("K")
 
 
 class Numbers(dict[K, int], Generic[K]):
-    """Numbers things as they come."""
+    """Numbers values in order of appearance."""
 
     def __missing__(self, thing: K) -> int:
         self[thing] = number = len(self)
@@ -19,7 +19,7 @@ class Numbers(dict[K, int], Generic[K]):
 
 
 class Remembered(dict[K, int], Generic[K]):
-    """Numbers of things, each asked for once."""
+    """Numbers of values, each looked up once."""
 
     def __init__(self, ask: Callable[[K], int]) -> None:
         self._ask = ask
@@ -30,9 +30,9 @@ class Remembered(dict[K, int], Generic[K]):
 
 
 def distinct(codes: Codes, below: int) -> tuple[Codes, Codes]:
-    """Return the codes that there are, in order, and each one's place among them, as ``np.unique`` does.
+    """Return the distinct codes, in order, and each code's position among them, as ``np.unique`` does.
 
-    ``below`` is above all of them.  Where it is not much larger than their count, nothing needs to be sorted.
+    ``below`` exceeds all codes.  If it is not much larger than their number, no sorting is needed.
     """
     if below > 4 * len(codes) + 1_024:
         values, places = np.unique(codes, return_inverse=True)

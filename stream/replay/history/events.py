@@ -25,7 +25,7 @@ Codes = NDArray[np.int64]
 
 
 class Detail(msgspec.Struct, frozen=True, gc=False):
-    """Fields needed for a few events only.  ``text`` is None where history is verdicts alone."""
+    """Fields needed for a few events only.  ``text`` is None if history is only verdicts."""
 
     event_id: str
     player_id: str
@@ -33,14 +33,14 @@ class Detail(msgspec.Struct, frozen=True, gc=False):
 
 
 Details = Callable[[Sequence[int]], list[Detail]]
-"""Returns the details of events by their places."""
+"""Returns the details of events by their positions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Labelling:
-    """Where true categories come from: a metadata field of the event, and reviews by event id, which win.
+    """Source of true categories: a metadata field of the event, and reviews by event id, which take precedence.
 
-    A label is the name of a category; ``allow`` is another word for ``non_toxic``.
+    A label is the name of a category; ``allow`` is a synonym of ``non_toxic``.
     """
 
     name: str | None = None
@@ -48,11 +48,11 @@ class Labelling:
 
     @property
     def wanted(self) -> bool:
-        """Whether there are labels at all."""
+        """Whether any labels exist."""
         return self.name is not None or self.reviews is not None
 
     def label(self, event_id: str, metadata: Mapping[str, str]) -> str | None:
-        """Return an event's label; None where it has none."""
+        """Return an event's label; None if it has none."""
         found = metadata.get(self.name) if self.name is not None else None
         if self.reviews is not None:
             found = self.reviews.get(event_id, found)
@@ -63,8 +63,8 @@ class Labelling:
 class Events:
     """The well-formed events of a stretch, in order, as columns of one length.
 
-    ``where`` holds indices into ``circumstances``.  ``labels`` is empty where they are not needed, ``events`` where
-    nothing is scored.  ``dead_letters`` counts, by cause, the records that are not events.
+    ``where`` has indices into ``circumstances``.  ``labels`` is empty if not needed, ``events`` if nothing is
+    scored.  ``dead_letters`` counts, by cause, the records that are not events.
     """
 
     topic: str | None
@@ -86,7 +86,7 @@ read_seen: Final = VerdictReader(Seen)
 
 
 def read_events(batches: Iterable[RawBatch], labelling: Labelling) -> Events:
-    """Decode a stretch of events, whole."""
+    """Decode a stretch of events in full."""
     places = Places()
     events: list[Event] = []
     dead_letters = Counter[str]()
@@ -144,7 +144,7 @@ def is_verdict(value: bytes | None) -> bool:
 
 
 class Places:
-    """Gathers where records were found."""
+    """Gathers the origins of records."""
 
     def __init__(self) -> None:
         self._topic: str | None = None
@@ -152,7 +152,7 @@ class Places:
         self._positions: list[Codes] = [np.empty(0, np.int64)]
 
     def add(self, batch: RawBatch, chosen: Codes | None = None) -> None:
-        """Add a batch's records, or the chosen ones."""
+        """Add a batch's records, or the selected ones."""
         positions = batch.positions if chosen is None else batch.positions[chosen]
         self._topic = batch.topic
         self._positions.append(positions)

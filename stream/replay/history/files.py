@@ -22,12 +22,12 @@ from stream.replay.history.stretch import RawBatch, Stretch
 _BLOCK: Final = 8_388_608
 _ROWS: Final = 20_000
 _LINE: Final = 256
-"""Bytes of a usual line, to cut JSON Lines into stretches of a wanted number of events."""
+"""Bytes of a typical line, to cut JSON Lines into stretches of a given number of events."""
 _FIRST: Final = 1_000
 _ARCHIVED: Final = frozenset({"offset", "value"})
 """Columns that make a Parquet file an archive."""
 _NEEDED: Final = frozenset({"event_id", "player_id", "channel_id", "text", "sent_at"})
-"""Columns without which a row is no event."""
+"""Required columns of an event."""
 _KINDS: Final = ("*.parquet", "*.jsonl", *(f"*.jsonl{end}" for end in PACKED))
 
 
@@ -37,7 +37,7 @@ def expand(patterns: Sequence[str], given: str = "--input") -> list[str]:
     ``given`` says in messages what named them.
 
     Raises:
-        ConfigError: one matches nothing.
+        ConfigError: one of them matches nothing.
     """
     found: set[str] = set()
     for pattern in patterns:
@@ -67,7 +67,7 @@ def cut_files(paths: Sequence[str], size: int) -> list[Stretch]:
 
     Raises:
         FileError: a file cannot be read.
-        ConfigError: a Parquet file holds neither an archive nor events.
+        ConfigError: a Parquet file has neither an archive nor events.
     """
     stretches: list[Stretch] = []
     for partition, path in enumerate(paths):
@@ -128,7 +128,7 @@ class FileReader:
         """Yield the records of a stretch in order.
 
         Raises:
-            FileError: the file cannot be read, or is not what its name says.
+            FileError: the file cannot be read, or is not in the format of its name.
         """
         if stretch.source.endswith(".parquet"):
             yield from _read_parquet(stretch)
@@ -140,7 +140,7 @@ class FileReader:
         self._lines.close()
 
     def _read_lines(self, stretch: Stretch) -> Iterator[RawBatch]:
-        """Yield the lines that begin within the stretch; blank ones and a byte order mark are left out."""
+        """Yield the lines that begin within the stretch; blank ones and a byte order mark are skipped."""
         with reading(stretch.source):
             position = self._go_to(stretch)
             while position < stretch.end and (lines := _lines(self._file, stretch.end - position)):
@@ -154,7 +154,7 @@ class FileReader:
             self._at = stretch.source, stretch.end, position
 
     def _go_to(self, stretch: Stretch) -> int:
-        """Have the file open at the first line of a stretch; return where that is."""
+        """Open the file at the first line of a stretch; return its position."""
         if self._at is not None and self._at[:2] == (stretch.source, stretch.start):
             return self._at[2]
         self._lines.close()
@@ -187,7 +187,7 @@ def _read_parquet(stretch: Stretch) -> Iterator[RawBatch]:
 
 
 def _rows(batch: Any) -> list[dict[str, Any]]:
-    """Return rows as Python has them.  It knows no time finer than a microsecond; what is finer is cut off."""
+    """Return rows as Python objects.  Times are truncated to microseconds."""
     import pyarrow as pa
 
     def readable(field: Any) -> Any:
@@ -201,7 +201,7 @@ def _rows(batch: Any) -> list[dict[str, Any]]:
 
 
 def _as_json(row: dict[str, Any]) -> bytes:
-    """Write a row as the event it stands for; empty cells are absent fields, maps arrive as lists of pairs."""
+    """Convert a row to JSON of its event; empty cells are absent fields, maps arrive as lists of pairs."""
     metadata = row.get("metadata")
     if isinstance(metadata, list | dict):
         row["metadata"] = _given(dict(metadata))

@@ -31,7 +31,7 @@ _UNPACKED: Final[Mapping[str, Callable[[Any], Any]]] = {
     ".xz": lzma.LZMAFile,
 }
 PACKED: Final = tuple(_UNPACKED)
-"""Ends of the names of packed files."""
+"""Suffixes of compressed files."""
 
 
 @contextmanager
@@ -39,7 +39,7 @@ def reading(path: str) -> Iterator[None]:
     """Translate errors that occur while a file is read.
 
     Raises:
-        FileError: it cannot be read, or is not packed as its name says.
+        FileError: it cannot be read, or is not compressed as its name says.
     """
     try:
         yield
@@ -58,7 +58,7 @@ def opened(path: str) -> Iterator[Any]:
 
 
 def length(path: str) -> int:
-    """Return the bytes of a file, unpacked; a packed one is read through for that.  Raises as ``opened``."""
+    """Return the uncompressed size of a file; a compressed one is read through for it.  Raises as ``opened``."""
     with opened(path) as file:
         if not path.endswith(PACKED):
             return int(file.seek(0, 2))
@@ -66,7 +66,7 @@ def length(path: str) -> int:
 
 
 def skip(path: str, file: Any, count: int) -> None:
-    """Go on to a position of a file that was just opened; a packed one is unpacked up to there."""
+    """Skip to a position of a file that was just opened; a compressed one is decompressed up to there."""
     if not path.endswith(PACKED):
         file.seek(count)
         return

@@ -1,4 +1,4 @@
-"""Reviews: what moderators found, by event id; JSON Lines or CSV with ``event_id`` and ``label``."""
+"""Reviews: moderators' labels by event id; JSON Lines or CSV with ``event_id`` and ``label``."""
 
 import codecs
 import csv
@@ -16,10 +16,10 @@ class _Review(msgspec.Struct):
 
 
 def read_reviews(path: str) -> dict[str, str]:
-    """Read a file of reviews; of several about one event the last one counts.
+    """Read a file of reviews; of several about one event the last counts.
 
     Raises:
-        ConfigError: it cannot be read, or a line is no review; names the line.
+        ConfigError: it cannot be read, or a line is not a review; names the line.
     """
     raw = _read(path)
     try:
@@ -31,7 +31,7 @@ def read_reviews(path: str) -> dict[str, str]:
 
 
 def reviews_digest(path: str) -> str:
-    """Return a digest of what a file of reviews says.
+    """Return a digest of a file of reviews.
 
     Raises:
         ConfigError: as ``read_reviews``.
@@ -80,7 +80,7 @@ def _from_csv(text: str, path: str) -> dict[str, str]:
 
 
 def _checked(label: str, path: str, number: int) -> str:
-    """Return a label that says something."""
+    """Return a label, refusing an empty one."""
     if not label.strip():
         raise ConfigError(f"--reviews {path}:{number}: the label is empty; leave out what nobody has reviewed")
     return label.strip()

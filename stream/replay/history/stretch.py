@@ -39,12 +39,12 @@ class HistoryReader(Protocol):
         """Yield the records of a stretch in order.  Blocks on disk or network.
 
         Raises:
-            FileError, TransportError, DataLost: it cannot be read (whole).
+            FileError, TransportError, DataLost: it cannot be read completely.
         """
         ...
 
     def close(self) -> None:
-        """Let go of what is open."""
+        """Close what is open."""
         ...
 
 

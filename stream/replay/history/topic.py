@@ -1,6 +1,6 @@
 """A bounded span of a topic, assigned, never subscribed: joins no group, commits nothing, produces nothing.
 
-``TopicAddress`` is all that a replay knows of Kafka.  It has no group, output topic or producer.
+``TopicAddress`` is everything that a replay knows of Kafka: no group, output topic or producer.
 """
 
 import time
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
 _TIMEOUT_S: Final = 20.0
 PATIENCE_S: Final = 60.0
-"""Longest wait for the next record of a span that ought to have one."""
+"""Maximum wait for the next record of a span that should have one."""
 _BATCH: Final = 4_000
-"""Records handed on at once: enough for numpy, few enough to be in the processor's cache when looked at."""
+"""Records handed on at once: enough for numpy, few enough to stay in the processor's cache."""
 _TAKEN: Final = 500
-"""Records taken from the client at once.  Of so few the client's objects are soon free, and their memory used again."""
+"""Records taken from the client at once: few, so that the client's objects are soon freed and their memory reused."""
 _TRIES: Final = 100
 _WAIT_S: Final = 0.1
-"""Longest wait for a batch to fill."""
+"""Maximum wait for a batch to fill."""
 _IDLE_GROUP: Final = "chatwarden-replay-never-joined"
-"""librdkafka wants a name; without a subscription or a commit no broker ever hears it used."""
+"""librdkafka requires a group name; without a subscription or a commit it is never used."""
 
 
 @dataclass(frozen=True, slots=True)
 class TopicAddress:
-    """Where a topic is, and how to connect (``properties`` go to librdkafka)."""
+    """A topic and how to connect (``properties`` go to librdkafka)."""
 
     bootstrap_servers: str
     topic: str
@@ -44,11 +44,11 @@ class TopicAddress:
 def spans(address: TopicAddress, start_ms: int | None, end_ms: int | None) -> dict[int, tuple[int, int]]:
     """Return, by partition, the offsets from ``start_ms`` to ``end_ms`` (exclusive) by broker timestamps.
 
-    None is the oldest record kept, or the newest one that is committed now.
+    None stands for the oldest record, or the newest committed one.
 
     Raises:
-        ConfigError: the topic does not exist, or the broker does not let us in.
-        TransportError: Kafka is away.
+        ConfigError: the topic does not exist, or the broker rejects us.
+        TransportError: Kafka is unavailable.
     """
     from confluent_kafka import KafkaException, TopicPartition
 
@@ -115,7 +115,7 @@ class TopicReader:
 
         Raises:
             DataLost: records were deleted before they were read.
-            TransportError: Kafka is away, or an open transaction holds the span's end for ``PATIENCE_S``.
+            TransportError: Kafka is unavailable, or an open transaction holds the span's end for ``PATIENCE_S``.
         """
         from confluent_kafka import Message
 
@@ -132,7 +132,7 @@ class TopicReader:
             yield RawBatch(self._address.topic, stretch.partition, np.concatenate(offsets), joiner.take())
 
     def messages(self, stretch: Stretch) -> "Iterator[list[Message]]":
-        """Yield the records of a stretch as the client has them, in lists to keep; raises as ``read``."""
+        """Yield the records of a stretch as client messages, in lists; raises as ``read``."""
         self._seek(stretch.partition, stretch.start)
         reached, heard = stretch.start, self._clock()
         while reached < stretch.end:
@@ -180,7 +180,7 @@ class TopicReader:
             fetched = self._consumer.consume(min(_TAKEN, stretch.end - reached), _WAIT_S)
         except KafkaException as exc:
             raise _translated(self._address, exc) from exc
-        if not any(map(Message.error, fetched)):  # never by ``==``: the client's errors cannot be compared with None
+        if not any(map(Message.error, fetched)):  # not by ``==``: the client's errors cannot be compared with None
             return fetched
         for message in fetched:
             error = message.error()
@@ -202,7 +202,7 @@ def _offsets(messages: "Sequence[Message]") -> NDArray[np.int64]:
 
 
 def _refuse(error: "KafkaError", address: TopicAddress, stretch: Stretch) -> None:
-    """Raise for what ends a replay; what the client mends by itself is left to it."""
+    """Raise for errors that end a replay; transient ones are left to the client."""
     from confluent_kafka import KafkaError
 
     where = f"{address.topic} [{stretch.partition}]"
@@ -234,7 +234,7 @@ def _consumer(address: TopicAddress, on_error: "Callable[[KafkaError], object]" 
         **address.properties,
         "client.id": "chatwarden-replay",
         "error_cb": on_error,
-        "log_level": 0,  # what goes wrong ends in an error of ours; a line per attempt helps nobody
+        "log_level": 0,  # failures end in our own error; a line per attempt is no help
         "group.id": _IDLE_GROUP,
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,

@@ -1,1 +1,1 @@
-"""A stretch of history judged: events and verdicts as columns, baseline and candidate side by side."""
+"""Judges a stretch of history: events and verdicts as columns, by baseline and candidate."""

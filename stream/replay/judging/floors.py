@@ -1,6 +1,6 @@
 """Floors of recorded verdicts: the mildest action that the rules they name leave open.
 
-Verdicts carry the ids of the rules that hit, not the floor itself; the packs say what a rule of that id does.
+Verdicts carry the ids of the rules that matched, not the floor itself; the packs say what a rule of that id does.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from stream.replay.judging.opinions import NO_FLOOR
 
 
 class Floors:
-    """Floors by rule packs.  ``by_game`` names the pack of games that have one of their own."""
+    """Floors by rule pack.  ``by_game`` names the pack of games with their own."""
 
     def __init__(self, packs: Mapping[str, Pack], by_game: Mapping[str, str], taxonomy: Taxonomy) -> None:
         self._severities = dict(zip(taxonomy.names, taxonomy.severities, strict=True))
@@ -44,9 +44,9 @@ class Floors:
         return list(floors), floor
 
     def _floor(self, fact: Fact, pack: str) -> Floor:
-        """Blocking rules win, then the severest category, then the earlier rule: as ``model.rules`` has it.
+        """Blocking rules win, then the severest category, then the earlier rule, as in ``model.rules``.
 
-        Where the pack no longer has a rule of that id, what was decided stands as the floor.
+        If the pack no longer has a rule of that id, the recorded decision is the floor.
         """
         known = self._rules.get(pack) or self._rules[""]
         hits = [known[hit.rule] for hit in fact.rules if hit.rule in known]

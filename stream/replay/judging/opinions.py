@@ -1,4 +1,4 @@
-"""Opinions: what one side, the baseline or the candidate, decides for each event of a stretch."""
+"""Opinions: the decisions of one side, the baseline or the candidate, for each event of a stretch."""
 
 import math
 from dataclasses import dataclass, field
@@ -87,7 +87,7 @@ def _not_empty(shape: tuple[int, int, int]) -> tuple[int, int, int]:
 
 
 def _spread(values: Codes, at: Codes, given: NDArray[np.bool_]) -> Codes:
-    """Return each event's value; -1 where no answer was given."""
+    """Return each event's value; -1 without an answer."""
     spread = np.full(len(given), -1, np.int64)
     spread[given] = values[at]
     return spread

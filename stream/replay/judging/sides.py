@@ -1,4 +1,4 @@
-"""Sides: the baselines and candidates, each a way to get opinions of a stretch.
+"""Sides: the baselines and candidates, each a way to get decisions for a stretch.
 
 ====================  =======================================  ==========================================
 side                  takes                                    stands for
@@ -38,12 +38,12 @@ from stream.replay.judging.opinions import NO_FLOOR, RESOLVERS, Answers, Opinion
 
 _read_said: Final = VerdictReader(Said)
 REPLAYED_AT: Final = datetime(1970, 1, 1, tzinfo=UTC)
-"""The time at which replayed verdicts say they were decided: none that matters, and always the same."""
+"""``decided_at`` of replayed verdicts: constant, since it does not matter."""
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What sides draw on."""
+    """Inputs of the sides."""
 
     events: Events
     recorded: RecordedVerdicts | None = None
@@ -62,15 +62,15 @@ class Material:
 
 
 class Side(Protocol):
-    """Has opinions."""
+    """Decides events."""
 
     def __call__(self, material: Material, /) -> Opinions:
-        """Return its opinion of each event.  Blocks and raises as its sources do."""
+        """Return its decision for each event.  Blocks and raises as its sources do."""
         ...
 
 
 class Recorded:
-    """The verdicts as they were."""
+    """The recorded verdicts, unchanged."""
 
     def __call__(self, material: Material) -> Opinions:
         """Repeat them."""
@@ -102,7 +102,7 @@ def as_opinions(recorded: RecordedVerdicts) -> Opinions:
 def _with_hits(
     recorded: RecordedVerdicts, hit: Codes, width: int
 ) -> "tuple[Codes, np.ndarray[tuple[int, int], np.dtype[np.uint16]]]":
-    """Put the category of a rule's hit at 1, once per distinct pair of scores and hit."""
+    """Set the category of a rule's match to 1, once per distinct pair of scores and match."""
     given = recorded.score >= 0
     keys = recorded.score[given] * (width + 1) + hit[given] + 1
     different, at = distinct(keys, len(recorded.scores) * (width + 1))
@@ -139,7 +139,7 @@ class Redecided:
 
 
 class Scored:
-    """A scorer over the texts of stretch after stretch: the live resolvers on large chunks, each distinct text once.
+    """A scorer over the texts of successive stretches: the live resolvers on large chunks, each distinct text once.
 
     Answers to the last ``remembered`` texts are cached unchanged, so the cache has no effect on the results.
     """
@@ -166,7 +166,7 @@ class Scored:
             known |= zip(unknown, self.scorer(unknown), strict=True)
         except ClassifierDown as exc:
             raise TransportError(f"the classifier is down: {exc}") from exc
-        # To the end of the queue, whose first are forgotten.
+        # To the end of the queue, whose first entries are evicted.
         known |= {text: known.pop(text) for text in distinct}
         answers = _columns(texts, distinct, [known[text] for text in distinct], len(self.scorer.taxonomy.names))
         for text in list(islice(known, max(0, len(known) - self._remembered))):
@@ -211,7 +211,7 @@ def _columns(texts: list[Text], distinct: list[Text], outcomes: list[Outcome], w
 
 
 class Judged:
-    """The live code, whole: records in, verdicts out, chunk by chunk, and the verdicts read back."""
+    """The whole live code: records in, verdicts out, chunk by chunk, and the verdicts read back."""
 
     def __init__(self, judge: Judge, chunk_size: int) -> None:
         self._judge = judge

@@ -75,7 +75,7 @@ def _frontier(document: Document) -> str | None:
 
 
 def policies(document: Document) -> dict[str, tuple[float, float]]:
-    """Return, by side, the share of all events that its policy acts upon, and how much of what it ought to."""
+    """Return, by side, the share of all events that its policy acts upon, and its recall."""
     quality = document["quality"]
     caught = {side: quality[side]["recall"] for side in SIDES} if quality else {"candidate": _agreement(document)}
     load = document["load"]
@@ -83,7 +83,7 @@ def policies(document: Document) -> dict[str, tuple[float, float]]:
 
 
 def _agreement(document: Document) -> float | None:
-    """Return how much of what the baseline acts upon the candidate does, too."""
+    """Return the share of the baseline's actions that the candidate also takes."""
     table = document["actions"]
     ought = sum(table[before][after] for before in ("flag", "block") for after in ACTIONS)
     caught = sum(table[before][after] for before in ("flag", "block") for after in ("flag", "block"))
@@ -91,10 +91,10 @@ def _agreement(document: Document) -> float | None:
 
 
 def _sources(document: Document) -> Document:
-    """Say in words where history came from and what stands against what."""
+    """Describe the source of history and the compared sides."""
     history = document["history"]
     if "topic" in history:
-        span = f"from {history['from'] or 'the oldest record kept'} to {history['to'] or 'the newest then'}"
+        span = f"from {history['from'] or 'the oldest record available'} to {history['to'] or 'the newest then'}"
         where = f"topic {history['topic']}, {span}, {len(history['partitions'])} partitions"
     else:
         files = history["files"]
@@ -102,7 +102,7 @@ def _sources(document: Document) -> Document:
     depth = {
         "redecide": "the candidate policy over the scores as recorded",
         "rescore": "every message scored again by the candidate",
-        "full": "every message through the live code, whole",
+        "full": "every message through the whole live code",
     }[document["depth"]]
     kind, name = document["baseline"]["kind"], document["baseline"]["name"]
     baseline = {

@@ -16,7 +16,7 @@ CANDIDATE: Final = "#0f766e"
 MOST_BARS: Final = 12
 _MOST_SHOWN: Final = 32
 _ODD: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
-"""What no XML may hold, or what no label shows in its line."""
+"""Characters that XML forbids or that a one-line label cannot show."""
 _NO_GLYPH: Final = r"Glyph \d+ .* missing from font|.* does not support \w+ natively"
 _STYLE: Final[Any] = {
     "svg.hashsalt": "chatwarden",
@@ -75,7 +75,7 @@ def sweep(category: str, sides: dict[str, Sequence[Document]]) -> str | None:
 
 
 def frontier(sides: dict[str, Sequence[Document]], points: dict[str, tuple[float, float]]) -> str | None:
-    """Draw what is caught against what is acted upon, for every threshold on the sum of scores, and both policies.
+    """Draw recall against the share acted upon, for every threshold on the sum of scores, and both policies.
 
     ``points`` are the policies as they are: (share acted upon, share caught).
     """
@@ -91,7 +91,7 @@ def frontier(sides: dict[str, Sequence[Document]], points: dict[str, tuple[float
             if place := points.get(side):
                 axes.plot(100 * place[0], 100 * place[1], "o", color=colour, markersize=9, label=f"{side}: its policy")
         axes.set_xlabel("messages acted upon (the moderators' load), %")
-        axes.set_ylabel("of what ought to be acted upon, caught, %")
+        axes.set_ylabel("positives acted upon (recall), %")
         axes.set_ylim(0, 102)
         axes.legend(loc="lower right", frameon=False)
 
@@ -99,19 +99,19 @@ def frontier(sides: dict[str, Sequence[Document]], points: dict[str, tuple[float
 
 
 def _label(name: str) -> str:
-    """Return a name that its senders chose as a label: on one line, and no longer than there is room."""
+    """Return a sender-chosen name as a label: on one line, shortened to the room available."""
     shown = _ODD.sub("\ufffd", name)
     return shown if len(shown) <= _MOST_SHOWN else f"{shown[: _MOST_SHOWN - 1]}…"
 
 
 def _image(draw: Callable[[Any], None], height: float) -> str:
-    """Return a drawing as the address of an image that carries itself."""
+    """Return a drawing as a data URL."""
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     with mpl.rc_context(_STYLE), warnings.catch_warnings():
-        # Glyphs only measure the text here: the image holds the text itself, which the reader's own fonts draw.
+        # Glyphs only measure the text here: the image contains the text itself, drawn with the reader's fonts.
         warnings.filterwarnings("ignore", _NO_GLYPH, UserWarning)
         figure = Figure(figsize=(6.4, height), layout="constrained")
         FigureCanvasSVG(figure)
