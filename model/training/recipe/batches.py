@@ -1,4 +1,4 @@
-"""Length-bucketed batches of token ids, the optimiser and its schedule: what every stage of the recipe shares."""
+"""Length-bucketed batches of token ids, the optimiser and its schedule, shared by all stages of the recipe."""
 
 import sys
 import time
@@ -44,7 +44,7 @@ def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
 
 
 def batches(ids: Sequence[Sequence[int]], size: int, rng: np.random.Generator) -> Iterator[Batch]:
-    """Yield every row once, rows of like length together, the batches in random order."""
+    """Yield every row once, rows of similar length together, the batches in random order."""
     lengths = np.array([len(row) for row in ids])
     order = np.lexsort((rng.random(len(ids)), lengths))
     starts = np.arange(0, len(ids), size)
@@ -81,7 +81,7 @@ def optimiser(model: nn.Module, lr: float, head_lr: float | None = None) -> torc
 
 
 def warm_then_fall(optimizer: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LambdaLR:
-    """Return the schedule: up for 6 % of the steps, then linearly to a twentieth of the peak."""
+    """Return the schedule: warm-up for 6 % of the steps, then linear decay to a twentieth of the peak."""
     warm = max(1, round(0.06 * steps))
 
     def factor(step: int) -> float:
@@ -91,7 +91,7 @@ def warm_then_fall(optimizer: torch.optim.Optimizer, steps: int) -> torch.optim.
 
 
 def running_average(model: nn.Module, decay: float) -> AveragedModel:
-    """Return a copy of ``model`` that follows it with an exponential average, quickly at first."""
+    """Return a copy of ``model`` that tracks it with an exponential moving average, faster at first."""
 
     def follow(averages: Iterable[Tensor], values: Iterable[Tensor], count: Tensor | int) -> None:
         kept = min(decay, (1 + int(count)) / (10 + int(count)))
@@ -103,7 +103,7 @@ def running_average(model: nn.Module, decay: float) -> AveragedModel:
 
 @dataclass(slots=True)
 class Progress:
-    """Says on stderr, every few seconds, how far a stage is."""
+    """Reports a stage's progress on stderr every few seconds."""
 
     stage: str
     total: int

@@ -1,4 +1,4 @@
-"""From heads that speak their sets' labels to one distribution over our categories."""
+"""Converts the heads' predictions in their sets' labels to one distribution over our categories."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -16,18 +16,18 @@ HEADS_HEARD: Final[Mapping[str, Mapping[str, float]]] = {
     "conda": {"gametox": 0.1, "conda": 0.9},
     "": {"gametox": 0.5, "conda": 0.5},
 }
-"""How much each head's view counts, by the set a text comes from."""
+"""Weight of each head's prediction, by the set a text comes from."""
 
 PRIOR: Final[Mapping[str, float]] = {"sexual": 0.3, "self_harm": 0.5, "extremism": 0.5}
-"""How readily a label that may mean several categories is read as one of these; the others count 1."""
+"""Prior weight of these categories for a label that may mean several; the others have 1."""
 
 
 def blend(
     answers: Mapping[str, Floats], origins: Sequence[str], maps: Mapping[str, LabelMap], names: Sequence[str]
 ) -> Floats:
-    """Return (texts, categories): the views of the heads, each label's share split among what it may mean.
+    """Return (texts, categories): the heads' predictions, each label's probability split among what it may mean.
 
-    Splitting follows the current estimate and is repeated: expectation maximisation for labels of partly known
+    The split follows the current estimate and is iterated: expectation maximisation for labels of ambiguous
     meaning.  It starts from the head of our own lines, which knows every category.
     """
     start = np.full((len(origins), len(names)), 0.02, dtype=np.float32)
@@ -53,7 +53,7 @@ def _view(answer: Floats, estimate: Floats, label_map: LabelMap, names: Sequence
 
 
 def with_label(estimate: Floats, target: Target, trust: float) -> Floats:
-    """Return one text's distribution moved by ``trust`` towards what people said of it."""
+    """Return one text's distribution moved by ``trust`` towards its human label."""
     columns = list(target.categories)
     said = np.zeros_like(estimate)
     said[columns] = estimate[columns] + 1e-4
@@ -62,7 +62,7 @@ def with_label(estimate: Floats, target: Target, trust: float) -> Floats:
 
 
 def as_categories(answer: Floats, label_map: LabelMap, names: Sequence[str]) -> dict[str, Floats]:
-    """Return one head's answer by category, each label read as the first category that it may mean."""
+    """Return one head's prediction by category, each label read as the first category that it may mean."""
     scores = {name: np.zeros(len(answer), dtype=np.float32) for name in names}
     for place, categories in enumerate(label_map.labels.values()):
         scores[categories[0]] = scores[categories[0]] + answer[:, place]

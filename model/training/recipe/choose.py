@@ -1,4 +1,4 @@
-"""What is settled on the development texts once the network is trained: offsets, twins, temperature, thresholds."""
+"""What is chosen on the development texts after training: offsets, twins, temperature, thresholds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,13 +21,13 @@ STEPS: Final[Mapping[tuple[str, ...], Sequence[float]]] = {
     ("insult",): (-0.3, 0.0, 0.3),
     ("non_toxic",): (-0.3, 0.0, 0.3),
 }
-"""What may be added to the logits of a group of categories; the rarest are never made rarer."""
+"""Candidate offsets of the logits of a group of categories; the rarest are never made rarer."""
 
 TWINS: Final = ("taunt", "report_call")
 DISTANCES: Final = (0.2, 0.4, 0.6, 0.8, 1.2, 2.0)
 ROUNDS: Final = 3
 GAIN: Final = 5e-4
-"""What a step must gain to be taken."""
+"""Minimum gain of an accepted step."""
 
 TOLERATED_ECE: Final = 0.035
 READINGS: Final = ("auc", "ap", "strict_auc", "strict_ap")
@@ -35,11 +35,11 @@ READINGS: Final = ("auc", "ap", "strict_auc", "strict_ap")
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What is done to the network's answer: ``offsets`` on its logits, twins of some outputs, a temperature.
+    """Adjustments of the network's outputs: ``offsets`` on its logits, twins of some outputs, a temperature.
 
     Games disagree whether a taunt or a call for a report is toxic.  Such a category gets a second output, its twin,
-    whose logit lies the given distance below and which counts as ``non_toxic``.  The scores then say that opinions
-    differ: whoever takes 1 - P(non_toxic) for toxicity ranks it below abuse, while it stays the likeliest category.
+    whose logit lies the given distance below and which counts as ``non_toxic``.  The scores then show the
+    disagreement: 1 - P(non_toxic) ranks it below abuse, while it stays the likeliest category.
     """
 
     names: tuple[str, ...]
@@ -107,7 +107,7 @@ def _twins_moved(settled: Settled, name: str) -> list[Settled]:
 def settle_temperature(
     settled: Settled, logits: Mapping[str, Floats], targets: Mapping[str, Sequence[Target]]
 ) -> float:
-    """Return the temperature with the least negative log likelihood of what people said.
+    """Return the temperature with the lowest negative log likelihood of the labels.
 
     Source: Guo et al. 2017, with a label's categories summed.
     """
@@ -126,7 +126,7 @@ def settle_temperature(
 
 
 def quality(settled: Settled, logits: Mapping[str, Floats], dev: Mapping[str, Sequence[Example]]) -> float:
-    """Return what epochs, offsets and twins are chosen by.
+    """Return the objective by which epochs, offsets and twins are chosen.
 
     Both games' macro-F1, and ranking on GameTox in both readings (what the policy acts on; 1 - P(non_toxic)); a
     calibration error above ``TOLERATED_ECE`` costs twice what it exceeds that by.
@@ -138,7 +138,7 @@ def quality(settled: Settled, logits: Mapping[str, Floats], dev: Mapping[str, Se
 
 
 def threshold_for(precision: float, truth: NDArray[np.bool_], score: Floats, least: int = 10) -> float | None:
-    """Return the lowest threshold whose precision on ``truth`` reaches ``precision``; None when too few say so."""
+    """Return the lowest threshold whose precision on ``truth`` reaches ``precision``; None with too few positives."""
     order = np.argsort(-score, kind="stable")
     hits = np.cumsum(truth[order])
     counted = np.arange(1, len(order) + 1)

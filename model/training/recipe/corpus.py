@@ -1,4 +1,4 @@
-"""What the recipe trains and measures on: the held-back parts first, then everything that does not touch them."""
+"""The recipe's training and evaluation data: the held-out parts first, then everything that does not overlap them."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ SENTENCE_WORDS: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Labelled examples by set and side, and the raw chat; no training text has the form of a held-back one."""
+    """Labelled examples by set and side, and the raw chat; no training text has the normal form of a held-out one."""
 
     train: dict[str, list[Example]]
     dev: dict[str, list[Example]]
@@ -52,7 +52,7 @@ def read_corpus(data: Path) -> Corpus:
 
 
 def _by_template(examples: Iterable[Example]) -> tuple[list[Example], list[Example]]:
-    """Keep every fourth template of the functional tests for measuring."""
+    """Hold out every fourth template of the functional tests."""
     examples = list(examples)
     templates = sorted({example.match for example in examples})
     held = set(templates[::4])
@@ -70,10 +70,10 @@ def _once(examples: Iterable[Example]) -> list[Example]:
 
 
 def _sentences(examples: Iterable[Example]) -> Iterator[Example]:
-    """Yield long comments as short ones: game chat has 3 words, and a model must not learn length as a label.
+    """Split long comments into short ones: game chat has 3 words, and a model must not learn length as a label.
 
-    A clean comment's sentences are all clean.  A toxic comment is kept only where it is short enough to be one
-    sentence, since nothing says which of its sentences is meant.
+    A clean comment's sentences are all clean.  A toxic comment is kept only if it is short enough to be one
+    sentence, since the label does not say which sentence is toxic.
     """
     for example in examples:
         words = example.text.split()

@@ -1,4 +1,4 @@
-"""Stages side by side: a few processes with a thread or two each outrun one process with all of them."""
+"""Runs stages in parallel: a few processes with a thread or two each are faster than one with all threads."""
 
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor

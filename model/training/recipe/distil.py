@@ -1,4 +1,4 @@
-"""Distillation: the student learns the ensemble's blended view of labelled, raw and invented chat."""
+"""Distillation: the student learns the ensemble's blended scores of labelled, raw and invented chat."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ DISGUISED: Final = 0.4
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """What the student is taught on: texts, wanted distributions (texts, categories), weights."""
+    """The student's training data: texts, target distributions (texts, categories), weights."""
 
     texts: list[str]
     wanted: Floats
@@ -43,7 +43,7 @@ def distil(
     size: int = 64,
     decay: float = 0.999,
 ) -> None:
-    """Teach ``model`` the pool; ``after_epoch`` gets the averaged model each time.  Blocks for minutes."""
+    """Train ``model`` on the pool; ``after_epoch`` is called with the averaged model each time.  Blocks for minutes."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     optimizer = optimiser(model, lr, head_lr=1e-3)
@@ -91,7 +91,7 @@ def ask_student(model: nn.Module, tokenizer: Tokenizer, texts: Sequence[str], si
 
 
 def games_logits(model: nn.Module, tokenizer: Tokenizer, side: Mapping[str, Sequence[Example]]) -> dict[str, Floats]:
-    """Return the logits of both games' held-back examples."""
+    """Return the logits of both games' held-out examples."""
     return {
         game: ask_student(model, tokenizer, [example.text for example in side[game]]) for game in ("gametox", "conda")
     }

@@ -1,4 +1,4 @@
-"""The ensemble: fine-tuned teachers and the linear model, heard together."""
+"""The ensemble of the fine-tuned teachers and the linear model."""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
@@ -21,7 +21,7 @@ LINEAR_VOICE: Final = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """The linear model of one head, and what it says of its own training texts out of fold."""
+    """The linear model of one head, and its out-of-fold predictions for its own training texts."""
 
     head: str
     labels: int
@@ -29,7 +29,7 @@ class Linear:
     unseen: Mapping[str, Floats]
 
     def ask(self, texts: Sequence[str]) -> Floats:
-        """Return (texts, labels); training texts get their out-of-fold answer."""
+        """Return (texts, labels); training texts get their out-of-fold prediction."""
         answer = ask_linear(self.model, texts, self.labels)
         for row, text in enumerate(texts):
             if text in self.unseen:
@@ -38,7 +38,7 @@ class Linear:
 
 
 def linear_of(head: str, lessons: Sequence[Lesson], seed: int) -> Linear:
-    """Fit the linear model of a head, out of fold too; blocks for a minute or two."""
+    """Fit the linear model of a head, and out of fold; blocks for a minute or two."""
     folds = out_of_fold(lessons, seed)
     unseen = {lesson.text: folds[row] for row, lesson in enumerate(lessons)}
     return Linear(head, folds.shape[1], fit_linear(lessons), unseen)
@@ -46,14 +46,14 @@ def linear_of(head: str, lessons: Sequence[Lesson], seed: int) -> Linear:
 
 @dataclass(frozen=True, slots=True)
 class Ensemble:
-    """Teachers and linear models; the teachers are asked side by side."""
+    """Teachers and linear models; the teachers run in parallel."""
 
     teachers: Sequence[Path]
     linears: Sequence[Linear]
     workers: Executor
 
     def ask(self, texts: Sequence[str]) -> dict[str, Floats]:
-        """Return each head's probabilities: the normalised geometric mean of all voices; blocks for minutes."""
+        """Return each head's probabilities: the normalised geometric mean of all members; blocks for minutes."""
         asked = [self.workers.submit(ask_teacher, teacher, texts) for teacher in self.teachers]
         voices = [future.result() for future in asked]
         answers = {head: np.mean([np.log(voice[head] + 1e-6) for voice in voices], axis=0) for head in voices[0]}

@@ -1,7 +1,7 @@
-"""Write what the recipe holds back: ``python -m model.training.recipe.held_back --data DIR --out DIR``.
+"""Write the recipe's held-out lines: ``python -m model.training.recipe.held_back --data DIR --out DIR``.
 
-One side of both games as CSV, so that ``chatwarden evaluate`` and ``compare`` measure on the lines that the card was
-measured on (the test) or that offsets, twins, epoch and thresholds were chosen on (dev).
+One side of both games as CSV, so that ``chatwarden evaluate`` and ``compare`` measure on the lines of the card's
+figures (test) or on those that offsets, twins, epoch and thresholds were chosen on (dev).
 """
 
 import argparse
@@ -15,7 +15,7 @@ from model.training.recipe.pool import GAMES
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write one file per game; exit code 0 when they are written, 2 when the data cannot be used."""
+    """Write one file per game; exit code 0 if they are written, 2 if the data cannot be used."""
     parser = argparse.ArgumentParser(prog="python -m model.training.recipe.held_back", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="directory with the files of the public sets")
     parser.add_argument("--out", type=Path, required=True, help="directory for GAME_SIDE.csv")

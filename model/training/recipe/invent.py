@@ -1,6 +1,6 @@
-"""More chat to distil on: real lines with some words exchanged by the adapted language model.
+"""More chat for distillation: real lines with some words replaced by the adapted language model.
 
-Source: the data augmentation of TinyBERT (Jiao et al. 2020, section 4.2), with pieces sampled instead of taken best.
+Source: the data augmentation of TinyBERT (Jiao et al. 2020, section 4.2), with sampled instead of best pieces.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,11 +22,11 @@ from model.training.recipe.pretrain import SPECIAL
 EXCHANGED: Final = 0.3
 CANDIDATES: Final = 30
 COPIES: Final[Mapping[str, int]] = {"profanity": 3, "hate": 8, "threat": 15, "extremism": 15, "taunt": 3, "insult": 2}
-"""How many variants of a line are made, by its category; one of the others."""
+"""Variants made of a line, by its category; one for the others."""
 
 
 def often(lessons: Sequence[Lesson], maps: LabelMaps, head: str) -> list[str]:
-    """Return the texts of a game's lessons, those of rare categories several times."""
+    """Return the texts of a game's lessons, repeating those of rare categories."""
     meanings = list(heads_of(maps)[head].labels.values())
     return [lesson.text for lesson in lessons for _ in range(COPIES.get(meanings[int(lesson.wanted.argmax())][0], 1))]
 

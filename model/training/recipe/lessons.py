@@ -1,4 +1,4 @@
-"""Lessons: texts with the distribution over a head's labels that training should reach."""
+"""Lessons: texts with the target distribution over a head's labels."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ EACH_EPOCH: Final[Mapping[str, int]] = {
     "olid": 1_500, "davidson": 500, "jigsaw": 1_200, "hatemoji": 900, "hatecheck": 700, "madlibs": 800,
     "surge": 300, "own": 1_500,
 }  # fmt: skip
-"""Lessons drawn anew each epoch; the game sets take part whole."""
+"""Lessons drawn anew each epoch; the game sets are used in full."""
 
 RARE: Final[Mapping[str, float]] = {"hate": 2.0, "threat": 3.0, "extremism": 3.0, "profanity": 1.3}
 """Weight of a lesson whose label means this category in the game sets."""
@@ -29,12 +29,12 @@ LENT: Final = 0.2
 """Weight at which another set's lesson on a rare category also teaches the GameTox head."""
 
 DISGUISED: Final = 0.25
-"""Share of texts disguised anew each epoch."""
+"""Share of texts disguised, anew in each epoch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """A text, a head, the wanted distribution over that head's labels, a weight."""
+    """A text, a head, the target distribution over that head's labels, a weight."""
 
     text: str
     head: str
@@ -48,7 +48,7 @@ def heads_of(maps: LabelMaps) -> dict[str, LabelMap]:
 
 
 def lessons_by_source(train: Mapping[str, Sequence[Example]], maps: LabelMaps) -> dict[str, list[Lesson]]:
-    """Return one lesson per distinct text and source; people's disagreement stays as a distribution."""
+    """Return one lesson per distinct text and source; annotator disagreement is kept as a distribution."""
     heads = heads_of(maps)
     return {source: _lessons(source, heads[source], examples) for source, examples in train.items()}
 
@@ -70,7 +70,7 @@ def _lessons(head: str, label_map: LabelMap, examples: Sequence[Example]) -> lis
 def lent_to(head: str, by_source: Mapping[str, Sequence[Lesson]], maps: LabelMaps) -> list[Lesson]:
     """Return lessons of other sets whose label can only mean one label of ``head``, at the weight ``LENT``.
 
-    Of other sets only the rare categories, of our own lines all.
+    From other sets only rare categories, from our own lines all.
     """
     heads = heads_of(maps)
     names = list(heads[head].labels)

@@ -1,6 +1,6 @@
-"""The linear floor: words and character runs under logistic regression, half a minute of training.
+"""The linear baseline: logistic regression on words and character n-grams, half a minute of training.
 
-It is what every network must beat, and, asked out of fold, the cheapest member of the ensemble.
+Every network must beat it; predicting out of fold, it is also the cheapest member of the ensemble.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ def ask_linear(model: Pipeline, texts: Sequence[str], labels: int) -> Floats:
 
 
 def out_of_fold(lessons: Sequence[Lesson], seed: int) -> Floats:
-    """Return for every lesson what a model says that was fitted without it."""
+    """Return each lesson's prediction by a model that was fitted without it."""
     fold = np.random.default_rng(seed).integers(0, FOLDS, len(lessons))
     answer = np.zeros((len(lessons), len(lessons[0].wanted)), dtype=np.float32)
     for held in range(FOLDS):

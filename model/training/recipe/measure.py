@@ -1,4 +1,4 @@
-"""The figures that the recipe chooses by and prints; every one is computed on texts unseen in training."""
+"""The figures that the recipe prints and chooses by, all computed on texts unseen in training."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -43,7 +43,7 @@ def calibration_error(toxic: Ints | NDArray[np.bool_], score: Floats, bins: int 
 
 
 def with_intervals(measure: Callable[[Ints], Figures], rows: int, *, seed: int, resamples: int) -> Figures:
-    """Return the figures that ``measure`` finds on all rows, and their 95 % bootstrap bounds as ``_low``, ``_high``."""
+    """Return the figures of ``measure`` on all rows, with 95 % bootstrap bounds as ``_low`` and ``_high``."""
     figures = measure(np.arange(rows))
     rng = np.random.default_rng(seed)
     found = [measure(rng.integers(0, rows, rows)) for _ in range(resamples)]

@@ -1,4 +1,4 @@
-"""What the recipe is asked to do, and what every stage of it works with."""
+"""The recipe's plan, and what its stages share."""
 
 import hashlib
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from model.training.sources import PUBLIC
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What a teacher starts from, how long it learns, and its seed."""
+    """A teacher's base, number of epochs and seed."""
 
     base: str
     """Name of an encoder in ``Run.bases``, or ``ADAPTED``."""
@@ -23,12 +23,12 @@ class Start:
 
 
 ADAPTED: Final = "adapted"
-"""The first encoder after it has read the raw chat."""
+"""The first encoder, adapted to the raw chat."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long each stage is; the defaults are those of the bundle that ships."""
+    """Sizes of the stages; the defaults are those of the bundle that ships."""
 
     adapt_epochs: int = 1
     teachers: tuple[Start, ...] = (Start(ADAPTED, 3, 11), Start("bge-small", 2, 12), Start(ADAPTED, 3, 13))
@@ -39,30 +39,30 @@ class Plan:
     student_vocabulary: int = 5_100
     student_epochs: int = 8
     resamples: int = 1_000
-    """Of the test, for the intervals."""
+    """Resamples of the test set, for the intervals."""
     threads: int = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What every stage works with."""
+    """What every stage uses."""
 
     corpus: Corpus
     maps: LabelMaps
     lessons: Mapping[str, list[Lesson]]
     bases: Mapping[str, Path]
-    """Encoders to start from; the first is the one that is adapted."""
+    """Base encoders; the first is the one that is adapted."""
     out: Path
     plan: Plan
 
     @property
     def names(self) -> list[str]:
-        """The categories that the student answers in."""
+        """The categories that the student outputs."""
         return trained_categories(self.maps)
 
 
 def trained_categories(maps: LabelMaps) -> list[str]:
-    """Return the categories that some label map can teach, in taxonomy order; rules alone find the others."""
+    """Return the categories that some label map covers, in taxonomy order; only rules find the others."""
     taught_by = {name for label_map in maps.maps for names in label_map.labels.values() for name in names}
     return [name for name in maps.taxonomy.names if name in taught_by]
 

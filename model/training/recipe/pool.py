@@ -1,4 +1,4 @@
-"""The pool: every text the student is taught on, with the distribution it should learn."""
+"""The pool: every training text of the student, with its target distribution."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,18 +21,18 @@ DRAWN: Final[Mapping[str, tuple[int, float]]] = {
     "olid": (3_000, 0.4), "davidson": (1_500, 0.25), "jigsaw": (3_000, 0.4), "hatemoji": (2_000, 0.5),
     "hatecheck": (1_400, 0.8), "madlibs": (3_000, 0.5), "surge": (1_000, 0.5), "own": (2_500, 0.6),
 }  # fmt: skip
-"""How many examples of a set take part, and their weight; the games take part whole at weight 1 and more."""
+"""Number of examples of a set, and their weight; the games are used in full at weight 1 and more."""
 
 RAW: Final = (20_000, 0.5)
 INVENTED_WEIGHT: Final = 0.6
 TRUST_IN_LABELS: Final[Mapping[str, float]] = {"gametox": 0.4, "conda": 0.4}
 TRUST_ELSEWHERE: Final = 0.9
-"""How far a label moves the ensemble's view; outside the games the ensemble has heads but no say of its own."""
+"""How far a label moves the ensemble's scores; outside the games the label dominates."""
 
 
 @dataclass(slots=True)
 class Syllabus:
-    """Texts with where they come from, what people said of them, and their weight; not yet asked of teachers."""
+    """Texts with their sources, human labels and weights; not yet scored by the teachers."""
 
     texts: list[str] = field(default_factory=list)
     origins: list[str] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Syllabus:
 
 
 def syllabus(corpus: Corpus, maps: LabelMaps, invented: Mapping[str, Sequence[str]], seed: int) -> Syllabus:
-    """Return the pool's texts; ``invented`` holds made-up lines by the set they were made from.
+    """Return the pool's texts; ``invented`` has generated lines by their original set.
 
     Raises:
         LabelError: a label has no meaning.
@@ -72,7 +72,7 @@ def syllabus(corpus: Corpus, maps: LabelMaps, invented: Mapping[str, Sequence[st
 
 
 def taught(plan: Syllabus, answers: Mapping[str, Floats], maps: LabelMaps, names: Sequence[str]) -> Pool:
-    """Return the pool: the ensemble's answers blended, moved towards what people said."""
+    """Return the pool: the ensemble's blended scores, moved towards the human labels."""
     estimates = blend(answers, plan.origins, heads_of(maps), names)
     wanted = estimates.copy()
     for place, (origin, said) in enumerate(zip(plan.origins, plan.said, strict=True)):

@@ -21,7 +21,7 @@ SPECIAL: Final = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 def adapt(
     base: Path, texts: Sequence[str], out: Path, *, epochs: int, seed: int, size: int = 96, lr: float = 3e-4
 ) -> None:
-    """Write to ``out`` the encoder and tokenizer of ``base`` after ``epochs`` over ``texts``; blocks for minutes."""
+    """Write the encoder and tokenizer of ``base`` after ``epochs`` over ``texts`` to ``out``; blocks for minutes."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     tokenizer = install(Tokenizer.from_file(str(base / "tokenizer.json")))
@@ -52,7 +52,7 @@ def adapt(
 
 
 def _start_head_as_identity(model: BertForMaskedLM) -> None:
-    """A sentence encoder ships without its language-model head; begin with one that passes vectors through."""
+    """A sentence encoder ships without its language-model head; start from an identity head."""
     dense = model.cls.predictions.transform.dense
     nn.init.eye_(dense.weight)
     nn.init.zeros_(dense.bias)

@@ -1,4 +1,4 @@
-"""The recipe's figures side by side: the linear floor, the teachers, the student, the targets, with intervals."""
+"""Compares the recipe's figures: linear baseline, teachers, student and targets, with intervals."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -34,10 +34,10 @@ TARGETS: Final[Mapping[str, float]] = {
     "conda.macro_f1": 0.80, "conda.f1_I": 0.62, "conda.ece": 0.05, "evasion.worst": 0.90, "madlibs.min_bpsn": 0.92,
     "madlibs.min_subgroup": 0.92, "hatecheck.counter_speech": 0.35,
 }  # fmt: skip
-"""The "must" figures that the default bundle is held to, on splits of the same kind."""
+"""The required ("must") figures of the default bundle, on splits of the same kind."""
 
 ALLOWED: Final = ("non_toxic", "taunt", "report_call")
-"""What GameTox calls clean."""
+"""GameTox's clean categories."""
 
 
 def toxicity(scores: Scores) -> Floats:
@@ -100,7 +100,7 @@ def madlibs_figures(examples: Sequence[Example], scores: Scores, *, least: int =
 
 
 def hatecheck_figures(examples: Sequence[Example], scores: Scores, threshold: float) -> Figures:
-    """Return the share of functional tests answered rightly, all of them and the counter-speech ones."""
+    """Return the accuracy on the functional tests, overall and for counter-speech."""
     hateful = np.array([example.labels[0] in ("hateful", "threat") for example in examples])
     right = (toxicity(scores) >= threshold) == hateful
     counter = np.array([example.subset.startswith("counter_") for example in examples])
@@ -111,7 +111,7 @@ def hatecheck_figures(examples: Sequence[Example], scores: Scores, threshold: fl
 
 
 def policy_figures(truth: NDArray[np.bool_], scores: Scores, thresholds: Mapping[str, float]) -> Figures:
-    """Return precision and recall of what the thresholds act on, and the share of lines that it is."""
+    """Return precision and recall of what the thresholds act on, and its share of the lines."""
     names = list(scores)
     acted = acted_on(np.stack([scores[name] for name in names], axis=1).astype(np.float64), thresholds, names)
     precision, recall, _ = precision_recall_f1(truth, acted)

@@ -1,4 +1,4 @@
-"""The last stage: settle what is settled on development texts, measure on the test, write the bundle and its card."""
+"""The last stage: choose what is chosen on development texts, measure on the test, write the bundle and its card."""
 
 import copy
 import shutil
@@ -45,13 +45,13 @@ Floats = NDArray[np.float32]
 Ask = Callable[[Sequence[str]], dict[str, Floats]]
 
 PRECISION: Final = 0.9
-"""The precision that the suggested thresholds aim at."""
+"""Target precision of the suggested thresholds."""
 
 MAX_TOKENS: Final = 64
 
 
 class Answering:
-    """The student and what was settled about its answers: what the bundle will say."""
+    """The student with its adjusted outputs, as the bundle will score."""
 
     def __init__(self, student: Path, corpus: Corpus, maps: LabelMaps, names: Sequence[str]) -> None:
         self.model, self.tokenizer = load_student(student)
@@ -68,7 +68,7 @@ class Answering:
         return {name: name for name in self.settled.names} | {_twin(name): "non_toxic" for name in self.settled.twins}
 
     def built(self) -> BertForSequenceClassification:
-        """Return the network that ships: the student, its offsets in the bias, its twins as outputs of their own."""
+        """Return the network that ships: the student with offsets in the bias and twins as separate outputs."""
         head, model = self.model.classifier, copy.deepcopy(self.model)
         twins = [self.settled.names.index(name) for name in self.settled.twins]
         with torch.no_grad():
@@ -89,7 +89,7 @@ def _twin(name: str) -> str:
 
 
 def ship(run: Run, student: Path, data: Path, others: Mapping[str, Figures]) -> Path:
-    """Write the bundle directory, print the figures, return where the bundle lies."""
+    """Write the bundle directory, print the figures, return the bundle's path."""
     corpus = run.corpus
     answering = Answering(student, corpus, run.maps, run.names)
     thresholds, acting = suggested(answering, corpus)
@@ -152,8 +152,8 @@ def _facts(answering: Answering, run: Run, data: Path) -> dict[str, JsonValue]:
 def suggested(ask: Ask, corpus: Corpus) -> tuple[dict[str, float], float]:
     """Return thresholds that reach ``PRECISION`` on development texts, and that of one sum of all scores.
 
-    By category, each judged by itself, and for any of them together with those.  None is suggested for taunts and calls
-    for a report: they are part of a game, to be acted on where a studio says so.  Categories with too few development
+    By category, each by itself, and for ``any`` together with those.  None is suggested for taunts and calls for a
+    report: they are part of a game, and a studio decides whether to act on them.  Categories with too few development
     texts take the threshold of the sum.
     """
     gametox = corpus.dev["gametox"]
@@ -179,10 +179,10 @@ def figures_of(
 ) -> Figures:
     """Return every figure of ``side`` by dotted name: ``gametox.auc`` and so on.
 
-    ``thresholds`` are those that the bundle suggests, ``threshold`` is that of one sum of all scores.
+    ``thresholds`` are the bundle's suggested ones, ``threshold`` is that of the sum of all scores.
     """
     scores = {name: ask([example.text for example in examples]) for name, examples in side.items()}
-    # Implicit abuse and calls to act are a studio's to decide.
+    # Whether to act on implicit abuse and calls to act is a studio's decision.
     toxic = {
         "gametox": gametox_truth([example.labels[0] for example in side["gametox"]]) > 0,
         "conda": conda_truth([example.labels[0] for example in side["conda"]]) == INTENTS.index("E"),
@@ -199,7 +199,7 @@ def figures_of(
 
 
 def in_every_reading(ask: Ask) -> Ask:
-    """Return ``ask`` as a bundle answers: over a text's readings each category's highest, ``non_toxic``'s lowest."""
+    """Return ``ask`` as a bundle scores: over a text's readings each category's highest, ``non_toxic``'s lowest."""
 
     def worst(texts: Sequence[str]) -> dict[str, Floats]:
         ways = [readings(text) for text in texts]
@@ -214,7 +214,7 @@ def in_every_reading(ask: Ask) -> Ask:
 
 
 def evasion_figures(ask: Ask, examples: Sequence[Example], scores: Mapping[str, Floats], threshold: float) -> Figures:
-    """Return, per disguise, the share of caught lines still caught; the worst; and the rise in false alarms."""
+    """Return, per disguise, the share of caught lines still caught; the worst; and the rise in false positives."""
     score = toxicity(scores)
     toxic = np.array([example.labels[0] != "0" for example in examples])
     caught = np.flatnonzero(toxic & (score >= threshold))

@@ -1,4 +1,4 @@
-"""The recipe, stage by stage.  Each stage leaves its result under ``out`` and is skipped when that is there."""
+"""The recipe, stage by stage.  Each stage writes its result to ``out`` and is skipped if that exists."""
 
 import json
 import sys
@@ -33,7 +33,7 @@ Floats = NDArray[np.float32]
 
 
 def make_bundle(data: Path, bases: Mapping[str, Path], out: Path, plan: Plan) -> Path:
-    """Run every stage that is not done yet and return the bundle's directory; blocks for up to hours.
+    """Run every unfinished stage and return the bundle's directory; blocks for up to hours.
 
     Raises:
         SourceError, LabelError, LeakError: the data cannot be used.
@@ -50,7 +50,7 @@ def make_bundle(data: Path, bases: Mapping[str, Path], out: Path, plan: Plan) ->
 
 
 def _taught(run: Run, workers: Executor) -> tuple[list[Path], list[Linear]]:
-    """Train the teachers and the linear models side by side; those that start adapted wait for that alone."""
+    """Train the teachers and the linear models in parallel; only those that start adapted wait for that."""
     directories = [run.out / f"teacher-{start.base}-{start.seed}" for start in run.plan.teachers]
     lent = lent_to("gametox", run.lessons, run.maps)
 
@@ -138,7 +138,7 @@ def _student(run: Run, teacher: Path, pool: Pool) -> Path:
 
 
 def _side_by_side(run: Run, ensemble: Ensemble) -> dict[str, Figures]:
-    """What the linear models alone, and the ensemble, reach on the test, each game by its own head."""
+    """Figures of the linear models and of the ensemble on the test, each game by its own head."""
     test, heads = run.corpus.test, heads_of(run.maps)
     floor: Figures = {}
     together: Figures = {}

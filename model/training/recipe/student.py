@@ -27,9 +27,9 @@ def start_student(
     vocabulary: int,
     seed: int,
 ) -> tuple[BertForSequenceClassification, Tokenizer]:
-    """Return a student that starts as the given layers of a teacher's encoder, and its tokenizer.
+    """Return a student initialised from the given layers of a teacher's encoder, and its tokenizer.
 
-    ``state`` holds the encoder's tensors by their name in it; ``texts`` decide which word pieces stay; ``seed`` draws
+    ``state`` has the encoder's tensors by name; ``texts`` determine which word pieces are kept; ``seed`` initialises
     the layers that no teacher has.
     """
     torch.manual_seed(seed)
@@ -66,14 +66,14 @@ def _chosen(state: dict[str, Tensor], layers: Sequence[int], old: Sequence[int])
 
 
 def _cut(name: str, tensor: Tensor, old: Sequence[int]) -> Tensor:
-    """Keep of an embedding what the smaller vocabulary and the shorter texts need."""
+    """Reduce an embedding to the smaller vocabulary and the shorter texts."""
     if name == "embeddings.word_embeddings.weight":
         return tensor[list(old)]
     return tensor[:POSITIONS] if name == "embeddings.position_embeddings.weight" else tensor
 
 
 def _pieces(tokenizer: Tokenizer, texts: Sequence[str], vocabulary: int) -> list[str]:
-    """Return the special pieces, every single letter, digit and sign, and the commonest pieces of ``texts``."""
+    """Return the special pieces, every single letter, digit and sign, and the most frequent pieces of ``texts``."""
     tokenizer.no_padding()
     tokenizer.no_truncation()
     counted = Counter(piece for encoding in tokenizer.encode_batch(list(texts)) for piece in encoding.tokens)
@@ -104,6 +104,6 @@ def half(model: torch.nn.Module) -> dict[str, Tensor]:
 
 
 def load_student(directory: Path) -> tuple[BertForSequenceClassification, Tokenizer]:
-    """Return the student as it ships: half-precision weights, computed with in single precision."""
+    """Return the student as it ships: half-precision weights, single-precision arithmetic."""
     model = BertForSequenceClassification.from_pretrained(directory, dtype=torch.float32)
     return model.eval(), Tokenizer.from_file(str(directory / "tokenizer.json"))

@@ -1,7 +1,7 @@
-"""Teachers: one encoder under a head per set, each head speaking its set's own labels.
+"""Teachers: one encoder with a head per set, each head predicting its set's own labels.
 
-Sets disagree on the same phrase ("ez" is implicit abuse in one game and nothing in another); heads of their own let
-the encoder learn from all of them without being taught a contradiction.
+Sets disagree on the same phrase ("ez" is implicit abuse in one game and clean in another); separate heads let the
+encoder learn from all of them without contradictions.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,7 +37,7 @@ Probabilities = dict[str, NDArray[np.float32]]
 
 
 class Teacher(nn.Module):
-    """An encoder, pooled three ways (first piece, mean, maximum), under one linear head per set."""
+    """An encoder, pooled three ways (first piece, mean, maximum), with one linear head per set."""
 
     def __init__(self, encoder: BertModel, sizes: Mapping[str, int]) -> None:
         super().__init__()
