@@ -1,4 +1,4 @@
-"""Recorded verdicts gathered into columns, batch by batch."""
+"""Gathers recorded verdicts into columns, batch by batch."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ from stream.replay.history.written import Written, WrittenReader
 
 
 class Cases(NamedTuple):
-    """The distinct pairs of a fact and scores: of each a place in ``facts``, and a row of ``scores``."""
+    """The distinct pairs of a fact and scores: for each an index into ``facts`` and a row of ``scores``."""
 
     fact: Codes
     score: Codes
@@ -29,14 +29,14 @@ class Cases(NamedTuple):
     """Categories, one per column of ``scores``."""
     scores: ScoreMatrix
     scored: NDArray[np.bool_]
-    """Per row of ``scores``: whether it says anything."""
+    """Per row of ``scores``: whether it has any score."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch(Generic[V]):
-    """The verdicts of a batch: ``places`` are theirs in it, ``cases`` number what each says.
+    """The verdicts of a batch: their positions (``places``) and their case numbers (``cases``).
 
-    Some are ``written`` as our worker writes them, which ``is_written`` says of each; the ``others`` were read whole.
+    Some are ``written`` as our worker writes them (``is_written``); the ``others`` were parsed in full.
     """
 
     places: Codes
@@ -46,7 +46,7 @@ class Batch(Generic[V]):
     others: list[V]
 
     def column(self, of_written: Codes, of_others: Iterable[int]) -> Codes:
-        """Bring together, in order, what is said of those that are written and of the others."""
+        """Merge, in order, the values of the written verdicts and of the others."""
         if not self.others:
             return of_written
         column = np.empty(len(self.places), np.int64)
@@ -74,7 +74,7 @@ class RecordedColumns:
         return cases
 
     def read(self, values: Sequence[bytes | None], reader: VerdictReader[V]) -> Batch[V]:
-        """Add what verdicts there are among some values; ``reader`` reads those that our worker did not write."""
+        """Add the verdicts among some values; ``reader`` reads those that our worker did not write."""
         known = Joined.of(values)
         written, of_written = self._enter_written(self._find_written(known))
         if len(of_written) == len(known):
@@ -86,7 +86,7 @@ class RecordedColumns:
         return batch
 
     def _with_others(self, values: Joined, written: Written, of_written: Codes, reader: VerdictReader[V]) -> Batch[V]:
-        """Add what verdicts there are among the values that are not written as our worker does it."""
+        """Add the verdicts among the values that are not written as our worker does."""
         is_written, is_verdict = np.zeros((2, len(values)), np.bool_)
         is_written[written.places] = is_verdict[written.places] = True
         left = np.flatnonzero(~is_written)
@@ -98,12 +98,12 @@ class RecordedColumns:
         return replace(batch, cases=batch.column(of_written, self._enter(others).tolist()))
 
     def cases(self) -> Cases:
-        """Return the cases there are, in the order of their numbers."""
+        """Return the cases, in the order of their numbers."""
         fact, score = np.array([*self._cases], np.int64).reshape(-1, 2).T
         return Cases(fact, score, [Fact(*key) for key in self._facts], *_matrix(list(self._scores)))
 
     def columns(self) -> Recorded:
-        """Return what was gathered."""
+        """Return the gathered columns."""
         fact, score, facts, names, scores, scored = self.cases()
         gathered = np.concatenate(self._gathered)
         return Recorded(facts, fact[gathered], names, scores, scored, score[gathered])
@@ -114,7 +114,7 @@ class RecordedColumns:
         return np.fromiter(map(self._cases.__getitem__, zip(facts, scores, strict=True)), np.int64, len(verdicts))
 
     def _enter_written(self, written: Written) -> tuple[Written, Codes]:
-        """Enter what is written as our worker does it, and is a verdict; each distinct decision is read once."""
+        """Enter the verdicts written as our worker does; each distinct decision is parsed once."""
         decisions, digests = written.decisions(), written.digests()
         radix = max(1, len(digests.distinct))
         keys, place = distinct(decisions.place * radix + digests.place, len(decisions.distinct) * radix)
@@ -124,9 +124,9 @@ class RecordedColumns:
         return written.where(given), cases[given]
 
     def _decide(self, pair: tuple[bytes, bytes]) -> int:
-        """Return the case of a decision with its digests; -1 where that is no verdict, or not plain.
+        """Return the case of a decision with its digests; -1 if it is not a verdict, or not plain.
 
-        Scores differ from verdict to verdict, and what stands around them hardly does.
+        Scores differ from verdict to verdict, the text around them hardly does.
         """
         decision, digests = pair
         before, opening, behind = decision.partition(b"{")
@@ -136,20 +136,20 @@ class RecordedColumns:
         return self._cases[fact, self._scores[raw]] if fact >= 0 and are_scores(raw) else -1
 
     def _state(self, around: tuple[bytes, bytes, bytes]) -> int:
-        """Return the fact that a decision without scores states; -1 where that is no verdict."""
+        """Return the fact of a decision without scores; -1 if it is not a verdict."""
         fact = _read_fact(*around)
         return -1 if fact is None else self._facts[fact]
 
 
 class _Decided(Said, frozen=True, gc=False, forbid_unknown_fields=True):
-    """What is left of a verdict without its head and tail (see ``stream.replay.history.written``)."""
+    """A verdict without its head and tail (see ``stream.replay.history.written``)."""
 
 
 @lru_cache(10_000)
 def _read_fact(before: bytes, after: bytes, digests: bytes) -> tuple[Any, ...] | None:
     """Parse a decision whose scores were cut out; None if it is not one, or if the cut was not its scores.
 
-    The same ones come in stretch after stretch.
+    The same ones recur in every stretch.
     """
     if not before.endswith(_SCORES) or _SCORES in after:
         return None
@@ -174,7 +174,7 @@ def _matrix(raws: list[bytes]) -> tuple[tuple[str, ...], ScoreMatrix, NDArray[np
     names = tuple(_read_scores(b"[" + first + b"]")[0])
     try:
         parsed: Iterable[tuple[float, ...]] = map(astuple, msgspec.json.decode(array, type=list[_row_of(names)]))  # type: ignore[misc]  # a type at run time
-    except (msgspec.ValidationError, ValueError):  # other categories, or a name that no field may have
+    except (msgspec.ValidationError, ValueError):  # other categories, or a name that cannot be a field
         found = _read_scores(array)
         names = tuple(dict.fromkeys(name for scores in found for name in scores))
         parsed = (tuple(scores.get(name, 0.0) for name in names) for scores in found)
@@ -183,7 +183,7 @@ def _matrix(raws: list[bytes]) -> tuple[tuple[str, ...], ScoreMatrix, NDArray[np
 
 
 def _row_of(names: tuple[str, ...]) -> type[msgspec.Struct]:
-    """Return a struct with these categories and no others: a row is read faster into it than into a dictionary."""
+    """Return a struct with exactly these categories: parsing a row into it is faster than into a dictionary."""
     fields = [(f"c{place}", float, 0.0) for place in range(len(names))]
     renamed = {f"c{place}": name for place, name in enumerate(names)}
     return msgspec.defstruct("Row", fields, rename=renamed, forbid_unknown_fields=True, gc=False)

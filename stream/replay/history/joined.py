@@ -1,4 +1,4 @@
-"""The values of a batch joined into one text, looked at by numpy: from many places at once, a piece of equal length."""
+"""The values of a batch joined into one text, so that numpy can read pieces at many positions at once."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -14,27 +14,27 @@ Mask = NDArray[np.bool_]
 Bytes = NDArray[np.uint8]
 
 PADDING: Final = 1_024
-"""Bytes before the first value and behind the last: whatever a value holds, one looks no further beyond it."""
+"""Padding before the first value and after the last: no read reaches further beyond a value."""
 _OPENED: Final = b"[".ljust(PADDING)
 _CLOSED: Final = b"]".rjust(PADDING)
 _BETWEEN: Final = b","
 QUOTE: Final = 0x22
 _SPACE, _BACKSLASH = b" \\"
 _VIEW: Final = np.dtype([("length", "<i4"), ("prefix", "V4"), ("buffer", "<i4"), ("start", "<i4")])
-"""How Arrow points to a piece of a buffer that is longer than twelve bytes; shorter ones it keeps elsewhere."""
+"""Arrow's view of a piece of a buffer that is longer than twelve bytes; it stores shorter ones differently."""
 _MOST: Final = 2**31
-"""Bytes that can be pointed into so."""
+"""Maximum bytes that such views can address."""
 
 
 class Slices(NamedTuple):
-    """Pieces of text: the distinct ones, and each row's place among them."""
+    """Pieces of text: the distinct ones, and each row's index among them."""
 
     distinct: list[bytes]
     place: Codes
 
 
 class Pattern:
-    """Which bytes may stand at each place of a piece: a literal's, save where another range is ``allowed``."""
+    """The bytes allowed at each position of a piece: a literal's, except where another range is ``allowed``."""
 
     def __init__(self, literal: bytes) -> None:
         self._least: Final = np.frombuffer(literal, np.uint8).copy()
@@ -45,31 +45,31 @@ class Pattern:
         return len(self._least)
 
     def allow(self, where: slice, least: int, beyond: int) -> None:
-        """Allow at some places the bytes from ``least`` to ``beyond`` more than that; 0 comes after 255."""
+        """Allow at some positions the bytes from ``least`` to ``beyond`` more than that; 0 follows 255."""
         self._least[where], self._beyond[where] = least, beyond
         self._is_literal = False
 
     def allow_string(self, where: slice) -> None:
-        """Allow what may stand within a string: all but a quote."""
+        """Allow the bytes of a string: all but a quote."""
         self.allow(where, QUOTE + 1, 254)
 
     def matches(self, pieces: Bytes) -> Mask:
-        """Return which pieces are so."""
+        """Return which pieces match."""
         same: Mask = (
             np.equal(pieces, self._least) if self._is_literal else np.less_equal(pieces - self._least, self._beyond)
         )
-        # Mostly all are, and to ask that of all at once is several times quicker than row by row.
+        # Mostly all do, and checking all at once is several times faster than row by row.
         return np.ones(len(pieces), np.bool_) if same.all() else np.logical_and.reduce(same, axis=1)
 
 
 class Joined(Sequence[bytes | None]):
-    """The values, one behind the other; ``start`` and ``end`` say where each is, one that is none being empty there.
+    """The values, concatenated; ``start`` and ``end`` are their positions, empty for a missing value.
 
     ``text`` is a list in JSON if all values are JSON.
     """
 
     def __init__(self, pieces: Sequence[bytes], lengths: Sequence[Codes], absent: frozenset[int] = frozenset()) -> None:
-        """Take values that are joined by commas in one piece or several, and how long each is."""
+        """Take values that are joined by commas in one or several pieces, and their lengths."""
         with_commas = [part for piece in pieces for part in (_BETWEEN, piece)]
         self.text: Final = b"".join([_OPENED, *with_commas[1:], _CLOSED])
         known = np.concatenate([np.empty(0, np.int64), *lengths])
@@ -79,7 +79,7 @@ class Joined(Sequence[bytes | None]):
 
     @classmethod
     def of(cls, values: Sequence[bytes | None]) -> "Joined":
-        """Join values; what is joined stays as it is."""
+        """Join values; the arguments are not changed."""
         if isinstance(values, cls):
             return values
         joiner = Joiner()
@@ -101,16 +101,16 @@ class Joined(Sequence[bytes | None]):
         return None if place in self._absent else self.text[self.start[place] : self.end[place]]
 
     def without(self, dropped: Sequence[int]) -> "Joined":
-        """Return the values but for a few, whose places come in order."""
+        """Return the values except for a few, whose positions are in order."""
         runs = [slice(before + 1, after) for before, after in pairwise([-1, *dropped, len(self)]) if after - before > 1]
         pieces = [self.text[self.start[run][0] : self.end[run][-1]] for run in runs]
         absent = [place - bisect_left(dropped, place) for place in self._absent.difference(dropped)]
         return Joined(pieces, [self.end[run] - self.start[run] for run in runs], frozenset(absent))
 
     def plain(self) -> Mask:
-        """Whether values are free of what makes a string say something other than it shows, or be no string at all.
+        """Whether values are free of escapes and control characters, so that strings are as they appear.
 
-        None is in a text that is too long for ``slices``.
+        No value counts as such if the text is too long for ``slices``.
         """
         plain = np.full(len(self.end), len(self.text) < _MOST)
         text = np.frombuffer(self.text, np.uint8)
@@ -125,8 +125,8 @@ class Joined(Sequence[bytes | None]):
         return plain
 
     def pieces(self, at: Codes, width: int) -> Bytes:
-        """Return a row of so many bytes from each place on."""
-        # One element for each byte of text, ``width`` bytes long: to take one of them is to copy so many bytes.
+        """Return a row of so many bytes from each position."""
+        # One element per byte of text, ``width`` bytes long: taking one copies so many bytes.
         windows: NDArray[np.void] = np.ndarray(len(self.text) - width + 1, f"V{width}", self.text, strides=(1,))
         return windows[at].view(np.uint8).reshape(len(at), width)
 
@@ -144,7 +144,7 @@ class Joined(Sequence[bytes | None]):
 
 
 class Joiner:
-    """Joins values as they come, a few at a time: each is copied while it is still in the processor's cache."""
+    """Joins values as they arrive, a few at a time: each is copied while it is still in the processor's cache."""
 
     def __init__(self) -> None:
         self._forget()
@@ -153,7 +153,7 @@ class Joiner:
         return self._count
 
     def add(self, values: Sequence[bytes | None]) -> None:
-        """Add values behind the others."""
+        """Append values."""
         if not values:
             return
         try:
@@ -168,7 +168,7 @@ class Joiner:
         self._count += len(values)
 
     def take(self) -> Joined:
-        """Return what was added, and begin anew."""
+        """Return what was added, and start over."""
         joined = Joined(self._pieces, self._lengths, frozenset(self._absent))
         self._forget()
         return joined

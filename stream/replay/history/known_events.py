@@ -1,4 +1,4 @@
-"""Events with known verdicts, of which as little as possible is parsed.
+"""Reads events with known verdicts, parsing as little as possible.
 
 A record that has a verdict was a well-formed event.  Only its circumstances are parsed; ids and text only where needed,
 for the few events that are acted upon or flip.  A record without a verdict is parsed in full.
@@ -37,7 +37,7 @@ class _Around(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Labelled(msgspec.Struct, frozen=True, gc=False):
-    """Where an event's label is."""
+    """The location of an event's label."""
 
     event_id: str
     metadata: dict[str, str] = {}
@@ -56,7 +56,7 @@ def read_known_events(
     """Read a stretch of events and find their verdicts.
 
     Raises:
-        ConfigError: the verdicts are about other records.
+        ConfigError: the verdicts refer to other records.
     """
     places = Places()
     told = Told()
@@ -92,16 +92,16 @@ def read_known_events(
 
 
 def _dead_letters(values: Joined, doubtful: Codes) -> dict[int, Cause]:
-    """Return the causes of those records that are no events, by place, in order; only the doubtful are looked at."""
+    """Return the causes of records that are not events, by position, in order; only doubtful ones are checked."""
     decoded = {place: decode_event(values[place]) for place in doubtful.tolist()}
     return {place: each.cause for place, each in decoded.items() if isinstance(each, Rejection)}
 
 
 def _read(many: Callable[[bytes], list[S]], events: bytes, count: int) -> list[S]:
-    """Read a part of events that have verdicts.
+    """Read some events that have verdicts.
 
     Raises:
-        ConfigError: they are no events, so the verdicts were about others.
+        ConfigError: they are not events, so the verdicts refer to other records.
     """
     with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
         read = many(events)

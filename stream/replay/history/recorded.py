@@ -18,13 +18,13 @@ from schemas.verdict import Action, ResolvedBy
 
 
 class Hit(msgspec.Struct, frozen=True, gc=False):
-    """A rule that hit."""
+    """A rule that matched."""
 
     rule: str
 
 
 class Origin(msgspec.Struct, frozen=True, gc=False):
-    """The record that a verdict is about."""
+    """The record that a verdict refers to."""
 
     topic: str
     partition: int
@@ -32,7 +32,7 @@ class Origin(msgspec.Struct, frozen=True, gc=False):
 
 
 class Said(msgspec.Struct, frozen=True, gc=False):
-    """What a verdict says."""
+    """The decision in a verdict."""
 
     action: Action
     category: str
@@ -45,13 +45,13 @@ class Said(msgspec.Struct, frozen=True, gc=False):
 
 
 class Traced(Said, frozen=True, gc=False):
-    """What a verdict says, with the record that it is about."""
+    """The decision in a verdict, with its record."""
 
     origin: Origin | None = None
 
 
 class Seen(Said, frozen=True, gc=False, kw_only=True):
-    """What a verdict says, with whom and which event it is about."""
+    """The decision in a verdict, with its player and event."""
 
     event_id: str
     player_id: str
@@ -59,7 +59,7 @@ class Seen(Said, frozen=True, gc=False, kw_only=True):
 
 
 class Fact(NamedTuple):
-    """What a verdict says besides whose it is and the scores; ``rules`` are the ids that hit."""
+    """The decision in a verdict without ids and scores; ``rules`` are the ids that matched."""
 
     action: Action
     category: str
@@ -72,7 +72,7 @@ class Fact(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """Verdicts as columns: for each, a place in ``facts`` and a row of ``scores`` (-1: there is no verdict)."""
+    """Verdicts as columns: for each, an index into ``facts`` and a row of ``scores`` (-1: no verdict)."""
 
     facts: list[Fact]
     fact: NDArray[np.int64]
@@ -80,21 +80,21 @@ class Recorded:
     """Categories, one per column of ``scores``."""
     scores: ScoreMatrix
     scored: NDArray[np.bool_]
-    """Per row of ``scores``: whether it says anything."""
+    """Per row of ``scores``: whether it has any score."""
     score: NDArray[np.int64]
 
 
 V = TypeVar("V", bound=Said)
 
 UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What JSON that is none, or none of ours, or nested too deep ends in."""
+"""Errors of input that is not JSON, not ours, or nested too deep."""
 
 _read_scores: Final = msgspec.json.Decoder(dict[str, Annotated[float, msgspec.Meta(ge=0, le=1)]]).decode
 
 
 @lru_cache(50_000)
 def are_scores(raw: bytes) -> bool:
-    """Say whether this is an object of probabilities; the same ones come again and again."""
+    """Whether this is an object of probabilities; the same ones recur often."""
     try:
         _read_scores(raw)
     except UNREADABLE:
@@ -103,17 +103,17 @@ def are_scores(raw: bytes) -> bool:
 
 
 class VerdictReader(Generic[V]):
-    """Reads verdicts as one kind of struct, each by itself: broken ones side by side must not make a whole one."""
+    """Reads verdicts as one kind of struct, each separately: adjacent fragments must not combine into a valid one."""
 
     def __init__(self, kind: type[V]) -> None:
         self._read = msgspec.json.Decoder(kind).decode
 
     def __call__(self, values: Iterable[bytes]) -> list[V]:
-        """Read verdicts, in order; what is no verdict is left out."""
+        """Read verdicts, in order; other values are skipped."""
         return [verdict for verdict in map(self.one, values) if verdict is not None]
 
     def one(self, value: bytes) -> V | None:
-        """Read one verdict; None where it is none."""
+        """Read one verdict; None if it is not one."""
         try:
             verdict = self._read(value)
             return verdict if are_scores(bytes(verdict.scores)) else None

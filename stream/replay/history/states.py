@@ -1,4 +1,4 @@
-"""States of files, to tell whether a file is still the one that a run began with, without reading it.
+"""States of files, to detect without reading whether a file has changed since a run began.
 
 On disk that is the size and the time it was last written: any usual way to change a file changes one of them, and both
 cost one look into the folder, where a digest would read gigabytes once more.  A store that names contents by itself (an
@@ -29,7 +29,7 @@ States = Mapping[str, FileState]
 
 
 def states_of(paths: Iterable[str]) -> dict[str, FileState]:
-    """Return the states of those files that are there.
+    """Return the states of the files that exist.
 
     Raises:
         FileError: a file system does not answer.

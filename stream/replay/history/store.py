@@ -23,11 +23,11 @@ from stream.replay.history.stretch import RawBatch
 from stream.replay.history.tables import CASES, Entries, Table
 
 LOADED: Final = 64
-"""Stretches of verdicts whose cases are held at once; their scores are mapped into memory."""
+"""Stretches of verdicts whose cases are cached; their scores are memory-mapped."""
 
 
 class _About(msgspec.Struct):
-    """What is kept of a stretch's cases beside their scores; its file says that the stretch is whole."""
+    """A stretch's cases without their scores; its file marks the stretch as complete."""
 
     fact: list[int]
     score: list[int]
@@ -40,18 +40,18 @@ class _About(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class RecordedStore:
-    """The columns of every stretch of verdicts, and the table that leads to them."""
+    """The columns of every stretch of verdicts, and the table that points to them."""
 
     folder: Path
     table: Table
     _loaded: OrderedDict[int, Cases] = field(default_factory=OrderedDict, init=False, repr=False)
 
     def has(self, number: int) -> bool:
-        """Whether a stretch of verdicts was kept whole."""
+        """Whether a stretch of verdicts is stored completely."""
         return self._path(number, "json").exists()
 
     def keep(self, number: int, batches: Iterable[RawBatch]) -> int:
-        """Keep a stretch of verdicts; once more changes nothing.  Returns how many there were."""
+        """Store a stretch of verdicts; repeating it changes nothing.  Returns how many there were."""
         columns = RecordedColumns()
         kept = unreadable = 0
         self.table.begin(number)
@@ -72,12 +72,12 @@ class RecordedStore:
         return self.gather(self.table.find(events))
 
     def gather(self, entries: Entries) -> Recorded:
-        """Return the verdicts that entries lead to, as columns."""
+        """Return the verdicts that entries point to, as columns."""
         numbers = [int(source) - 1 for source in np.unique(entries // CASES) if source]
         return _gather(entries, numbers, [self._load(number) for number in numbers])
 
     def _load(self, number: int) -> Cases:
-        """Return the cases of a stretch; neighbouring events lead to the same ones again and again."""
+        """Return the cases of a stretch, cached, since neighbouring events share them."""
         cases = self._loaded.pop(number, None)
         if cases is None:
             cases = self._read(number)
@@ -101,9 +101,9 @@ class RecordedStore:
 
 
 def _gather(entries: Entries, numbers: Sequence[int], kept: Sequence[Cases]) -> Recorded:
-    """Bring together, from the stretches they are in, the facts and scores that entries point to.
+    """Collect the facts and scores that entries point to from their stretches.
 
-    ``kept`` are the cases of the stretches with these ``numbers``; all of them are numbered through.
+    ``kept`` are the cases of the stretches with these ``numbers``, numbered consecutively.
     """
     first = np.cumsum([0, *(len(cases.fact) for cases in kept)])
     shift = np.zeros(max(numbers, default=-1) + 2, np.int64)

@@ -1,4 +1,4 @@
-"""Tables from an event to its recorded verdict, memory-mapped files on disk."""
+"""Tables from an event to its recorded verdict, as memory-mapped files."""
 
 import fcntl
 import hashlib
@@ -18,7 +18,7 @@ from stream.replay.history.recorded import Origin, Seen, Traced, VerdictReader
 from stream.replay.locks import lock
 
 ENTRY: Final = np.dtype("<i8")
-"""Where a verdict is: its stretch, counted from 1, times ``CASES``, and its case there.  0: there is none."""
+"""Position of a verdict: its stretch, from 1, times ``CASES``, plus its case there.  0: no verdict."""
 CASES: Final = 2**32
 Entries = NDArray[np.int64]
 
@@ -29,26 +29,26 @@ _read_seen: Final = VerdictReader(Seen)
 _BLOCK: Final = 1_048_576
 _LARGEST: Final = 2**63 - 1
 _ELSEWHERE: Final = Origin("", -1, -1)
-"""Where an event was that is none of ours."""
+"""Position of an event that is not ours."""
 
 
 class Table(Protocol):
     """Verdicts by event.  If an event has several, that of the highest stretch wins, and within it the last."""
 
     def prepare(self) -> None:
-        """Make room; what is there already stays."""
+        """Allocate space; existing entries are kept."""
         ...
 
     def shareable(self) -> bool:
-        """Whether several processes may keep verdicts in it at once; it is prepared by then."""
+        """Whether several processes may store verdicts in it at once; call ``prepare`` first."""
         ...
 
     def keep(self, number: int, values: Sequence[bytes | None], columns: RecordedColumns, /) -> int:
-        """Read verdicts of stretch ``number`` into its columns, note where they are there.  Returns how many."""
+        """Read verdicts of stretch ``number`` into its columns and store their positions.  Returns how many."""
         ...
 
     def begin(self, number: int, /) -> None:
-        """Forget what an earlier, unfinished try noted of a stretch, where noting it twice would matter."""
+        """Discard what an earlier, unfinished attempt stored of a stretch, if duplicates would matter."""
         ...
 
     def seal(self) -> None:
@@ -56,7 +56,7 @@ class Table(Protocol):
         ...
 
     def find(self, events: Events, /) -> Entries:
-        """Return where each event's verdict is."""
+        """Return the position of each event's verdict."""
         ...
 
 
@@ -68,7 +68,7 @@ class Span(NamedTuple):
 
 
 class ByOrigin:
-    """A table by the partition and offset that verdicts say their event came from: an entry for each place there is."""
+    """A table by the partition and offset of the event, as recorded in its verdict: one entry per offset."""
 
     def __init__(self, folder: Path, topic: str, spans: Mapping[int, Span]) -> None:
         self._folder: Final = folder
@@ -77,7 +77,7 @@ class ByOrigin:
         self._size: Final = sum(span.end - span.start for span in spans.values())
         known = max(spans, default=-1) + 1
         self._start, self._end, self._shift = np.zeros((3, known), np.int64)
-        """By partition: its span, and what to add to an offset in it to get a place in the table."""
+        """By partition: its span, and what to add to an offset to get its index in the table."""
         first = 0
         for partition, span in spans.items():
             self._start[partition], self._end[partition] = span
@@ -86,10 +86,10 @@ class ByOrigin:
         self._maps: Final[dict[str, Entries]] = {}
 
     def prepare(self) -> None:
-        """Make a file full of *none*.
+        """Create a file without entries.
 
         Raises:
-            OSError: the disk is full.  Once the file is mapped, that would be a signal.
+            OSError: the disk is full.  Once the file is mapped, that would raise a signal.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         if not self._path.exists() and self._size:
@@ -99,17 +99,17 @@ class ByOrigin:
             unfinished.replace(self._path)
 
     def shareable(self) -> bool:
-        """Whether processes can wait for each other; else two that note verdicts of one event could both find none."""
+        """Whether processes can lock it; otherwise two that store verdicts of one event could both find none."""
         if not self._size:
             return True
         with self._path.open("r+b") as file:
             return lock(file, fcntl.LOCK_EX)
 
     def begin(self, number: int) -> None:
-        """Do nothing: a stretch writes over what it wrote."""
+        """Do nothing: a stretch overwrites its own entries."""
 
     def keep(self, number: int, values: Sequence[bytes | None], columns: RecordedColumns) -> int:
-        """Note where verdicts are; those about other events are passed over."""
+        """Store the positions of verdicts; those about other events are skipped."""
         batch = columns.read(values, _read_traced)
         others = [verdict.origin for verdict in batch.others]
         ours = [origin if origin is not None and self._may_be_ours(origin) else _ELSEWHERE for origin in others]
@@ -125,7 +125,7 @@ class ByOrigin:
         return len(batch.cases)
 
     def _note(self, places: Codes, number: int, entries: Entries) -> None:
-        """Put entries at places, but for those that a later stretch has taken: another process may be at it now."""
+        """Store entries, except where a later stretch has stored one: another process may be writing now."""
         table = self._map("r+")
         with self._path.open("r+b") as file:
             lock(file, fcntl.LOCK_EX)  # where there are no locks, there is no other process
@@ -136,28 +136,28 @@ class ByOrigin:
         return origin.topic == self._topic and all(0 <= n <= _LARGEST for n in (origin.partition, origin.offset))
 
     def seal(self) -> None:
-        """Do nothing: places are in order already."""
+        """Do nothing: entries are already in order."""
 
     def find(self, events: Events) -> Entries:
-        """Return where each event's verdict is."""
+        """Return the position of each event's verdict."""
         found: Entries = self._map("r")[events.positions + self._shift[events.partitions]]
         return found
 
     def look_up(self, partition: int, offsets: NDArray[np.int64]) -> Entries:
-        """Return where the verdicts about some offsets are."""
+        """Return the positions of the verdicts about some offsets."""
         found: Entries = self._map("r")[offsets + self._shift[partition]]
         return found
 
     def _map(self, mode: Literal["r", "r+"]) -> Entries:
         table = self._maps.get(mode)
         if table is None:
-            # As a plain array: numpy takes places out of its own maps more slowly.
+            # As a plain array: numpy indexes its own memory maps more slowly.
             table = self._maps[mode] = np.asarray(np.memmap(self._path, ENTRY, mode))
         return table
 
 
 def _allocate(file: BinaryIO, size: int) -> None:
-    """Fill an empty file with zeros that have their room on disk, where the file system gives any away beforehand."""
+    """Fill an empty file with zeros, allocating the disk space if the file system supports it."""
     allocate = getattr(os, "posix_fallocate", None)
     if allocate is not None:
         allocate(file.fileno(), 0, size)
@@ -188,11 +188,11 @@ class ByEventId:
         return True
 
     def begin(self, number: int) -> None:
-        """Forget the rows of an unfinished try."""
+        """Discard the rows of an unfinished attempt."""
         self._path(number).unlink(missing_ok=True)
 
     def keep(self, number: int, values: Sequence[bytes | None], columns: RecordedColumns) -> int:
-        """Note where verdicts are."""
+        """Store the positions of verdicts."""
         seen = _read_seen([value for value in values if value is not None])
         rows = np.empty(len(seen), _KEYED)
         rows["key"] = _keys((verdict.event_id for verdict in seen), len(seen))
@@ -211,7 +211,7 @@ class ByEventId:
         unfinished.replace(self.folder / "sorted.rows")
 
     def find(self, events: Events) -> Entries:
-        """Return where each event's verdict is."""
+        """Return the position of each event's verdict."""
         path = self.folder / "sorted.rows"
         entries = np.zeros(len(events), ENTRY)
         if not path.stat().st_size:

@@ -1,4 +1,4 @@
-"""Tails of verdicts, recognised by how the last ones looked.
+"""Tails of verdicts, recognised by the shape of earlier ones.
 
 A tail is what follows the decision (see ``stream.replay.history.written``).  Verdicts of one worker about one topic end
 alike: their digests and the topic are the same, and times and numbers are mostly as long as in the last one.  So a few
@@ -20,16 +20,16 @@ _TAIL: Final = re.compile(
     rb'"origin":\{"topic":"(?P<topic>[^"]*)","partition":(?P<partition>0|[1-9][0-9]{0,17}),'
     rb'"offset":(?P<offset>0|[1-9][0-9]{0,17})\}\}\Z'
 )
-"""Numbers of up to 18 digits are sure to fit into 64 bits."""
+"""Numbers of up to 18 digits fit into 64 bits."""
 _LONGEST: Final = PADDING // 2
-"""Bytes of the longest tail that is recognised."""
+"""Maximum bytes of a recognised tail."""
 KEPT: Final = 8
-"""Shapes that are remembered from batch to batch, and the most that are looked for in one."""
+"""Shapes remembered between batches, and the maximum tried per batch."""
 _ZERO: Final = ord("0")
 
 
 class Ending(NamedTuple):
-    """What tails of one shape have in common: the members ``scorer`` and ``policy``, and the origin's topic."""
+    """The common parts of tails of one shape: the members ``scorer`` and ``policy``, and the origin's topic."""
 
     digests: bytes
     topic: bytes
@@ -37,7 +37,7 @@ class Ending(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How a tail looks, and where in it its numbers are."""
+    """The shape of a tail, and the positions of its numbers."""
 
     pattern: Pattern
     partition: slice
@@ -46,7 +46,7 @@ class Shape:
 
     @classmethod
     def of(cls, value: bytes) -> Self | None:
-        """Learn the shape of a value's tail; None where it has none."""
+        """Learn the shape of a value's tail; None if it has none."""
         found = _TAIL.search(value, max(0, len(value) - _LONGEST))
         if found is None:
             return None
@@ -63,16 +63,16 @@ class Shape:
 
 
 def _numbers(digits: Bytes) -> Codes:
-    """Read numbers, a row of digits each; whatever else stands there, some number."""
+    """Read numbers, a row of digits each; other bytes give arbitrary numbers."""
     powers = 10 ** np.arange(digits.shape[1], dtype=np.int64)[::-1]
     numbers: Codes = (digits - _ZERO).astype(np.int64) @ powers
     return numbers
 
 
 class Tails:
-    """The tails of some values of a batch.  Columns have an entry for each value of it; -1 where nothing is known.
+    """The tails of some values of a batch.  Columns have an entry for each value; -1 if unknown.
 
-    ``shape`` is a place in ``endings``.
+    ``shape`` is an index into ``endings``.
     """
 
     def __init__(self, text: Joined, among: Mask) -> None:
@@ -82,7 +82,7 @@ class Tails:
         self._left = np.flatnonzero(among)
 
     def recognise(self, shape: Shape) -> int:
-        """Read the tails of this shape among those that are left; returns how many there were."""
+        """Read the remaining tails of this shape; return how many there were."""
         if not len(self._left):
             return 0
         start = self._text.end[self._left] - len(shape.pattern)
@@ -98,7 +98,7 @@ class Tails:
         return len(rows)
 
     def learn(self) -> Shape | None:
-        """Learn the shape of the first tail that is left; None where there is none, and then it is left no longer."""
+        """Learn the shape of the first remaining tail; None if it has none, and then it no longer remains."""
         if not len(self._left):
             return None
         first = self._left[0]
@@ -109,7 +109,7 @@ class Tails:
 
 
 class TailReader:
-    """Reads tails.  Remembers the shapes that it met last, the most frequent first."""
+    """Reads tails.  Remembers the most recent shapes, the most frequent first."""
 
     def __init__(self) -> None:
         self._shapes: list[Shape] = []

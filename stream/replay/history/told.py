@@ -1,4 +1,4 @@
-"""The texts of a stretch's records, kept for the few that are needed again."""
+"""Keeps the records of a stretch, for the few that are needed again."""
 
 from collections.abc import Sequence
 
@@ -9,12 +9,12 @@ from stream.replay.history.joined import Joined
 
 
 class Told:
-    """Records, kept a batch at a time as they were joined, which costs less than to keep each by itself."""
+    """Records, kept as joined batches, which is cheaper than keeping each separately."""
 
     def __init__(self) -> None:
         self._batches: list[Joined] = []
         self._first = [0]
-        """The place of each batch's first record."""
+        """The position of each batch's first record."""
         self._start = [np.empty(0, np.int64)]
         self._end = [np.empty(0, np.int64)]
 
@@ -22,14 +22,14 @@ class Told:
         return self._first[-1]
 
     def add(self, batch: Joined, chosen: Codes | None = None) -> None:
-        """Add a batch's records, or the chosen ones."""
+        """Add a batch's records, or the selected ones."""
         self._batches.append(batch)
         self._start.append(batch.start if chosen is None else batch.start[chosen])
         self._end.append(batch.end if chosen is None else batch.end[chosen])
         self._first.append(len(self) + len(self._end[-1]))
 
     def at(self, chosen: Sequence[int]) -> list[bytes]:
-        """Return the records at some places."""
+        """Return the records at some positions."""
         places = np.array(chosen, np.int64)
         numbers = np.searchsorted(self._first, places, "right") - 1
         starts, ends = (np.concatenate(borders)[places] for borders in (self._start, self._end))

@@ -1,4 +1,4 @@
-"""Verdicts as our own worker writes them, parsed a batch at a time by where their strings begin and end.
+"""Parses verdicts as our own worker writes them, a batch at a time, by where their strings begin and end.
 
 The worker writes a verdict's fields in one order and without spaces (``schemas.codec.Ruling``):
 
@@ -10,10 +10,9 @@ tail      ``,"fingerprint":"…","scorer":"…","policy":"…","sent_at":"…","
 ========  ==========================================================================================
 
 A value is *written* so if its head, read from the front, and its tail, recognised by its shape, have these bytes around
-their strings.  A string ends at the next quote, since no value with a backslash or a control character is taken for
-written.  What a decision says is left to the general reader (``stream.replay.history.recorded``), once per distinct
-decision, and so is every value that is not written so.  This is only a quicker way to what the general reader finds;
-a property test holds it to that.
+their strings.  A string ends at the next quote, since a value with a backslash or a control character does not count as
+written.  The decision is parsed by the general reader (``stream.replay.history.recorded``), once per distinct decision,
+and so is every other value.  This is only a faster way to the general reader's result; a property test checks that.
 """
 
 from collections.abc import Sequence
@@ -29,15 +28,15 @@ from stream.replay.history.tails import Ending, TailReader
 _DIGEST: Final = 32
 _IDS: Final = (b'","player_id":"', b'","channel_id":"', b'","game_id":"')
 _NAME: Final = 64
-"""Most bytes looked through for the end of an id.  A value with a longer one is left to the general reader."""
+"""Maximum bytes searched for the end of an id.  A value with a longer one is left to the general reader."""
 _DECISION: Final = Pattern(b'","')
-"""What stands between the game's name and the name of a decision's first member."""
+"""The bytes between the game's name and a decision's first member."""
 _SHORTEST: Final = 32
-"""Bytes of a decision that are sure to be fewer than it has."""
+"""Fewer bytes than any decision has."""
 
 
 class _Found(NamedTuple):
-    """Where game, decision and tail of each row are, and the shape of its tail."""
+    """Positions of game, decision and tail of each row, and the shape of its tail."""
 
     game: Codes
     game_end: Codes
@@ -50,7 +49,7 @@ class _Found(NamedTuple):
 class Written:
     """The values of a batch that are written so; each column has an entry for each of them.
 
-    ``places`` are their places in the batch, ``partitions`` and ``offsets`` where their events were.
+    ``places`` are their positions in the batch, ``partitions`` and ``offsets`` those of their events.
     """
 
     places: Codes
@@ -59,10 +58,10 @@ class Written:
     _found: _Found
     _text: Joined
     _endings: list[Ending]
-    """What the tails of each shape have in common."""
+    """The common parts of the tails of each shape."""
 
     def where(self, wanted: Mask) -> "Written":
-        """Return those that are wanted."""
+        """Return the selected ones."""
         if wanted.all():
             return self
         found = _Found(*(column[wanted] for column in self._found))
@@ -80,7 +79,7 @@ class Written:
         return Slices(list(numbers), of_shape[self._found.shape])
 
     def games(self) -> Slices:
-        """Return what ``game_id`` says."""
+        """Return the values of ``game_id``."""
         numbers = Numbers[bytes]()
         spans = map(slice, self._found.game.tolist(), self._found.game_end.tolist())
         places = [numbers[game] for game in map(self._text.text.__getitem__, spans)]
@@ -95,13 +94,13 @@ class Written:
 
 
 class WrittenReader:
-    """Finds verdicts that are written so; recognises those in a batch by the last one's."""
+    """Finds such verdicts; recognises them by the shapes of the last batch."""
 
     def __init__(self) -> None:
         self._read_tails = TailReader()
 
     def __call__(self, values: Sequence[bytes | None]) -> Written:
-        """Return the values that are written so.  Raises nothing: what is no verdict is none of them."""
+        """Return the values that are written so.  Never raises: other values are left out."""
         text = Joined.of(values)
         written = text.plain()
         game, end = text.start, text.start
@@ -119,7 +118,7 @@ class WrittenReader:
 
 
 def _first() -> Pattern:
-    """Return what stands before the event's id."""
+    """Return the bytes before the event's id."""
     before = b'{"verdict_id":"'
     pattern = Pattern(before + b"?" * _DIGEST + b'","event_id":"')
     pattern.allow_string(slice(len(before), len(before) + _DIGEST))
@@ -127,13 +126,13 @@ def _first() -> Pattern:
 
 
 _HEAD: Final = (_first(), *map(Pattern, _IDS))
-"""What stands before each string of a head."""
+"""The bytes before each string of a head."""
 
 
 def _string_after(text: Joined, at: Codes, pattern: Pattern) -> tuple[Mask, Codes]:
-    """Return whether a text reads so from some places on, and where the string ends that begins behind it.
+    """Return whether a literal is at some positions, and where the string after it ends.
 
-    The end is some other place, with another byte than a quote, where it is too far away.
+    If the end is too far away, the position is arbitrary and its byte is not a quote.
     """
     pieces = text.pieces(at, len(pattern) + _NAME)
     behind = pieces[:, len(pattern) :] == QUOTE
