@@ -1,8 +1,8 @@
-"""Readings: what a disguised text says to the eye.
+"""Readings: what a disguised text says to a reader.
 
-The canonical form folds only what nobody can see.  Players write for eyes: look-alike letters, digits for letters,
-spaced or drawn-out words.  Undoing that hurts ordinary words ("e50" is a tank), so each undone form is a *reading*
-beside the text, never in place of it, and whoever judges takes the worst.
+The canonical form folds only what a reader cannot see.  Players write for the eye: look-alike letters, digits for
+letters, spaced or drawn-out words.  Undoing that damages ordinary words ("e50" is a tank), so each undone form is a
+*reading* in addition to the text, never instead of it, and the worst counts.
 """
 
 import re
@@ -28,7 +28,7 @@ _LEET_WORD: Final = re.compile(
 _MIXED: Final = re.compile(r"[a-z]*[0-9@$!|+€][a-z0-9@$!|+€]*")
 _GAP: Final = r"[ ._*\-,|/~'\"+=:;\\%<>&()\[\]{}]"
 _LONE: Final = r"[a-z0-9@$!](?<!<3)"
-"""What is spaced; a heart ("<3") is not."""
+"""What can be spaced; a heart ("<3") cannot."""
 _SPACED: Final = re.compile(rf"(?<![a-z0-9@$]){_LONE}(?:{_GAP}{{1,3}}{_LONE}(?![a-z0-9@$])){{2,}}")
 _GAPS: Final = re.compile(rf"{_GAP}+")
 _BRACKETED: Final = re.compile(r"[(\[{][a-z][)\]}](?:[(\[{][a-z][)\]}])+")
@@ -38,9 +38,9 @@ _SIGNS_INSIDE: Final = re.compile(rf"(?<=[a-z]){_SIGNS}{{2,}}(?=[a-z])")
 _COVERED: Final = re.compile(r"(?<![a-z])[a-z]+[*#][a-z*#]*")
 _COVERED_BY_ONE: Final = re.compile(r"(?<![a-z._-])(?=[a-z._-]{4})[a-z]+[._-][a-z]+(?![a-z._-])")
 _RUN: Final = re.compile(r"([^\W\d_])\1{2,}")
-# "kiII", the one harsh word whose strokes, written alike, would be taken for a drawn-out letter.
+# "kiII", the one harsh word whose equal strokes would look like a drawn-out letter.
 _STROKES: Final = re.compile(r"(?<![a-z])k(?:iii|lll)(?=(?:s|ed|er|ing)?(?![a-z])|y?o?urse)")
-# A sign of each of the above.  A search over many texts joined by line breaks finds it just where it would alone.
+# A sign of each of the above.  Searching many texts joined by line breaks finds the same as searching each alone.
 _DISGUISED: Final = re.compile(
     rf"[^\x00-\x7f]|(?<=[a-z])(?:[0-9@$!|+]{{1,2}}|{_SIGNS}+)(?=[a-z])|(?<![a-z0-9])[0-9@$!|+]{{1,2}}(?=[a-z][a-z@$!|+])"
     r"|(?<=[a-z]{3})[0-9@$+](?![a-z])|(?<=[a-z])[*#]|([a-z])\1\1"
@@ -52,9 +52,9 @@ _APOSTROPHE: Final = re.compile(r"(?<=[a-z])['’](?=[a-z])")
 
 @lru_cache(maxsize=8_192)
 def views(canonical: str) -> tuple[View, ...]:
-    """Return the further readings of a canonical text, with maps into it; at most three, none equal to another.
+    """Return the further readings of a canonical text, with maps into it; at most three, all different.
 
-    The first leaves out a sign inside a word and cuts drawn-out letters to one ("fu_ck", "fuuuck"), the second takes
+    The first leaves out a sign inside a word and cuts drawn-out letters to one ("fu_ck", "fuuuck"), the second treats
     the sign as a blank and cuts to two ("noob.report", "noooob"), the last mends words ("fcuk", "fu ck").
     """
     shown = as_view(canonical)
@@ -65,7 +65,7 @@ def views(canonical: str) -> tuple[View, ...]:
 
 
 def _mended(found: list[View]) -> list[View]:
-    """Mend the first of the readings that holds or hides a harsh word."""
+    """Mend the first reading that contains or hides a harsh word."""
     for view in found:
         if (better := mended(view)) is not None:
             return [better]
@@ -82,7 +82,7 @@ def _undisguised(shown: View) -> list[View]:
 
 
 def without_punctuation(view: View) -> View:
-    """Return the view as phrases spell it: signs between words are one blank, apostrophes are left out."""
+    """Return the view as phrases are written: signs between words become one blank, apostrophes are dropped."""
     return _sub(_sub(view, _BETWEEN, _blank), _APOSTROPHE, _nothing)
 
 
@@ -101,11 +101,11 @@ def _undo(view: View) -> View:
 
 
 Kept = list[tuple[int, str]]
-"""What stands for a match: offsets into it, with the code point to write."""
+"""Replacement of a match: offsets into it, with the code point to write."""
 
 
 def _sub(view: View, pattern: re.Pattern[str], keep: Callable[[str], Kept]) -> View:
-    """Rewrite each match; what is dropped belongs to the code point before it, at the beginning to the first kept."""
+    """Rewrite each match; dropped code points map to the one before, at the beginning to the first kept one."""
     if pattern.search(view.text) is None:
         return view
     text: list[str] = []
@@ -133,7 +133,7 @@ def _sub(view: View, pattern: re.Pattern[str], keep: Callable[[str], Kept]) -> V
 def _translate(view: View) -> View:
     """Fold look-alike letters; one code point may become several, and a loose mark none.
 
-    Where a text has letters that resemble none of ours it is written in its own script, and only words that mix
+    If a text has letters that resemble no ASCII letter, it is written in its own script, and only words that mix
     in ASCII letters are disguised.
     """
     foreign = any(letter.isalpha() and not _reads_as(letter).isascii() for letter in view.text)
@@ -158,11 +158,11 @@ _ASCII_LETTER: Final = re.compile(r"[a-z]")
 
 
 _LETTERS_IN_SHAPES: Final = (0x1F150, 0x1F170, 0x1F1E6)
-"""Where the alphabets of white letters in circles and squares, and of regional indicators, begin."""
+"""First code points of the white letters in circles and squares, and of regional indicators."""
 
 
 _SIGNS_AS: Final = str.maketrans("·•∙●○◦▪‧・‐‒–—―〜،、。⠀¢£¥§†∂฿₣₦₩₭₮₱₲₳₴₵₿᙭", ".........-----~,,. clystdbfnwktpgascbx")
-"""Signs that space letters or stand for one, and the Braille blank."""
+"""Signs that separate letters or stand for one, and the Braille blank."""
 
 
 @lru_cache(maxsize=4_096)
@@ -198,7 +198,8 @@ def _blank(_: str) -> Kept:
 def _joined(run: str) -> Kept:
     """Close the gaps of a spaced word.
 
-    Blanks part words where signs space them ("n.o.o.b y.o.u"), signs part them where blanks do ("n o o b , y o u").
+    Blanks separate words whose letters are spaced by signs ("n.o.o.b y.o.u"), signs those spaced by blanks
+    ("n o o b , y o u").
     """
     gaps = list(_GAPS.finditer(run))
     are_blank = {gap.group().isspace() for gap in gaps}
@@ -220,9 +221,9 @@ def _unbracketed(run: str) -> Kept:
 
 
 def _decoded(word: str) -> Kept:
-    """Read digits and signs as letters: all where that gives a known word, else where letters are near.
+    """Read digits and signs as letters: all if that gives a known word, otherwise those near letters.
 
-    Twice, as what is read first can be the neighbour that the rest needs.
+    Twice, since what is read first can be the neighbour that the rest needs.
     """
     ending = len(word.rstrip("!"))
     for end in dict.fromkeys((ending, len(word))):
@@ -238,7 +239,7 @@ def _letters(signs: re.Match[str]) -> str:
 
 
 def _uncovered(word: str) -> Kept:
-    """Write the word that players mean where letters are covered: the first of ours that fits."""
+    """Replace a word with covered letters by the first word of our list that fits."""
     for meant in BY_OUTLINE.get((len(word), word[0]), ()):
         if all(sign in ("*", "#", letter) for sign, letter in zip(word, meant, strict=True)):
             return list(enumerate(meant))
@@ -246,7 +247,7 @@ def _uncovered(word: str) -> Kept:
 
 
 def _uncovered_by_one(word: str) -> Kept:
-    """Write the harsh word of which a full stop, dash or low line covers one letter ("mo.on", "t_ash")."""
+    """Restore the harsh word of which a full stop, dash or underscore covers one letter ("mo.on", "t_ash")."""
     place = next(place for place, sign in enumerate(word) if not sign.isalpha())
     for meant in BY_OUTLINE.get((len(word), word[0]), ()):
         if meant in HARSH and meant[:place] == word[:place] and meant[place + 1 :] == word[place + 1 :]:
@@ -255,7 +256,7 @@ def _uncovered_by_one(word: str) -> Kept:
 
 
 _PICTURES: Final = re.compile("[\u2600-\u27bf\U0001f000-\U0001faff\ufe0f\u200d]+ ?")
-"""Pictures, which may soften a line ("😂") without taking anything back."""
+"""Emoji, which may soften a line ("😂") without changing its meaning."""
 _STEPS: Final[tuple[tuple[frozenset[str], re.Pattern[str], Callable[[str], Kept]], ...]] = (
     (frozenset("([{"), _BRACKETED, _unbracketed),
     (frozenset(), _SPACED, _joined),

@@ -1,7 +1,7 @@
 """Rules: the words, phrases and patterns of a game's pack, with the positions where they match.
 
-A blocking rule answers a text, and so does an allowed whole text ("gg").  A flagging rule does not: the classifier is
-still asked, so that a mild rule never shields a message, and the action cannot get milder than the flag.
+A blocking rule answers a text, and so does an allowed whole text ("gg").  A flagging rule does not: the classifier
+still scores it, so that a mild rule never shields a message, and the action cannot be milder than the flag.
 """
 
 import hashlib
@@ -21,16 +21,16 @@ from schemas.taxonomy import ANY, NON_TOXIC, Category, Taxonomy
 from schemas.verdict import ResolvedBy
 
 RULES_VERSION: Final = "4"
-"""Part of the digest: raise it with any change of what a rule means."""
+"""Part of the digest: increase it with any change of a rule's meaning."""
 PACKS: Final = SHIPPED
 """The packs that ship with the product: default, moba, shooter, kids."""
 OTHER_GAMES: Final = "default"
-"""The name under which settings give the pack of games without one of their own."""
+"""The settings' key for the pack of games without their own."""
 _BARE_NAME: Final = re.compile(r"[a-z0-9_-]+")
 
 
 class Pack:
-    """A pack, compiled whole."""
+    """A compiled pack."""
 
     def __init__(self, source: PackSource) -> None:
         """Compile.
@@ -52,11 +52,11 @@ class Pack:
 
     @property
     def langs(self) -> frozenset[str]:
-        """The languages that some rule is only for; empty when nothing depends on the language."""
+        """The languages that rules are restricted to; empty if nothing depends on the language."""
         return frozenset(lang for rule in self.rules for lang in rule.langs)
 
     def find(self, texts: Sequence[str]) -> dict[int, list[Hit]]:
-        """Return the hits in canonical texts, by number of the text."""
+        """Return the matches in canonical texts, by number of the text."""
         return self._matcher.find(texts)
 
     def _matched(self, texts: list[str]) -> dict[str, list[Hit]]:
@@ -73,9 +73,9 @@ def load_pack(folder: Path) -> Pack:
 
 
 def load_packs(by_game: Mapping[str, str]) -> dict[str, Pack]:
-    """Load the packs that ``by_game`` names, each once, by that name; ``""`` is what ``default`` names, or ours.
+    """Load the packs named in ``by_game``, each once, by name; ``""`` is that of ``default``, or the shipped default.
 
-    A name is that of a shipped pack or a folder.
+    A name is a shipped pack's or a folder.
 
     Raises:
         PackError: as ``load_pack``.
@@ -88,7 +88,7 @@ def load_packs(by_game: Mapping[str, str]) -> dict[str, Pack]:
 
 
 def pack_folder(name: str) -> Path:
-    """Return the folder of the shipped pack called so, or else ``name`` as a path."""
+    """Return the folder of the shipped pack of that name, or else ``name`` as a path."""
     shipped = PACKS / name
     return shipped if _BARE_NAME.fullmatch(name) and shipped.is_dir() else Path(name)
 
@@ -134,7 +134,7 @@ class RulesResolver:
     kind: ResolvedBy = "rule"
 
     def __init__(self, packs: Mapping[str, Pack], taxonomy: Taxonomy) -> None:
-        """Bind packs to a taxonomy; ``packs`` has ``""`` for games without one of their own.
+        """Bind packs to a taxonomy; ``packs`` has ``""`` for games without their own.
 
         Raises:
             PackError: a pack needs a category that the taxonomy lacks (see ``extended``).
@@ -155,7 +155,7 @@ class RulesResolver:
 
 
 def _by_pack(texts: Sequence[Text]) -> Iterable[tuple[str, Sequence[int]]]:
-    """Return the texts' numbers by their rule pack; most chunks have but one."""
+    """Return the texts' numbers by rule pack; most chunks have only one."""
     packs = [text.pack for text in texts]
     if len(set(packs)) < 2:
         return [(name, range(len(packs))) for name in packs[:1]]
@@ -166,7 +166,7 @@ def _by_pack(texts: Sequence[Text]) -> Iterable[tuple[str, Sequence[int]]]:
 
 
 class _Bound:
-    """A pack with each rule's category placed in a taxonomy."""
+    """A pack with each rule's category bound to a taxonomy."""
 
     def __init__(self, pack: Pack, taxonomy: Taxonomy) -> None:
         self._pack = pack
@@ -224,7 +224,7 @@ def _allowed_texts(rules: Iterable[Rule]) -> dict[str, str]:
 
 
 def _digest(source: PackSource) -> str:
-    """Digest of all that decides: rules and allow-words, not the examples or the thresholds."""
+    """Digest of everything that decides: rules and allowed words, not examples or thresholds."""
     document = {
         "rules": [sourced.rule.model_dump(mode="json", exclude={"hit", "miss"}) for sourced in source.rules],
         "allowed": [allowed.model_dump(mode="json") for allowed in source.allowed],

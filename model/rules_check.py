@@ -23,7 +23,7 @@ _BARE: Final = Taxonomy(
 )
 
 Outcome = Literal["allow", "flag", "block", "open"]
-"""What rules make of a message; ``open`` leaves it to the gate and the classifier without a mark."""
+"""The rules' result for a message; ``open`` leaves it to gate and classifier without a mark."""
 
 
 class Example(BaseModel):
@@ -34,13 +34,13 @@ class Example(BaseModel):
     text: Annotated[str, Field(min_length=1)]
     expect: Outcome
     rule: str | None = None
-    """A rule that must be among those that hit."""
+    """A rule that must match."""
     lang: str = ""
     why: str = ""
 
 
 class Miss(NamedTuple):
-    """An example with another outcome than it states."""
+    """An example whose outcome differs from the expected one."""
 
     place: str
     reason: str

@@ -1,6 +1,6 @@
-"""Detectors for what no word list finds: links, contacts, personal data and floods, in canonical text.
+"""Detectors for what word lists cannot find: links, contacts, personal data and floods, in canonical text.
 
-Each is an RE2 pattern that finds candidates and, where the form alone is not proof, a check of the candidate.
+Each is an RE2 pattern that finds candidates and, if the form alone is not conclusive, a check of the candidate.
 """
 
 import ipaddress
@@ -19,7 +19,7 @@ _TLD: Final = (
 _TLD_WITH_PATH: Final = (
     "ly|be|gg|me|gl|cc|ws|pw|gd|ai|de|fr|pl|uk|eu|nl|es|br|us|ca|by|kz|ua|cz|ro|hu|gr|tr|jp|kr|lt|lv"
 )
-"""Endings that sentences without a blank have too ("gg.me"): taken where a path follows."""
+"""Endings that also occur in sentences without a blank ("gg.me"): accepted only before a path."""
 _SERVICE: Final = "snapchat|snap|instagram|insta|ig|discord|disc|telegram|whatsapp|tiktok|skype|facebook|fb|twitter|kik"
 _POST: Final = "gmail|hotmail|yahoo|outlook|icloud|proton|protonmail|gmx|aol"
 _NUMERALS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "oh")
@@ -75,11 +75,11 @@ class Flood(NamedTuple):
     blanks: int
     """A text with fewer has no such repetition."""
     shortest: int
-    """Nor has a shorter one."""
+    """Nor does a shorter one."""
     pattern: re.Pattern[str]
 
     def may_be_in(self, text: str) -> bool:
-        """Tell whether a text is long enough to be searched and repeats as many words, wherever they stand."""
+        """Whether a text is long enough and repeats enough words, wherever they are."""
         if len(text) < self.shortest or text.count(" ") < self.blanks:
             return False
         words = text.split(" ")
@@ -91,7 +91,7 @@ class Flood(NamedTuple):
 
 
 def flood(rule: Rule) -> Flood | None:
-    """Return the flood detector that a rule asks for, if any."""
+    """Return a rule's flood detector, if any."""
     if rule.at_least is None:
         return None
     if rule.detector == "characters":
@@ -102,7 +102,7 @@ def flood(rule: Rule) -> Flood | None:
 
 
 def _is_phone(found: str) -> bool:
-    """Nine to fifteen digits that start or are grouped as numbers are dialled; no round sums, coordinates or dates."""
+    """Nine to fifteen digits that begin or are grouped like phone numbers; no round sums, coordinates or dates."""
     if found[0].isalpha():
         return _is_spelled_out(found)
     digits = re.sub(r"\D", "", found)
@@ -115,7 +115,7 @@ def _is_phone(found: str) -> bool:
 
 
 def _is_spelled_out(found: str) -> bool:
-    """Tell a number from counting up or down, or on the spot."""
+    """Whether words spell a number, as opposed to counting up, down or repeating."""
     digits = [_NUMERALS.index(word) % 10 for word in re.findall("[a-z]+", found)]
     counted = sum(abs(one - other) == 1 for one, other in pairwise(digits))
     return len(set(digits)) > 3 and 3 * counted < 2 * len(digits) - 2
@@ -131,7 +131,7 @@ def _is_round(number: str) -> bool:
 
 
 def _is_card(found: str) -> bool:
-    """Source: ISO/IEC 7812, check digit after Luhn; issuers' first digits and lengths, which ids of players lack."""
+    """Source: ISO/IEC 7812: Luhn check digit, and issuers' first digits and lengths, which player ids lack."""
     digits = [int(sign) for sign in found if sign.isdigit()]
     if digits[0] not in _ISSUERS or len(digits) in {17, 18}:
         return False
@@ -149,7 +149,7 @@ def _is_email(found: str) -> bool:
 
 
 def _is_handle(found: str) -> bool:
-    """A tag, or a name with a sign of one: a digit, a line, an @; behind a colon any word but an everyday one."""
+    """A tag, or a name with a digit, underscore or @; after a colon any word but an everyday one."""
     name = re.split(r"[\s:=@]", found)[-1].rstrip("._-")
     if "#" in found or "@" in found or re.search(r"[a-z].*\d|\d.*[a-z]|_", name):
         return True
@@ -157,7 +157,7 @@ def _is_handle(found: str) -> bool:
 
 
 def _is_invite(found: str) -> bool:
-    """Anything but what is said at a game's end, where no service is named: ".gg/wp"."""
+    """Anything but what players say at a game's end without naming a service: ".gg/wp"."""
     named = found[0].isalpha() and not found.startswith("dot")
     return named or re.split(r"[/\\ ]", found)[-1] not in _SAID
 
@@ -172,7 +172,7 @@ def _is_network(found: str) -> bool:
 
 
 def _is_long_network(found: str) -> bool:
-    """An IPv6 address with two groups of three signs or more, which times and scores lack, and a digit."""
+    """An IPv6 address with a digit and two groups of three characters or more, which times and scores lack."""
     address = found[1:].partition("]")[0] if found[0] == "[" else found
     try:
         ipaddress.IPv6Address(address)
@@ -191,7 +191,7 @@ _NO_STREET: Final = frozenset(
     | {"man", "men", "guy", "guys", "people", "player", "players", "enemy", "enemies", "shot", "shots", "hit", "hits"}
     | {"tank", "tanks", "heavy", "heavies", "med", "meds"}
 )
-"""Words that no street is called by, and that stand behind a number in games: "5 man street"."""
+"""Words that are not street names but follow a number in games: "5 man street"."""
 
 
 _SCHEME: Final = re.compile(r"^(?:h(?:tt|xx)ps?://)?(?:www\.)?")
@@ -199,7 +199,7 @@ _TWO_WORDS: Final = re.compile(r"([a-z]+)\.([a-z]+)")
 
 
 def _is_link(excepted: tuple[str, ...], found: str) -> bool:
-    """Anything but what leads to an excepted site, and a bare everyday word before an ending: "feed.com", "go.live"."""
+    """Anything but a link to an excepted site or a bare everyday word before an ending: "feed.com", "go.live"."""
     words = _TWO_WORDS.fullmatch(found)
     if words is not None and words[1] in _EVERYDAY:
         return False
@@ -231,7 +231,7 @@ CHECKS: Final[dict[Detector, Callable[[str], bool]]] = {
 
 
 def check_of(rule: Rule) -> Callable[[str], bool]:
-    """Return what a candidate of this rule's detector must pass."""
+    """Return the check for candidates of this rule's detector."""
     if rule.detector == "link":
         return partial(_is_link, rule.except_sites)
     return CHECKS.get(rule.detector, _is_any) if rule.detector else _is_any

@@ -1,6 +1,6 @@
 """Matching rules against a whole chunk of texts at once.
 
-The texts and their further readings are joined by line breaks, which no canonical text has, and searched in one
+The texts and their further readings are joined by line breaks, which no canonical text contains, and searched in one
 pass; only matches cost Python time.
 """
 
@@ -24,13 +24,13 @@ from model.word_borders import word_around, word_goes_on
 
 UNION_MEMORY: Final = 64 << 20
 TABLE_LETTERS: Final = 1 << 13
-"""Letters in a pack's entries up to which they are kept as a table of steps; a megabyte or two at most."""
+"""Maximum letters of a pack's entries for a DFA; a megabyte or two at most."""
 
 _ALLOWED: Final = -1
 
 
 class Hit(NamedTuple):
-    """A rule (its number) and where it hit in the canonical text."""
+    """A rule (its number) and the position of its match in the canonical text."""
 
     rule: int
     start: int
@@ -52,11 +52,11 @@ class _Lines:
         self.joined = "\n".join(self.texts)
 
     def owner(self, number: int) -> int:
-        """Return the number of the text that a line shows."""
+        """Return the number of the text behind a line."""
         return number if number < len(self.written) else self._views[number - len(self.written)][0]
 
     def mapped(self, number: int, hit: Hit) -> Hit:
-        """Return a line's hit at its place in the text as written."""
+        """Return a line's match at its position in the text as written."""
         if number < len(self.written):
             return hit
         _, view = self._views[number - len(self.written)]
@@ -65,7 +65,7 @@ class _Lines:
 
 @lru_cache(maxsize=8_192)
 def _shown(text: str) -> tuple[View, ...]:
-    """Return a text's further readings, and those as phrases spell them where that differs."""
+    """Return a text's further readings, and these without punctuation where that differs."""
     found = views(text)
     spelled = [(view, without_punctuation(view)) for view in found]
     return (*found, *(other for view, other in spelled if other is not view))
@@ -73,14 +73,14 @@ def _shown(text: str) -> tuple[View, ...]:
 
 @lru_cache(maxsize=8_192)
 def _phrased(text: str) -> tuple[View, ...]:
-    """Return a text as phrases spell it, where that differs."""
+    """Return a text without punctuation, as phrases are written, where that differs."""
     view = as_view(text)
     other = without_punctuation(view)
     return (other,) if other is not view else ()
 
 
 class _Entry(NamedTuple):
-    """Something to find: for which rule, and whether words must begin and end where it does."""
+    """An entry to find: its rule, and whether it must begin and end at word borders."""
 
     rule: int
     begins: bool
@@ -121,7 +121,7 @@ class Matcher:
         self._union = _union(self._patterns)
 
     def find(self, texts: Sequence[str]) -> dict[int, list[Hit]]:
-        """Return the hits by number of the text; texts without any are left out."""
+        """Return the matches by number of the text; texts without any are omitted."""
         lines = _Lines(texts)
         found: dict[int, list[Hit]] = {}
         for number, hits in self._search(lines).items():
@@ -131,7 +131,7 @@ class Matcher:
         return {owner: list(dict.fromkeys(hits)) for owner, hits in found.items()}
 
     def _search(self, lines: _Lines) -> dict[int, list[Hit]]:
-        """Return the hits by line, places where none may be among them."""
+        """Return the matches by line, including positions where none is allowed."""
         found: dict[int, list[Hit]] = {}
         for number, hit in self._by_words(lines):
             found.setdefault(number, []).append(hit)
@@ -153,7 +153,7 @@ class Matcher:
                     yield from ((number, Hit(rule, *span)) for span in flooded(written[number]))
 
     def _seen_there(self, lines: _Lines, number: int, hits: list[Hit]) -> list[Hit]:
-        """Drop what rules for texts as written found in another reading."""
+        """Drop matches in other readings of rules for texts as written."""
         if number < len(lines.written):
             return hits
         return [hit for hit in hits if hit.rule == _ALLOWED or not self._rules[hit.rule].as_written]
@@ -171,7 +171,7 @@ class Matcher:
                 yield number, Hit(entry.rule, first - lines.starts[number], last - lines.starts[number])
 
     def _candidates(self, lines: _Lines) -> Iterator[int]:
-        """Yield the lines in which some pattern may hit: one search over all, on from the next line at each hit."""
+        """Yield the lines that a pattern may match: one search over all, continuing at the next line."""
         if self._union is None:
             return
         encoded = lines.joined.encode()
@@ -191,7 +191,7 @@ class Matcher:
                     yield Hit(pattern.rule, *match.span())
 
     def _add(self, number: int, sourced: Sourced) -> Iterator[str]:
-        """Take in one rule; yields what is wrong with it."""
+        """Add one rule; yield its errors."""
         rule = sourced.rule
         for entry in rule.words + rule.phrases:
             yield from self._checked(sourced, entry, _Entry(number, begins=True, ends=True))
@@ -216,7 +216,7 @@ class Matcher:
             )
 
     def _entry(self, entry: str, what: _Entry) -> bool:
-        """Take in an entry, and a phrase without its blanks too: people leave them out."""
+        """Add an entry, and a phrase also without its blanks, since people omit them."""
         spelled = canonical(entry)
         if not any(letter.isalnum() for letter in spelled):
             return False
@@ -233,14 +233,14 @@ def _sources(rule: Rule) -> tuple[str, ...]:
 
 
 def _automaton(entries: list[str]) -> ahocorasick_rs.AhoCorasick:
-    """Return what finds the entries: where they are few as a table of steps, three times as fast and far larger."""
+    """Return the automaton for the entries: a DFA if they are few, three times as fast and far larger."""
     few = sum(map(len, entries)) <= TABLE_LETTERS
     table = ahocorasick_rs.Implementation.DFA if few else None
     return ahocorasick_rs.AhoCorasick(entries, store_patterns=False, implementation=table)
 
 
 def _union(patterns: Sequence[_Pattern]) -> re.Pattern[bytes] | None:
-    """Return one pattern that hits wherever any of them does; a search falls back to less memory, never to less."""
+    """Return one pattern that matches wherever any of them does; with little memory it is slower but never misses."""
     if not patterns:
         return None
     options = re2.Options()

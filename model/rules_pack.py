@@ -17,10 +17,10 @@ from schemas.verdict import Action
 
 SHIPPED: Final = Path(__file__).parent / "packs"
 MAX_ENTRIES: Final = 20_000
-"""Words and phrases that one pack may hold."""
+"""Maximum words and phrases of one pack."""
 MAX_PATTERNS: Final = 500
 MAX_DEPTH: Final = 4
-"""Packs that may stand behind one another by ``extends``."""
+"""Maximum chain of packs by ``extends``."""
 
 
 Entry = Annotated[str, Field(min_length=1, max_length=200)]
@@ -40,7 +40,7 @@ class Rule(BaseModel):
     category: CategoryName | None = None
     langs: tuple[Language, ...] = ()
     as_written: bool = False
-    """Look at the canonical text only, at no de-disguised reading of it."""
+    """Match the canonical text only, not its further readings."""
     whole: Entries = ()
     words: Entries = ()
     stems: Entries = ()
@@ -49,9 +49,9 @@ class Rule(BaseModel):
     patterns: tuple[Annotated[str, Field(min_length=1, max_length=1_000)], ...] = ()
     detector: Detector | None = None
     at_least: Annotated[int, Field(ge=1, le=4_000)] | None = None
-    """How many repetitions a flood detector asks for."""
+    """Minimum repetitions of a flood detector."""
     except_sites: tuple[Site, ...] = ()
-    """Where a link may lead, pages and sites below it included."""
+    """Allowed link targets, including pages and subdomains."""
     hit: Annotated[tuple[str, ...], Field(min_length=1)]
     miss: Annotated[tuple[str, ...], Field(min_length=1)]
 
@@ -77,7 +77,7 @@ class Rule(BaseModel):
 
 
 class Allowed(BaseModel):
-    """Words and phrases inside which no rule matches, by how they are bordered; and why."""
+    """Words and phrases inside which no rule matches, by kind of border; and why."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -95,7 +95,7 @@ class Head(BaseModel):
     description: Annotated[str, Field(min_length=1)]
     extends: str | None = None
     without: tuple[str, ...] = ()
-    """Ids of inherited rules that do not hold here."""
+    """Ids of inherited rules to drop."""
     actions: dict[str, Action] = Field(default_factory=dict)
     """Other actions for inherited rules, by id."""
     categories: tuple[Category, ...] = ()
@@ -112,14 +112,14 @@ class _Thresholds(BaseModel):
 
 
 class Sourced(NamedTuple):
-    """A rule and where it stands."""
+    """A rule and its place."""
 
     rule: Rule
     file: Path
     source: str
 
     def fault(self, reason: str, word: str | None = None) -> str:
-        """Word a complaint about this rule, at the line that has ``word`` or else its id."""
+        """Format an error about this rule, at the line that contains ``word`` or else its id."""
         line = line_of(self.source, f'"{self.rule.id}"')
         if word is not None:
             line = line_of(self.source, word, line)
@@ -140,7 +140,7 @@ def read_pack(folder: Path) -> PackSource:
     """Read a pack and the packs it extends.
 
     Raises:
-        PackError: a file is missing, too large, not TOML or says something it must not; all faults of a file at once.
+        PackError: a file is missing, too large, not TOML or has invalid content; names all faults of a file at once.
     """
     chain = _chain(folder)
     head = chain[-1].head
@@ -164,19 +164,19 @@ def read_pack(folder: Path) -> PackSource:
 
 
 class _Link(NamedTuple):
-    """A pack of a chain, and the text of its ``pack.toml``."""
+    """A pack in a chain, and the text of its ``pack.toml``."""
 
     folder: Path
     head: Head
     source: str
 
     def fault(self, word: str, reason: str) -> PackError:
-        """Complain about what stands in ``pack.toml`` where ``word`` does."""
+        """Format an error in ``pack.toml`` at the line of ``word``."""
         return PackError(f"{Place(self.folder / 'pack.toml', line_of(self.source, word))}: {reason}")
 
 
 def _chain(folder: Path) -> list[_Link]:
-    """Return the pack's folders and heads, the one everything rests on first."""
+    """Return the folders and heads of the chain, the base first."""
     chain: list[_Link] = []
     place: Path | None = folder
     while place is not None:
@@ -191,7 +191,7 @@ def _chain(folder: Path) -> list[_Link]:
 
 
 def _extended(folder: Path, name: str, source: str) -> Path:
-    """Return the folder of the pack that one extends: a path from its own folder, or the name of a shipped pack."""
+    """Return the folder of the extended pack: a path relative to the extending one, or a shipped pack's name."""
     for place in (folder / name, _shipped().get(name)):
         if place is not None and (place / "pack.toml").is_file():
             return place
