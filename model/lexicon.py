@@ -93,7 +93,11 @@ _ORDINARY: Final = _words("""
     cloud close claw plan cope copy cower cover covered tower power lower flower camp camps campus comer comper
     compare damper cheaper harsh hasher master mister monster minster manor minor miner diner dinner thinner trance
     france dance chance cancel cancels pal pale pals pain ruin rude rule ride node mode code coded nods nodes mind
-    kind kinds king kings falling falls heil weil moro puss fatt
+    kind kinds king kings falling falls heil weil moro puss fatt boob boos buro chik cink
+    clon clow coos cown cuts debi deil dubo dyes eboa eola fiho filo fing fith fote foze goos gyps haed haes hoos jiad
+    kies kura kuva leec loer meda mede mera mere moke mone nais nebs nego nero news nues pais peos piar pido pior piza
+    poco pora poro puas quee raed saak sala sank sast shae shie shis sits skak skan spas spat suas suts tads tars tats
+    twas vega vera viao
 """)
 
 # Short forms, gear and foreign words that look like a misspelt insult ("dbl kill", "idt so", "sks", "smp").
