@@ -1,6 +1,7 @@
 """The gate's recipe: distil the bundle's classifier on raw chat, choose operating points, write them into the bundle.
 
     python -m model.training.gate --bundle DIR --data DIR [--chat FILE ...]
+    python -m model.training.gate --bundle DIR --data DIR --gate-from OTHER
 
 A text counts as acted on by the bundle's suggested thresholds, which are the default policy's.  Operating points are
 also chosen for stricter limits, so that a stricter policy can keep the gate.
@@ -18,8 +19,8 @@ import numpy as np
 import torch
 
 from model.bundle import Bundle, Description, load_bundle, write_bundle
-from model.errors import BundleError
-from model.gate import WEIGHTS_FILE, GateEntry, Point, categories_out
+from model.errors import BundleError, DataError
+from model.gate import WEIGHTS_FILE, GateEntry, Point, categories_out, load_gate
 from model.gate_net import Net, Weights
 from model.gate_words import Reader
 from model.pieces import pieces_of
@@ -27,7 +28,7 @@ from model.training.gate_chat import SEED, Chat, Mixer, gathered
 from model.training.gate_fit import Learner, Shape, Vectors, fit, lesson
 from model.training.gate_measure import Ask, Floats, distances, in_every_reading, margins, measured, threshold, worst
 from model.training.run_main import run_main
-from model.vetting import WEIGHTS
+from model.vetting import TOKENIZER, WEIGHTS
 from schemas.taxonomy import ANY
 
 KEPT: Final = (0.99, 0.995, 0.999)
@@ -76,11 +77,18 @@ def make_gate(
     learner = Learner(order.reader.rows, order.shape, len(limits), order.vectors)
     fit(learner, lesson(texts, order.reader), distances(said, limits, names), epochs=order.epochs, seed=SEED)
     weights = learner.weights()
-    net = Net(weights, order.reader)
+    entry = GateEntry(reads=order.reader.kind, scale=weights.scale, points=())
+    return weights, with_points(entry, Net(weights, order.reader), chat, ask, limits, names)
+
+
+def with_points(
+    entry: GateEntry, net: Net, chat: Chat, ask: Ask, limits: Mapping[str, float], names: Sequence[str]
+) -> GateEntry:
+    """Return the entry with operating points chosen, and measured, for these limits and this classifier."""
     held = [(in_every_reading(net, side), worst(ask, side)) for side in chat.chosen_on.values()]
     points = tuple(_point(held, limits, factor, names) for factor in STRICTER)
-    entry = GateEntry(reads=order.reader.kind, scale=weights.scale, points=points)
-    return weights, entry.model_copy(update={"measured": measured(net, entry.points[0], chat, ask, names)})
+    found = {"points": points, "measured": measured(net, points[0], chat, ask, names)}
+    return entry.model_copy(update=found)
 
 
 def lessons(
@@ -107,7 +115,10 @@ def _point(
     """Choose thresholds that reach their recall in each game's chat, given the scores of gate and classifier."""
     stricter = {name: round(limit * factor, 4) for name, limit in limits.items()}
     games = [(scores, margins(said, stricter, names) >= 0) for scores, said in held]
-    lowest = {kept: min(threshold(scores, positive, kept) for scores, positive in games) for kept in KEPT}
+    telling = [(scores, positive) for scores, positive in games if positive.any()]
+    if not telling:
+        raise DataError("no held-out text reaches the limits, so no operating point can be chosen; add more chat")
+    lowest = {kept: min(threshold(scores, positive, kept) for scores, positive in telling) for kept in KEPT}
     return Point(limits=stricter, thresholds={f"{kept:g}": round(at, 4) for kept, at in lowest.items()})
 
 
@@ -117,6 +128,11 @@ def write_gate(bundle: Bundle, weights: Weights, entry: GateEntry) -> Bundle:
 
     stored = {name: np.ascontiguousarray(value) for name, value in weights._asdict().items() if name != "scale"}
     save_file(stored, bundle.path / WEIGHTS_FILE)
+    return describe_gate(bundle, entry)
+
+
+def describe_gate(bundle: Bundle, entry: GateEntry) -> Bundle:
+    """List the gate that lies in the bundle's folder in the manifest, in place of an older entry."""
     described = bundle.manifest.model_dump(exclude={"files", "format"})
     description = Description.model_validate({**described, "gate": entry.model_dump(mode="json")})
     return write_bundle(bundle.path, description)
@@ -136,14 +152,42 @@ def main() -> None:
     )
     parser.add_argument("--made", type=int, default=MADE, help=f"mixed lines to add, twice (default {MADE:,})")
     parser.add_argument("--epochs", type=int, default=EPOCHS, help=f"passes over the texts (default {EPOCHS})")
+    parser.add_argument(
+        "--gate-from",
+        type=Path,
+        metavar="DIR",
+        help="take this bundle's gate and only choose operating points, as after a change of weights or thresholds",
+    )
     given = parser.parse_args()
     bundle = load_bundle(given.bundle)
-    chat = gathered(given.data, given.chat)
+    make = _distilled if given.gate_from is None else _taken_over
+    entry = make(bundle, gathered(given.data, given.chat), given)
+    for name, figures in entry.measured.items():
+        _say(f"{name}: {figures}")
+
+
+def _distilled(bundle: Bundle, chat: Chat, given: argparse.Namespace) -> GateEntry:
     order = Order(pieces_of(bundle), Shape(), given.made, given.epochs, word_vectors(bundle))
     weights, entry = make_gate(chat, asking(bundle), limits_of(bundle), bundle.taxonomy.names, order)
     write_gate(bundle, weights, entry)
-    for name, figures in entry.measured.items():
-        _say(f"{name}: {figures}")
+    return entry
+
+
+def _taken_over(bundle: Bundle, chat: Chat, given: argparse.Namespace) -> GateEntry:
+    """Choose operating points for the gate of another bundle, or of this one, and write both into ``bundle``."""
+    other = load_bundle(given.gate_from)
+    gate = load_gate(other)
+    if gate is None:
+        raise BundleError(f"{other.path}: it has no gate to take")
+    limits = limits_of(bundle)
+    if set(gate.entry.points[0].limits) != set(limits):
+        raise BundleError(f"{other.path}: its gate is for other categories than {', '.join(limits)}; distil one")
+    if gate.entry.reads == "pieces" and other.read(TOKENIZER) != bundle.read(TOKENIZER):
+        raise BundleError(f"{other.path}: its gate reads the pieces of another tokenizer; distil one")
+    entry = with_points(gate.entry, gate.net, chat, asking(bundle), limits, bundle.taxonomy.names)
+    (bundle.path / WEIGHTS_FILE).write_bytes(other.read(WEIGHTS_FILE))
+    describe_gate(bundle, entry)
+    return entry
 
 
 def word_vectors(bundle: Bundle) -> Vectors | None:

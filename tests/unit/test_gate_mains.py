@@ -15,7 +15,7 @@ from model.training.gate_chat import LONGEST, NO_CHAT, OWN, Chat, gathered, with
 from model.training.gate_check import unseen
 from model.training.run_main import run_main
 from model.training.splits import normal_form
-from tests.support.checkpoints import WORDS, tiny_bundle
+from tests.support.checkpoints import WORDS, describe, tiny_bundle
 
 MODULES = ("gate", "gate_check", "gate_kinds", "evasion_report")
 
@@ -70,6 +70,36 @@ def test_a_gate_is_distilled_from_own_chat_alone(tmp_path: Path, monkeypatch: py
     gate = load_gate(load_bundle(tmp_path / "bundle"))
     assert gate is not None
     assert f"{OWN} 0.99" in gate.entry.measured
+
+
+def test_a_gate_is_taken_over_with_points_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A bundle with other thresholds gets the same network, and limits and thresholds of its own."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    tiny_bundle(old)
+    tiny_bundle(new, describe(thresholds={"insult": 0.25, "threat": 0.25}))
+    chat = ("--chat", chat_file(tmp_path / "chat.txt.gz", 400))
+    run(monkeypatch, "gate", "--bundle", old, *chat, "--made", 50, "--epochs", 1)
+    run(monkeypatch, "gate", "--bundle", new, *chat, "--gate-from", old)
+    first, second = load_gate(load_bundle(old)), load_gate(load_bundle(new))
+    assert first is not None
+    assert second is not None
+    assert first.digest == second.digest
+    assert second.entry.points[0].limits == {"insult": 0.25, "threat": 0.25}
+    assert second.entry.points[0].limits != first.entry.points[0].limits
+    assert f"{OWN} 0.99" in second.entry.measured
+    bare = tmp_path / "bare"
+    tiny_bundle(bare)
+    with pytest.raises(SystemExit):
+        run(monkeypatch, "gate", "--bundle", new, *chat, "--gate-from", bare)
+    assert capsys.readouterr().err.endswith(f"{bare}: it has no gate to take\n")
+    mild = tmp_path / "mild"
+    tiny_bundle(mild, describe(thresholds={"insult": 0.9999, "threat": 0.9999}))
+    with pytest.raises(SystemExit):
+        run(monkeypatch, "gate", "--bundle", mild, *chat, "--gate-from", old)
+    assert "no held-out text reaches the limits" in capsys.readouterr().err
+    assert load_gate(load_bundle(mild)) is None
 
 
 def test_own_chat_stands_beside_public_chat_and_no_side_knows_another(tmp_path: Path) -> None:
