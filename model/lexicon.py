@@ -111,6 +111,8 @@ _SHORT_FORMS: Final = _words("""
 
 HARSH: Final = frozenset(_HARSH)
 """Harsh words: a line in which mending reveals one gets a second reading."""
+PLAINLY_HARSH: Final = HARSH - frozenset(_words("arse coon crap gays hate hoes hure thot twat twats whore"))
+"""Those that a single letter tells from no everyday word: "t.at" may be "that", "ar.e" a split "are"."""
 PLAIN: Final = frozenset(_PLAIN) - HARSH
 """Words that are mended next to a harsh one."""
 

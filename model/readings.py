@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
-from model.lexicon import BY_OUTLINE, HARSH
+from model.lexicon import BY_OUTLINE, PLAINLY_HARSH
 from model.lookalikes import LOOKALIKES
 from model.mending import LEET, decoded, is_harsh, mended
 from model.normalise import View, as_view
@@ -250,7 +250,7 @@ def _uncovered_by_one(word: str) -> Kept:
     """Restore the harsh word of which a full stop, dash or underscore covers one letter ("mo.on", "t_ash")."""
     place = next(place for place, sign in enumerate(word) if not sign.isalpha())
     for meant in BY_OUTLINE.get((len(word), word[0]), ()):
-        if meant in HARSH and meant[:place] == word[:place] and meant[place + 1 :] == word[place + 1 :]:
+        if meant in PLAINLY_HARSH and meant[:place] == word[:place] and meant[place + 1 :] == word[place + 1 :]:
             return list(enumerate(meant))
     return list(enumerate(word))
 

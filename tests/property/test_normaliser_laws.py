@@ -199,6 +199,7 @@ def test_signs_and_shapes_are_read_as_the_letters_they_look_like(written: str, r
         "dbl kill mid", "idt so", "hi gys", "good stuf", "i cnt see", "my sks", "smp server", "coc later", "fgs def",
         "plss help", "nds game", "10 pts", "slt les gars", "whr r u", "psss come here",
         "nooo t_t", "moro all", "go.on", "go-on then", "pido ayuda", "no news", "he sits mid",
+        "t.at one", "we ar.e here",
     ],
 )  # fmt: skip
 def test_a_short_form_is_not_taken_for_a_misspelt_insult(line: str) -> None:
