@@ -40,6 +40,9 @@ def configs(settings: Settings) -> dict[str, dict[str, str]]:
     A changelog keeps older values of a key for a day before it is compacted: a worker that wakes after a pause may
     write an old state after a newer one, and both must still be there to tell which is newer.  And no longer than
     two days, otherwise removed state would stay until enough is written to make Kafka compact.
+
+    A request to erase is kept for a week: a partition gets to it only after its backlog, and must not lose it to an
+    outage over a weekend.
     """
     compacted = {
         "cleanup.policy": "compact",
@@ -52,7 +55,7 @@ def configs(settings: Settings) -> dict[str, dict[str, str]]:
     return {
         **{changelog(strikes.app_id, table): compacted for table in TABLES},
         strikes.channels: {"retention.ms": str(REMARKS_WAIT_S * 1_000)},
-        strikes.erasures: {"retention.ms": str(DAY_MS)},
+        strikes.erasures: {"retention.ms": str(7 * DAY_MS)},
         strikes.audit: {"retention.ms": str(365 * DAY_MS)},
         strikes.dead_letters: {"retention.ms": str(30 * DAY_MS), "max.message.bytes": "2097152"},
         settings.topics.strikes: {"retention.ms": str(90 * DAY_MS)},
