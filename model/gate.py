@@ -179,13 +179,13 @@ class GateResolver:
         steps[scores >= self._limits(texts)] = -1
         return list(map(self._replies.__getitem__, steps.tolist()))
 
-    def _limits(self, texts: Sequence[Text]) -> Doubles:
-        """Return what each text must stay below to be cleared."""
+    def _limits(self, texts: Sequence[Text]) -> Doubles | float:
+        """Return what each text must stay below to be cleared, or all of them."""
         never = float("-inf")
-        packs = [text.pack for text in texts]
-        if packs.count(packs[0]) == len(packs):
-            return np.full(len(packs), self._thresholds.get(packs[0], never))
-        return np.array([self._thresholds.get(pack, never) for pack in packs])
+        packs = {text.pack for text in texts}
+        if len(packs) == 1:
+            return self._thresholds.get(packs.pop(), never)
+        return np.array([self._thresholds.get(text.pack, never) for text in texts])
 
     def _scores(self, written: Sequence[str]) -> Doubles:
         """Return each text's highest score over its readings."""

@@ -88,10 +88,12 @@ def _pooled(features: Floats, places: _Places) -> Doubles:
     All values are integers, so their sums are exact.  Negative values count as zero.
     """
     number, width = len(places.lengths), features.shape[1]
-    # A row of zeros: numpy compares with a scalar far more slowly than with an array.
-    highest, total, zeros = np.zeros((3, number, width), dtype=np.float32)
-    at = 0
-    for reach in places.reaches:
+    # Rows of zeros: numpy compares with a scalar far more slowly than with an array.
+    highest, zeros = np.zeros((2, number, width), dtype=np.float32)
+    at = places.reaches[0]
+    np.maximum(features[:at], zeros[:at], out=highest[:at])
+    total = highest.copy()
+    for reach in places.reaches[1:]:
         here = features[at : at + reach]
         np.maximum(here, zeros[:reach], out=here)
         np.maximum(highest[:reach], here, out=highest[:reach])

@@ -14,9 +14,9 @@ from model.gate_words import Ints
 
 Keys = NDArray[np.uint64]
 
-TEXT: Final = "\n"
-"""Separator before each text and after the last; no canonical text contains it."""
-
+_BLANK: Final = ord(" ")
+_BREAK: Final = ord("\n")
+"""Separator of texts; no canonical text contains it."""
 _BITS: Final = 16
 """Bits of a slot number.  A part has two possible slots; if both are taken it is kept separately."""
 _HALF: Final = 8
@@ -33,9 +33,13 @@ class _Split:
     """Parts, each with its key and its two slots in the table."""
 
     def __init__(self, written: str) -> None:
-        """Take parts, each followed by one blank."""
+        """Take parts, each followed by one blank or line break."""
         self.data: Final = written.encode()
-        self.ends: Final[Ints] = np.flatnonzero(np.frombuffer(self.data, dtype=np.uint8) == ord(" "))
+        signs = np.frombuffer(self.data, dtype=np.uint8)
+        breaks = signs == _BREAK
+        self.ends: Final[Ints] = np.flatnonzero(breaks | (signs == _BLANK))
+        self.last: Final[Ints] = breaks.take(self.ends).astype(np.int64)
+        """1 for the last part of each text, 0 for others."""
         self.starts: Final[Ints] = np.concatenate([self.ends[:0], [0], self.ends[:-1] + 1])
         lengths = self.ends - self.starts
         # An eight-byte number from each byte; bytes after a part's end are masked.
@@ -60,22 +64,22 @@ class Parts:
     def __init__(self) -> None:
         self._table: Keys = np.zeros((1 << _BITS, 3), dtype=np.uint64)
         """Keys and values by slot; zeros if empty."""
-        self._apart: dict[bytes, int] = {b"": 0}  # its key is all zeros, like an empty slot, and so are its rows
+        self._apart: dict[bytes, int] = {b"": 0}  # its key is all zeros, like an empty slot, and so is its value
         self._rows: Ints = np.zeros(1 << 12, dtype=np.int64)
-        self._used = 0
+        """Each part's rows and then 0, the row after a text's last part; those of the empty part come first."""
+        self._used = 1
         self._number = 0
-        self.keep({TEXT: [0]})
 
     def __len__(self) -> int:
         """Return how many parts are kept."""
         return self._number
 
     def rows(self, texts: Sequence[str]) -> tuple[Ints, list[str]]:
-        """Return the rows of the texts' tokens, ``TEXT``'s before each text and after the last.
+        """Return the rows of the texts' tokens, with row 0 before each text and after the last.
 
         The list has the parts that are not cached; if there are any, the rows are not usable.
         """
-        split = _Split(f"{TEXT} " + f" {TEXT} ".join(texts) + f" {TEXT} ")
+        split = _Split("\n" + "\n".join(texts) + "\n")
         found = self._table.take(split.places, axis=0)
         values = found[:, 2].astype(np.int64)
         missed = np.flatnonzero((found[:, 0] != split.first) | (found[:, 1] != split.second))
@@ -89,7 +93,7 @@ class Parts:
             ]
             return values[:0], [part.decode() for part in dict.fromkeys(unmet)]
         values[missed] = apart
-        counts = values & ((1 << _COUNT) - 1)
+        counts = (values & ((1 << _COUNT) - 1)) + split.last
         at = ((values >> _COUNT) - counts.cumsum() + counts).repeat(counts)
         at += np.arange(len(at))
         return self._rows.take(at), []
@@ -98,12 +102,12 @@ class Parts:
         """Cache the rows of new parts."""
         if not rows:
             return
-        flat = [row for found in rows.values() for row in found]
+        flat = [row for found in rows.values() for row in (*found, 0)]
         if self._used + len(flat) > len(self._rows):
             self._rows = np.concatenate([self._rows, np.zeros(self._used + len(flat), dtype=np.int64)])
         self._rows[self._used : self._used + len(flat)] = flat
         counts = np.array([len(found) for found in rows.values()], dtype=np.int64)
-        begins = self._used + counts.cumsum() - counts
+        begins = self._used + (counts + 1).cumsum() - counts - 1
         self._place(_Split("".join(f"{part} " for part in rows)), begins << _COUNT | counts)
         self._used += len(flat)
         self._number += len(rows)

@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol, runtime_checkable
 
+from msgspec import Struct
+
 from schemas.verdict import Action, ResolvedBy
 
 Scores = tuple[float, ...]
 """Probabilities by taxonomy position, each on the grid of 0.001."""
 
 
-class Text(NamedTuple):
+class Text(Struct, frozen=True, gc=False):  # of strings only, so it is in no cycle
     """Everything that a scorer sees of an event.  Equal texts have equal scores."""
 
     canonical: str

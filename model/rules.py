@@ -146,23 +146,19 @@ class RulesResolver:
 
     def __call__(self, texts: Sequence[Text], /) -> list[Reply]:
         """Answer obvious texts, give hints for doubtful ones, leave the rest open.  Never blocks."""
+        packs = {text.pack for text in texts}
+        if len(packs) == 1:  # as in most chunks
+            return self._replies(packs.pop(), texts)
         replies: list[Reply] = [None] * len(texts)
-        for name, numbers in _by_pack(texts):
-            bound = self._packs.get(name) or self._packs.get("")
-            if bound is not None:
-                bound.reply([texts[number] for number in numbers], numbers, replies)
+        for pack in packs:
+            numbers = [number for number, text in enumerate(texts) if text.pack == pack]
+            for number, reply in zip(numbers, self._replies(pack, [texts[number] for number in numbers]), strict=True):
+                replies[number] = reply
         return replies
 
-
-def _by_pack(texts: Sequence[Text]) -> Iterable[tuple[str, Sequence[int]]]:
-    """Return the texts' numbers by rule pack; most chunks have only one."""
-    packs = [text.pack for text in texts]
-    if len(set(packs)) < 2:
-        return [(name, range(len(packs))) for name in packs[:1]]
-    numbers: dict[str, list[int]] = {}
-    for number, pack in enumerate(packs):
-        numbers.setdefault(pack, []).append(number)
-    return numbers.items()
+    def _replies(self, pack: str, texts: Sequence[Text]) -> list[Reply]:
+        bound = self._packs.get(pack) or self._packs.get("")
+        return bound.replies(texts) if bound is not None else [None] * len(texts)
 
 
 class _Bound:
@@ -176,18 +172,15 @@ class _Bound:
         harmless = Answer(self._one_hot[taxonomy.names.index(NON_TOXIC)], "rule")
         self._allowed: dict[str, Answer] = dict.fromkeys(pack.allowed_texts, harmless)
 
-    def reply(self, texts: Sequence[Text], numbers: Sequence[int], replies: list[Reply]) -> None:
-        """Write the replies to ``texts`` at their ``numbers``."""
+    def replies(self, texts: Sequence[Text]) -> list[Reply]:
+        """Return the replies to texts of this pack."""
         written = [text.canonical for text in texts]
-        allowed = list(map(self._allowed.get, written))
-        still_open = [place for place, answer in enumerate(allowed) if answer is None]
-        if len(still_open) < len(texts):
-            for number, answer in zip(numbers, allowed, strict=True):
-                replies[number] = answer
-        found = self._pack.find([written[place] for place in still_open])
-        for number, hits in found.items():
-            place = still_open[number]
-            replies[numbers[place]] = self._judged(texts[place], hits)
+        replies: list[Reply] = list(map(self._allowed.get, written))
+        still_open = [number for number, reply in enumerate(replies) if reply is None]
+        for place, hits in self._pack.find([written[number] for number in still_open]).items():
+            number = still_open[place]
+            replies[number] = self._judged(texts[number], hits)
+        return replies
 
     def _judged(self, text: Text, hits: Sequence[Hit]) -> Reply:
         """The severest action wins, then the severest category, then the earlier rule."""

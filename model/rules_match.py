@@ -11,15 +11,16 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 import ahocorasick_rs
+import numpy as np
 import re2
 
-from model.normalise import MAX_CANONICAL, View, as_view, canonical
+from model.normalise import View, as_view, canonical
 from model.pack_files import PackError
 from model.readings import views, without_punctuation
 from model.rule_patterns import compiled
 from model.rules_detect import PATTERNS, check_of, flood
 from model.rules_pack import PackSource, Rule, Sourced
-from model.suspects import Lines, line_starts
+from model.suspects import Ints, Lines
 from model.word_borders import word_around, word_goes_on
 
 UNION_MEMORY: Final = 64 << 20
@@ -48,7 +49,8 @@ class _Lines:
             *[(number, view) for number in suspects.punctuated() for view in _phrased(written[number])],
         ]
         self.texts = [*written, *(view.text for _, view in self._views)]
-        self.starts = line_starts(self.texts)
+        self.lengths: Ints = np.fromiter(map(len, self.texts), dtype=np.int64, count=len(self.texts))
+        self.starts = line_starts(self.lengths)
         self.joined = "\n".join(self.texts)
 
     def owner(self, number: int) -> int:
@@ -79,6 +81,12 @@ def _phrased(text: str) -> tuple[View, ...]:
     return (other,) if other is not view else ()
 
 
+def line_starts(lengths: Ints) -> list[int]:
+    """Return the start of each line when joined by one character."""
+    starts: list[int] = ((lengths + 1).cumsum() - lengths - 1).tolist()
+    return starts
+
+
 class _Entry(NamedTuple):
     """An entry to find: its rule, and whether it must begin and end at word borders."""
 
@@ -107,7 +115,6 @@ class Matcher:
         self._whole: dict[str, list[int]] = {}
         self._patterns: list[_Pattern] = []
         self._floods = [(number, found) for number, rule in enumerate(self._rules) if (found := flood(rule))]
-        self._shortest: Final = min((flooded.shortest for _, flooded in self._floods), default=MAX_CANONICAL + 1)
         faults = [fault for number, sourced in enumerate(pack.rules) for fault in self._add(number, sourced)]
         if faults:
             raise PackError("\n".join(faults))
@@ -137,20 +144,20 @@ class Matcher:
             found.setdefault(number, []).append(hit)
         for number in self._candidates(lines):
             found.setdefault(number, []).extend(self._by_patterns(lines.texts[number]))
-        if self._whole:
+        if not self._whole.keys().isdisjoint(lines.texts):
             for number, text in enumerate(lines.texts):
                 for rule in self._whole.get(text, ()):
                     found.setdefault(number, []).append(Hit(rule, 0, len(text)))
-        for number, hit in self._by_floods(lines.written):
+        for number, hit in self._by_floods(lines):
             found.setdefault(number, []).append(hit)
         return found
 
-    def _by_floods(self, written: Sequence[str]) -> Iterator[tuple[int, Hit]]:
-        long = [number for number, length in enumerate(map(len, written)) if length >= self._shortest]
+    def _by_floods(self, lines: _Lines) -> Iterator[tuple[int, Hit]]:
+        lengths = lines.lengths[: len(lines.written)]
         for rule, flooded in self._floods:
-            for number in [number for number in long if len(written[number]) >= flooded.shortest]:
-                if flooded.may_be_in(written[number]):
-                    yield from ((number, Hit(rule, *span)) for span in flooded(written[number]))
+            for number in np.flatnonzero(lengths >= flooded.shortest).tolist():
+                if flooded.may_be_in(lines.written[number]):
+                    yield from ((number, Hit(rule, *span)) for span in flooded(lines.written[number]))
 
     def _seen_there(self, lines: _Lines, number: int, hits: list[Hit]) -> list[Hit]:
         """Drop matches in other readings of rules for texts as written."""
@@ -175,14 +182,14 @@ class Matcher:
         if self._union is None:
             return
         encoded = lines.joined.encode()
-        match = self._union.search(encoded)
-        starts = line_starts([text.encode() for text in lines.texts]) if match else []
-        while match:
-            number = bisect_right(starts, match.start()) - 1
+        number = start = 0
+        while match := self._union.search(encoded, start):
+            number += encoded.count(b"\n", start, match.start())
             yield number
-            if number + 1 == len(lines.texts):
+            start = encoded.find(b"\n", match.start()) + 1
+            if not start:
                 return
-            match = self._union.search(encoded, starts[number + 1])
+            number += 1
 
     def _by_patterns(self, text: str) -> Iterator[Hit]:
         for pattern in self._patterns:

@@ -39,21 +39,15 @@ _BLANK: Final = ord(" ")
 _WORDS_APART: Final = bytes(sign if sign in b"\n" or sign > 127 or chr(sign).isalnum() else 32 for sign in range(256))
 _INSIDE: Final = [word for word in sorted(HARSH) if len(word) > 3]
 _PATTERNS: Final = [
-    *(f" {each} " for each in (*GIVEAWAYS, *COURTESY)),
+    *(f" {each} " for each in GIVEAWAYS),
     *(f" {word} " for word in sorted(HARSH) if len(word) < 4),
     *_INSIDE,
 ]
-_FIRST_KIND: Final = len(GIVEAWAYS)
-_FIRST_HARSH: Final = _FIRST_KIND + len(COURTESY)
+_FIRST_HARSH: Final = len(GIVEAWAYS)
 _FIRST_INSIDE: Final = len(_PATTERNS) - len(_INSIDE)
+# Not among the patterns: they are in many lines, and matter only at an end of those with a harsh word.
+_KIND: Final = tuple(f" {each} ".encode() for each in COURTESY)
 _AUTOMATON: Final = ahocorasick_rs.BytesAhoCorasick([pattern.encode() for pattern in _PATTERNS])
-
-
-def line_starts(lines: Sequence[str] | Sequence[bytes]) -> list[int]:
-    """Return the start of each line when joined by one character."""
-    lengths = np.fromiter(map(len, lines), dtype=np.int64, count=len(lines)) + 1
-    starts: list[int] = (lengths.cumsum() - lengths).tolist()
-    return starts
 
 
 class _Last:
@@ -175,40 +169,37 @@ class Lines:
 
     def disguised(self) -> list[int]:
         """Return the numbers of the lines that may have further readings, in order."""
-        found = sorted(self._given_away().union(self._marked(_disguised(self._row))))
+        suspect = self._marked(_disguised(self._row))
+        suspect[self._given_away()] = True
+        found: list[int] = np.flatnonzero(suspect).tolist()
         _LAST.keep(self._lines, found)
         return found
 
     def punctuated(self) -> list[int]:
         """Return the numbers of the lines that phrases may match without their punctuation, in order."""
-        return sorted(self._marked(_punctuated(self._row)))
+        found: list[int] = np.flatnonzero(self._marked(_punctuated(self._row))).tolist()
+        return found
 
-    def _marked(self, marks: Bools) -> set[int]:
-        """Return the numbers of the lines with any mark."""
-        return set(self._numbers(np.flatnonzero(marks)).tolist())
+    def _marked(self, marks: Bools) -> Bools:
+        """Return for each line whether it has any mark."""
+        if not self._lines:
+            return marks[:0]
+        found: Bools = np.logical_or.reduceat(marks, self._starts[:-1] - 1)
+        return found
 
-    def _numbers(self, places: Ints) -> Ints:
-        """Return the numbers of the lines that contain these places, or the blank before."""
-        return np.searchsorted(self._starts, places + 1, side="right") - 1
-
-    def _given_away(self) -> set[int]:
-        """Return the numbers of the lines in which mending may reveal a harsh word."""
+    def _given_away(self) -> list[int]:
+        """Return the numbers of the lines in which mending may reveal a harsh word, in any order."""
         data = self.data.translate(_WORDS_APART)
         hits = _AUTOMATON.find_matches_as_indexes(data, overlapping=True)
         which, start, end = np.fromiter(chain.from_iterable(hits), dtype=np.int64, count=3 * len(hits)).reshape(-1, 3).T
-        number = self._numbers(start)
+        number = np.searchsorted(self._starts, start + 1, side="right") - 1
         blank = np.frombuffer(data, dtype=np.uint8) == _BLANK
         apart = (which < _FIRST_INSIDE) | (blank[start - 1] & blank[end])
         harsh = set(number[(which >= _FIRST_HARSH) & apart].tolist())
-        found = set(number[(which < _FIRST_KIND) | ~apart].tolist())
-        open_still = np.zeros(len(self._starts), dtype=np.bool_)
-        open_still[list(harsh - found)] = True
-        kind = (which >= _FIRST_KIND) & (which < _FIRST_HARSH) & open_still[number]
-        for line, first, last in zip(*(of[kind].tolist() for of in (number, start, end)), strict=True):
-            if self._at_an_end(data, line, first, last):
-                found.add(line)
-        return found
+        found = set(number[(which < _FIRST_HARSH) | ~apart].tolist())
+        return [*found, *(line for line in harsh - found if self._kind_at_an_end(data, line))]
 
-    def _at_an_end(self, data: bytes, line: int, first: int, last: int) -> bool:
-        """Whether nothing comes before, or nothing after."""
-        return first < self._starts[line] or not data[last : self._starts[line + 1] - 3].strip()
+    def _kind_at_an_end(self, data: bytes, line: int) -> bool:
+        """Whether a line begins with a courtesy, or ends with one and perhaps signs."""
+        written = data[self._starts[line] - 1 : self._starts[line + 1] - 2]
+        return written.startswith(_KIND) or (written.rstrip() + b" ").endswith(_KIND)

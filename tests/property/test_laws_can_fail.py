@@ -87,7 +87,8 @@ def _sign_overlooked(patch: pytest.MonkeyPatch) -> None:
 
 
 def _line_too_far(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(rules_match, "line_starts", lambda lines: [at + 1 for at in suspects.line_starts(lines)])
+    right = rules_match.line_starts
+    patch.setattr(rules_match, "line_starts", lambda lengths: [at + 1 for at in right(lengths)])
 
 
 def _untranslated(patch: pytest.MonkeyPatch) -> None:
