@@ -125,7 +125,7 @@ def check_model(settings: Settings) -> Finding:
 
     try:
         parts = wiring.load_parts(settings)
-        decider = wiring.decider(settings, parts.taxonomy)
+        decider = wiring.decider(settings, parts.taxonomy, parts)
     except ConfigError as exc:
         return Finding("failed", str(exc), "fix the file named, or unset the setting to use what ships with chatwarden")
     manifest = parts.bundle.manifest

@@ -65,13 +65,13 @@ def scorer(settings: Settings, metrics: Metrics | None = None) -> Scorer:
     return _scorer(settings, load_parts(settings), metrics or NoMetrics())
 
 
-def decider(settings: Settings, taxonomy: Taxonomy) -> Decider:
-    """Bind the policy, with the rule packs' thresholds, to the scorer's taxonomy.
+def decider(settings: Settings, taxonomy: Taxonomy, parts: "Parts | None" = None) -> Decider:
+    """Bind the policy, with the rule packs' thresholds, to the scorer's taxonomy; reads ``parts`` if not given.
 
     Raises:
         ConfigError: the policy file is wrong or names a category that the taxonomy lacks.
     """
-    return _decider(settings, load_parts(settings), taxonomy)
+    return _decider(settings, parts or load_parts(settings), taxonomy)
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ def _redecided(settings: Settings) -> Redecided:
     parts = wiring.load_parts(settings)
     known = parts.taxonomy
     by_game = {game: name for game, name in settings.policy.packs.items() if game != OTHER_GAMES}
-    decider = ColumnDecider(wiring.decider(settings, known), known)
+    decider = ColumnDecider(wiring.decider(settings, known, parts), known)
     return Redecided(decider, known, Floors(parts.packs, by_game, known))
 
 
@@ -119,7 +119,7 @@ def contents(job: Job) -> dict[str, str]:
     """
     settings = job.settings
     parts = wiring.load_parts(settings)
-    found = {"bundle": bundle_digest(parts.bundle), "policy": wiring.decider(settings, parts.taxonomy).digest}
+    found = {"bundle": bundle_digest(parts.bundle), "policy": wiring.decider(settings, parts.taxonomy, parts).digest}
     found |= {f"pack {name}": pack.digest for name, pack in parts.packs.items()}
     kind, name = job.baseline
     if kind == "bundle":

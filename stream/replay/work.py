@@ -90,7 +90,7 @@ def compare(desk: Desk, cast: Cast, stretches: Sequence[Stretch], done: Done) ->
     parts = Parts(desk.parts)
     store = desk.store() if desk.job.needs_recorded and not desk.job.verdicts_alone else None
     with translating(desk.parts), _reading(desk.job.topic) as reader:
-        sides = cast(desk.job)  # while the client connects
+        sides = cast(desk.job)
         for stretch in stretches:
             material = _material(desk.job, store, sides.labelling, reader, stretch)
             candidate, baseline = sides.candidate(material), sides.baseline(material)

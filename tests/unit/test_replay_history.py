@@ -17,12 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from stream.errors import ConfigError, FileError
+from stream.errors import ChatwardenError, ConfigError, FileError
 from stream.replay.history.events import Labelling, read_events
 from stream.replay.history.files import FileReader, cut_files, expand
 from stream.replay.history.packed import PACKED
 from stream.replay.history.reviews import read_reviews, reviews_digest
 from stream.replay.history.stretch import RawBatch, Stretch, cut
+from stream.replay.history.topic import TopicAddress, TopicReader
 from stream.replay.plan import by_partition, in_lanes, shares
 from tests.support.chatlog import lines
 
@@ -256,3 +257,11 @@ def test_reviews_are_what_a_spreadsheet_writes(tmp_path: Path) -> None:
     lines.write_bytes(b'\xef\xbb\xbf{"event_id":"a","label":"insult"}\r\n')
     assert read_reviews(str(table)) == read_reviews(str(lines)) == {"a": "insult"}
     assert reviews_digest(str(table)) == reviews_digest(str(lines))
+
+
+def test_a_topic_is_connected_to_only_when_it_is_read() -> None:
+    """A client that is told later what to read may wait a second for the first record."""
+    refused = TopicAddress("127.0.0.1:1", "chat.events", {"no.such.setting": 1})
+    TopicReader(refused).close()
+    with pytest.raises(ChatwardenError, match="connecting"):
+        next(TopicReader(refused).messages(Stretch(0, "chat.events", 0, 0, 1, 1)))

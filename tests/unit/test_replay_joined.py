@@ -45,6 +45,16 @@ def test_where_all_are_json_the_text_is_a_list_of_them(documents: list[dict[str,
     assert json.loads(joined_in_pieces(values, size).text) == documents
 
 
+@given(st.lists(st.text(max_size=4).map(str.encode) | st.sampled_from([b"\\", b"\n", b"\x1f", b"\xff"]), max_size=6))
+def test_values_are_plain_without_escapes_and_control_characters(values: list[bytes]) -> None:
+    text = Joined.of(values)
+    try:
+        readable = bool(text.text.decode())
+    except UnicodeDecodeError:
+        readable = False
+    assert text.plain().tolist() == [readable and not any(b < 0x20 or b == 0x5C for b in value) for value in values]
+
+
 def test_a_joiner_begins_anew() -> None:
     joiner = Joiner()
     joiner.add([None, b"a"])

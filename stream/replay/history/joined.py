@@ -113,11 +113,12 @@ class Joined(Sequence[bytes | None]):
         No value counts as such if the text is too long for ``slices``.
         """
         plain = np.full(len(self.end), len(self.text) < _MOST)
-        text = np.frombuffer(self.text, np.uint8)
-        if text.min() < _SPACE or _BACKSLASH in self.text:
+        least = np.frombuffer(self.text, np.int8).min()  # negative if there are others than ASCII's
+        if least < _SPACE or _BACKSLASH in self.text:
+            text = np.frombuffer(self.text, np.uint8)
             odd = np.flatnonzero((text < _SPACE) | (text == _BACKSLASH))
             plain[np.searchsorted(self.end, odd, "right")] = False
-        if not self.text.isascii():
+        if least < 0:
             try:
                 self.text.decode()
             except UnicodeDecodeError:

@@ -104,7 +104,7 @@ class TopicReader:
     def __init__(self, address: TopicAddress, clock: Callable[[], float] = time.monotonic) -> None:
         self._address = address
         self._clock = clock
-        self._consumer = _consumer(address)
+        self._connected: Consumer | None = None
         self._next: tuple[int, int] | None = None
         self._ahead: list[Message] = []
         self._ended = -1
@@ -154,7 +154,19 @@ class TopicReader:
 
     def close(self) -> None:
         """Close the client."""
-        self._consumer.close()
+        if self._connected is not None:
+            self._connected.close()
+
+    @property
+    def _client(self) -> "Consumer":
+        """The client, which connects only when something is to be read.
+
+        librdkafka asks for a topic's leaders when it connects, and for those of a topic that is named later at its next
+        turn, up to a second later.
+        """
+        if self._connected is None:
+            self._connected = _consumer(self._address)
+        return self._connected
 
     def _seek(self, partition: int, offset: int) -> None:
         from confluent_kafka import KafkaException, TopicPartition
@@ -165,7 +177,7 @@ class TopicReader:
         self._next = None
         self._ended = -1
         try:
-            self._consumer.assign([TopicPartition(self._address.topic, partition, offset)])
+            self._client.assign([TopicPartition(self._address.topic, partition, offset)])
         except KafkaException as exc:
             raise _translated(self._address, exc) from exc
 
@@ -177,7 +189,7 @@ class TopicReader:
             ahead, self._ahead = self._ahead, []
             return ahead
         try:
-            fetched = self._consumer.consume(min(_TAKEN, stretch.end - reached), _WAIT_S)
+            fetched = self._client.consume(min(_TAKEN, stretch.end - reached), _WAIT_S)
         except KafkaException as exc:
             raise _translated(self._address, exc) from exc
         if not any(map(Message.error, fetched)):  # not by ``==``: the client's errors cannot be compared with None
