@@ -36,6 +36,32 @@ _HARSH: Final = _words("""
     schwuchtel spast missgeburt hure scheisse behindert cazzo stronzo vaffanculo coglione porco orospu amk siktir
     gerizekali salak caralho porra viado merda burro filho otario stfu gtfo kys fuk fck fcking fking fuking fukin
     fuckn hate hated hates shame ashamed embarrassing
+    traitor traitors degenerate degenerates muppet muppets asshat asshats asswipe fuckwit fuckwits fuckwad fuckwads
+    shithole shitholes shitstain shitbag shitbags dumbasses idiocy noobest nobs sucked sucky pissed pissing racist
+    racists fascist fascists hypocrite hypocrites stinks douche douchebag douchebags lowlife lowlifes imbecilic
+    subhuman subhumans bellend tosser tossers plonker pillock numpty nonce nonces bugger arseholes cocksucking
+    cumshot jizz dildo dildos masturbating incest pedophiles paedophile paedophiles rapists libtard bullshitting
+    shutup ffs fckd fckn fckin fckng fkn fker fkers fcker fku fcku prostitute prostitutes skanky
+    trollop bimbo incel neckbeard smegma scammer crappy shitfuck fucktard fucktards fuckboy goddamn goddam lardass
+    lazyass punkass
+""")
+# In other languages, as written with ASCII letters.
+_FOREIGN: Final = _words("""
+    kurwy kurwo kurwe kurewski debile debila debilu debilow debilem debilny kretyn kretyni kretynie jebane jebana
+    jebani jebie wyjebane zjeb zjeby zjebie pojeb pojebie spierdalac spierdalajcie wypierdalaj pierdol pierdolony
+    chuju chuje chujem cwel frajer frajerzy frajerze smieciu gowno skurwysyn skurwysyny szmata dolboeb dolboyob
+    dolbaeb ebanie ebaniy eblani mudak mudaki gandon gandoni durak duraki tupoi tupoy nahui nahuy naxuj svoloch urod
+    urody pidory pidaras pidaraz pidorasy blyad blat suchka loshara zalupa gnida vollidiot vollidioten trottel
+    spasten spasti penner lappen nutte huren hurensohne schlampe wixer wixxer drecksau kackboon vollspast spacken
+    hundesohn kanacke scheis scheiss dummkopf schwachkopf connards connasse connasses salaud salopes abruti abrutis
+    batards encules enculer gilipollas pendejos cabrones maricones tarados mogolico boludo boludos pelotudo
+    pelotudos malparido hijueputa hijodeputa mierdas chinga chingada culero culeros retrasado retrasados aptal
+    aptallar orosbu sikerim siktirgit yarrak pezevenk kahpe serefsiz merdas arrombado arrombados buceta filhodaputa
+    macaco macacos desgracado lixo coglioni bastardi puttana puttane frocio froci cretino cretini bastardo minchia
+    idiotule sugipula kokot kokoti zmrd zmrdi kreten kreteni hovno debilove debilku kurvy buzerant jebem kurac glupi
+    glupane majmun majmuni debili govno pederu fasz bazdmeg kanker kankerlijer hoeren sukkel sukkels mongool
+    mongolen tering tyfus debiel debielen klootzak perkele vammainen horunge kuksugare putangina tangina gagong
+    bobong tarantado anjing goblok kontol bajingan orospucocugu oruspu
 """)
 _PLAIN: Final = _words("""
     the you and are this that your for not with have was but all can will just what they get out one like know good
@@ -98,6 +124,14 @@ _ORDINARY: Final = _words("""
     kies kura kuva leec loer meda mede mera mere moke mone nais nebs nego nero news nues pais peos piar pido pior piza
     poco pora poro puas quee raed saak sala sank sast shae shie shis sits skak skan spas spat suas suts tads tars tats
     twas vega vera viao
+    aning apta bagger bazmeg beanie bellen bimo blad boong bugge ching chuja clero cuero dido dld douce drak drk
+    dura fers foci ganon glup golok gown haren heren horen hypocriet idioci ince incet incl inel jeana kaker kanka
+    kape keten klupi koko kokt konto kookt koot kotol kuro kurv kury macao mcc muak muda nahi nahu natte nicest noce
+    noces nocne ntt nutt penna penne pierdo pisse pisset prkl sacked salad salud schiss sinks skammer sld slopes smc
+    spasi stins sucha suky tossa tosse tosses touche trator tuoi tupi typhus uhren wier yarak yarra zeby
+    blatt boots dykke hatte kikke loosing pakki puuta puute putte rapped rapping shiite slutt sukka asiaan booth
+    comme comming donne droop fiind fromm holly homme losses manny matte mooney moore musst notting persson persoon
+    puree samme sidde snakke stoop totaal shat
 """)
 
 # Short forms, gear and foreign words that look like a misspelt insult ("dbl kill", "idt so", "sks", "smp").
@@ -109,10 +143,16 @@ _SHORT_FORMS: Final = _words("""
     whr whrs zuck plss
 """)
 
-HARSH: Final = frozenset(_HARSH)
+# A covered letter leaves it open whether these are meant: "t.at" may be "that".
+_NEAR_EVERYDAY: Final = _words("""
+    arse bugger coon crap gays hate hoes hure incel incest jizz nobs pillock pissed pissing stinks sucked thot traitor
+    traitors twat twats whore
+""")
+
+HARSH: Final = frozenset(_HARSH) | frozenset(_FOREIGN)
 """Harsh words: a line in which mending reveals one gets a second reading."""
-PLAINLY_HARSH: Final = HARSH - frozenset(_words("arse coon crap gays hate hoes hure thot twat twats whore"))
-"""Those that a single letter tells from no everyday word: "t.at" may be "that", "ar.e" a split "are"."""
+PLAINLY_HARSH: Final = frozenset(_HARSH) - frozenset(_NEAR_EVERYDAY)
+"""Harsh words from which no everyday word differs by a single letter."""
 PLAIN: Final = frozenset(_PLAIN) - HARSH
 """Words that are mended next to a harsh one."""
 
@@ -132,7 +172,7 @@ COURTESY: Final = (
 
 def _by_outline() -> dict[tuple[int, str], tuple[str, ...]]:
     found: dict[tuple[int, str], tuple[str, ...]] = {}
-    for word in dict.fromkeys([*_HARSH, *_PLAIN]):
+    for word in dict.fromkeys([*_HARSH, *_FOREIGN, *_PLAIN]):
         found[len(word), word[0]] = (*found.get((len(word), word[0]), ()), word)
     return found
 

@@ -30,6 +30,8 @@ _SOUNDS: Final = (
 _DIGITS: Final = {"a": "a4", "e": "e3", "i": "i1", "o": "o0", "s": "s5", "t": "t7", "b": "b8"}
 _SOUGHT: Final = ("heil", "kill", "killyourself", "killurself")
 """Words for which a line with exchanged strokes ("kiIl") is mended, though they alone do not cause it."""
+_ABUSED: Final = ("bot", "shut")
+"""Words that are not harsh but frequent in abuse: if they are misspelt or split, a line is mended, too."""
 _LETTERS: Final = re.compile("[a-z]+")
 _WORD: Final = re.compile(r"[\w@$!|+€]*[\w@$+€]")
 
@@ -41,6 +43,8 @@ def spellings(word: str) -> Iterator[str]:
     for place in range(1, len(word)):
         if word[place] in "aeiou" or len(word) > 4:
             yield word[:place] + word[place + 1 :]
+    for place in range(len(word)) if len(word) > 3 else ():
+        yield word[:place] + word[place] + word[place:]
     yield word[0] + _VOWEL.sub("", word[1:])
     for old, new in _SOUNDS:
         if old in word:
@@ -88,22 +92,38 @@ MISSPELT: Final = _misspelt()
 _STROKED: Final = {
     spelling for word in _SOUGHT for spelling in _stroked(word) if MISSPELT.get(spelling) == word and spelling != "kili"
 }
-"""Their spellings, except for one that is a name."""
+"""Spellings of words sought, except for one that is a name."""
 
 
-def _giveaways() -> Iterator[str]:
-    """Yield the misspelt and split words, separated by blanks, that reveal a harsh one."""
-    yield from (spelling for spelling, word in MISSPELT.items() if word in HARSH)
-    yield from _STROKED
-    for word in HARSH:
-        parts = [(word[:place], word[place:]) for place in range(1, len(word))]
-        yield from (f"{first} {rest}" for first, rest in parts if _splits(first, rest))
+def _split(word: str) -> Iterator[tuple[str, str]]:
+    """Yield the pairs of neighbours that are this word split by a blank."""
+    parts = ((word[:place], word[place:]) for place in range(1, len(word)))
+    yield from ((first, rest) for first, rest in parts if _splits(first, rest))
 
 
 def _splits(first: str, rest: str) -> bool:
     """Whether two neighbours are one known word split by a blank."""
     whole = first + rest
     return whole in (KNOWN if len(whole) > 3 else PLAIN) and not {first, rest} <= KNOWN
+
+
+def _telling() -> Iterator[str]:
+    """Yield the misspellings, split or not, that give a line away though what they stand for is not harsh."""
+    yield from _STROKED
+    for word in _ABUSED:
+        yield from (spelling for spelling in spellings(word) if MISSPELT.get(spelling) == word)
+        yield from map(" ".join, _split(word))
+
+
+_TELLING: Final = frozenset(_telling())
+
+
+def _giveaways() -> Iterator[str]:
+    """Yield the misspelt and split words, separated by blanks, that reveal a harsh one."""
+    yield from (spelling for spelling, word in MISSPELT.items() if word in HARSH)
+    yield from sorted(_TELLING)
+    for word in HARSH:
+        yield from map(" ".join, _split(word))
 
 
 GIVEAWAYS: Final = tuple(dict.fromkeys(_giveaways()))
@@ -127,7 +147,7 @@ def mended(view: View) -> View | None:
         if piece is not None:
             pieces.append(piece)
             written = view.text[piece.start : piece.end]
-            harsh = harsh or written in _STROKED or not HARSH.isdisjoint(piece.text.split(" "))
+            harsh = harsh or written in _TELLING or not HARSH.isdisjoint(piece.text.split(" "))
         place += taken
     if harsh:
         return _bare(_written(view, pieces))

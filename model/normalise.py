@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-NORMALISER_VERSION: Final = "6"
+NORMALISER_VERSION: Final = "7"
 """Part of the scorer digest: increase it with any change of ``canonical`` or ``model.readings``."""
 
 MAX_CANONICAL: Final = 8_192

@@ -59,9 +59,24 @@ MENDED = {
     "you mo.on": "you moron",
     "pile of t_ash": "pile of trash",
     "mron team": "moron team",
+    "mooron": "moron",
+    "you ttraitor": "you traitor",
+    "obt team": "bot team",
+    "such a bo t": "such a bot",
+    "shtu up": "shut up",
+    "kreytn team": "kretyn team",
     "y o u f u c k i n g i d i o t": "you fucking idiot",
 }
-LEFT_ALONE = ["push b4 t34", "the garage is on the beach", "lol nice try", "i put a ward", "stuck at base"]
+LEFT_ALONE = [
+    "push b4 t34",
+    "the garage is on the beach",
+    "lol nice try",
+    "i put a ward",
+    "stuck at base",
+    "new boots",
+    "eat salad",
+    "shut the door",
+]
 
 
 @pytest.mark.parametrize("line", MENDED)
