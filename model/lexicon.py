@@ -43,7 +43,8 @@ _HARSH: Final = _words("""
     cumshot jizz dildo dildos masturbating incest pedophiles paedophile paedophiles rapists libtard bullshitting
     shutup ffs fckd fckn fckin fckng fkn fker fkers fcker fku fcku prostitute prostitutes skanky
     trollop bimbo incel neckbeard smegma scammer crappy shitfuck fucktard fucktards fuckboy goddamn goddam lardass
-    lazyass punkass
+    lazyass punkass terrible barbie barbies retarted noobie tomato tomatoes chimpanzee chimpanzees incels fooking
+    fookin
 """)
 # In other languages, as written with ASCII letters.
 _FOREIGN: Final = _words("""
@@ -62,6 +63,24 @@ _FOREIGN: Final = _words("""
     glupane majmun majmuni debili govno pederu fasz bazdmeg kanker kankerlijer hoeren sukkel sukkels mongool
     mongolen tering tyfus debiel debielen klootzak perkele vammainen horunge kuksugare putangina tangina gagong
     bobong tarantado anjing goblok kontol bajingan orospucocugu oruspu
+""")
+# In Russian and Ukrainian.
+_CYRILLIC: Final = _words("""
+    сука суки сучка сучки пидор пидоры пидора пидорам пидоров пидар пидары пидара пидаров пидорас пидорасы пидораса
+    пидарас пидарасы пидараса пидрила пидорок педики педофил педофилы дебил дебилы дебила дебилов дебилам дебилоид
+    ебать ебаный ебаные ебаная ебаное ебаного ёбаный ебанутый ебанутые ебанат ебало ебло еблан ебланы еблана ебучий
+    ебучие ебись ебал ебу заебал заебали заебись наебал выебу выебал отъебись съебись уебан уебаны уебана уебок
+    уёбок уебки уебище уебищный блядь бляди блять блядский блядская блядина нахуй нахер хуй хуя хуйня хуевый хуйло
+    хуесос хуесосы похуй охуел охуели хуями долбоеб долбоёб долбоебы долбоебов долбаеб долбаебы далбаеб далбаебы
+    мудак мудаки мудаков мудила мудозвон тупой тупая тупое тупые тупорылый тупорылые тупорылая тупица тварь твари
+    мразь мрази гандон гандоны гондон гондоны говно говна говноед говнюк урод уроды урода уродов дурак дураки дура
+    идиот идиоты идиота идиотов кретин кретины даун дауны даунов дегенерат дегенераты ссыкло ссыкун шлюха шлюхи
+    шлюхин пизда пизду пиздец пиздуй пиздуйте пиздеть пиздабол ублюдок ублюдки падла падлы сволочь сволочи скотина
+    лох лохи лошара нуб нубы нубас нубяра обезьяна обезьяны сосите отсоси сосать заткнись завали жопа жопу жопой
+    залупа чмо чмошник чмыри придурок придурки ничтожество отребье ушлепок ушлёпок клоун клоуны чурка чурки хохол
+    хохлы кацап кацапы жид жиды фашист фашисты нацист нацисты русня свинья свиньи сдохни сдохните убейся выпились
+    конченый конченные конченая дибил дибилы шваль гнида спидозный спидозник підор підори підар підари підара дебіл
+    дебіли ідіот ідіоти довбойоб довбойоби їбати їбаний їбана йобаний гімно виродок тупий
 """)
 _PLAIN: Final = _words("""
     the you and are this that your for not with have was but all can will just what they get out one like know good
@@ -131,7 +150,14 @@ _ORDINARY: Final = _words("""
     spasi stins sucha suky tossa tosse tosses touche trator tuoi tupi typhus uhren wier yarak yarra zeby
     blatt boots dykke hatte kikke loosing pakki puuta puute putte rapped rapping shiite slutt sukka asiaan booth
     comme comming donne droop fiind fromm holly homme losses manny matte mooney moore musst notting persson persoon
-    puree samme sidde snakke stoop totaal shat
+    puree samme sidde snakke stoop totaal shat barbe barbi brb babies tomto tomat tomates
+""")
+_ORDINARY_CYRILLIC: Final = _words("""
+    белан бело бляді гавнюк гида гнид гово гона гімн гімна дан данов дану даны дебел дебела деби дебилом дебі дебіла
+    диби доун дра драк драки дрк дун дур ебан ебат ебучей елан завал заеба заебале залпа звали идот каца клон клоны
+    клун конечная конечный кончена конченный кретен лоара мази мазь мдк мраз мрзи муда мудило ничтожества обезьян
+    отсос пада падал падло пала палы пдр педофіл пздц пиар пиара пиза пизде пиздить подло піар пізда піздец рсн
+    свини свинье свиня ска ски ссать сук тари тварі твори тупе тупи тупо тупы убк урда хсс чука шаль
 """)
 
 # Short forms, gear and foreign words that look like a misspelt insult ("dbl kill", "idt so", "sks", "smp").
@@ -145,18 +171,18 @@ _SHORT_FORMS: Final = _words("""
 
 # A covered letter leaves it open whether these are meant: "t.at" may be "that".
 _NEAR_EVERYDAY: Final = _words("""
-    arse bugger coon crap gays hate hoes hure incel incest jizz nobs pillock pissed pissing stinks sucked thot traitor
-    traitors twat twats whore
+    arse bugger coon crap gays hate hoes hure incel incest jizz nobs pillock pissed pissing stinks sucked thot tomato
+    tomatoes traitor traitors twat twats whore
 """)
 
-HARSH: Final = frozenset(_HARSH) | frozenset(_FOREIGN)
+HARSH: Final = frozenset(_HARSH) | frozenset(_FOREIGN) | frozenset(_CYRILLIC)
 """Harsh words: a line in which mending reveals one gets a second reading."""
 PLAINLY_HARSH: Final = frozenset(_HARSH) - frozenset(_NEAR_EVERYDAY)
 """Harsh words from which no everyday word differs by a single letter."""
 PLAIN: Final = frozenset(_PLAIN) - HARSH
 """Words that are mended next to a harsh one."""
 
-ORDINARY: Final = frozenset(_ORDINARY) | frozenset(_SHORT_FORMS) | HARSH | PLAIN
+ORDINARY: Final = frozenset(_ORDINARY) | frozenset(_ORDINARY_CYRILLIC) | frozenset(_SHORT_FORMS) | HARSH | PLAIN
 """Words that are never treated as misspelt."""
 
 COURTESY: Final = (
@@ -172,7 +198,7 @@ COURTESY: Final = (
 
 def _by_outline() -> dict[tuple[int, str], tuple[str, ...]]:
     found: dict[tuple[int, str], tuple[str, ...]] = {}
-    for word in dict.fromkeys([*_HARSH, *_FOREIGN, *_PLAIN]):
+    for word in dict.fromkeys([*_HARSH, *_FOREIGN, *_CYRILLIC, *_PLAIN]):
         found[len(word), word[0]] = (*found.get((len(word), word[0]), ()), word)
     return found
 

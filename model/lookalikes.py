@@ -44,3 +44,6 @@ _BY_READING: Final = {
 
 LOOKALIKES: Final = {letter: reading for reading, letters in _BY_READING.items() for letter in letters}
 """By canonical letter: what it is read as."""
+
+AS_CYRILLIC: Final = str.maketrans("abcehikmnoprtuxy0346@", "авсенікмпоргтихуоечба")
+"""ASCII letters, digits and signs that look like a Cyrillic letter, small or capital."""

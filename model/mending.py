@@ -20,17 +20,18 @@ KNOWN: Final = HARSH | PLAIN
 LONGEST: Final = 60
 """A longer word is not split."""
 
-_VOWEL: Final = re.compile("[aeiou]")
+_VOWEL: Final = re.compile("[aeiouаеёиіоуыэюя]")
 _SOUNDS: Final = (
     ("ck", "k"), ("ck", "c"), ("c", "k"), ("ph", "f"), ("f", "ph"), ("qu", "kw"), ("ss", "s"), ("tt", "t"),
     ("oo", "u"), ("oo", "o"), ("ee", "i"), ("i", "y"), ("i", "ee"), ("y", "i"), ("th", "d"), ("th", "t"), ("s", "z"),
     ("ou", "u"), ("u", "oo"), ("u", "a"), ("you", "yu"), ("ing", "in"), ("er", "a"), ("er", "ah"), ("ers", "as"),
     ("ers", "az"), ("o", "0"), ("wh", "w"), ("x", "ks"), ("g", "k"), ("d", "t"),
+    ("о", "а"), ("а", "о"), ("и", "е"), ("е", "и"), ("ё", "е"), ("и", "і"),
 )  # fmt: skip
 _DIGITS: Final = {"a": "a4", "e": "e3", "i": "i1", "o": "o0", "s": "s5", "t": "t7", "b": "b8"}
 _SOUGHT: Final = ("heil", "kill", "killyourself", "killurself")
 """Words for which a line with exchanged strokes ("kiIl") is mended, though they alone do not cause it."""
-_ABUSED: Final = ("bot", "shut")
+_ABUSED: Final = ("bot", "shut", "wtf")
 """Words that are not harsh but frequent in abuse: if they are misspelt or split, a line is mended, too."""
 _LETTERS: Final = re.compile("[a-z]+")
 _WORD: Final = re.compile(r"[\w@$!|+€]*[\w@$+€]")
@@ -41,7 +42,7 @@ def spellings(word: str) -> Iterator[str]:
     for place in range(len(word) - 1):
         yield word[:place] + word[place + 1] + word[place] + word[place + 2 :]
     for place in range(1, len(word)):
-        if word[place] in "aeiou" or len(word) > 4:
+        if len(word) > 4 or _VOWEL.match(word[place]):
             yield word[:place] + word[place + 1 :]
     for place in range(len(word)) if len(word) > 3 else ():
         yield word[:place] + word[place] + word[place:]
@@ -126,7 +127,8 @@ def _giveaways() -> Iterator[str]:
         yield from map(" ".join, _split(word))
 
 
-GIVEAWAYS: Final = tuple(dict.fromkeys(_giveaways()))
+GIVEAWAYS: Final = tuple(filter(str.isascii, dict.fromkeys(_giveaways())))
+"""What gives away a line in ASCII; any other is looked at in any case."""
 
 
 class _Piece(NamedTuple):

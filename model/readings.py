@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Final
 
 from model.lexicon import BY_OUTLINE, PLAINLY_HARSH
-from model.lookalikes import LOOKALIKES
+from model.lookalikes import AS_CYRILLIC, LOOKALIKES
 from model.mending import LEET, decoded, is_harsh, mended
 from model.normalise import View, as_view
 
@@ -27,15 +27,17 @@ _LEET_WORD: Final = re.compile(
 )
 _MIXED: Final = re.compile(r"[a-z]*[0-9@$!|+€][a-z0-9@$!|+€]*")
 _GAP: Final = r"[ ._*\-,|/~'\"+=:;\\%<>&()\[\]{}]"
-_LONE: Final = r"[a-z0-9@$!](?<!<3)"
+_LETTER: Final = "a-zа-яёіїєґ"
+"""Letters of the scripts in which disguises are undone, for use in a set."""
+_LONE: Final = rf"[{_LETTER}0-9@$!](?<!<3)"
 """What can be spaced; a heart ("<3") cannot."""
-_SPACED: Final = re.compile(rf"(?<![a-z0-9@$]){_LONE}(?:{_GAP}{{1,3}}{_LONE}(?![a-z0-9@$])){{2,}}")
+_SPACED: Final = re.compile(rf"(?<![{_LETTER}0-9@$]){_LONE}(?:{_GAP}{{1,3}}{_LONE}(?![{_LETTER}0-9@$])){{2,}}")
 _GAPS: Final = re.compile(rf"{_GAP}+")
 _BRACKETED: Final = re.compile(r"[(\[{][a-z][)\]}](?:[(\[{][a-z][)\]}])+")
 _SIGNS: Final = r"[._*\-,|/~\"+=:;^`\\%]"
-_SIGN_INSIDE: Final = re.compile(rf"(?<=[a-z]){_SIGNS}(?=[a-z])")
-_SIGNS_INSIDE: Final = re.compile(rf"(?<=[a-z]){_SIGNS}{{2,}}(?=[a-z])")
-_COVERED: Final = re.compile(r"(?<![a-z])[a-z]+[*#][a-z*#]*")
+_SIGN_INSIDE: Final = re.compile(rf"(?<=[{_LETTER}]){_SIGNS}(?=[{_LETTER}])")
+_SIGNS_INSIDE: Final = re.compile(rf"(?<=[{_LETTER}]){_SIGNS}{{2,}}(?=[{_LETTER}])")
+_COVERED: Final = re.compile(rf"(?<![{_LETTER}])[{_LETTER}]+[*#][{_LETTER}*#]*")
 _COVERED_BY_ONE: Final = re.compile(r"(?<![a-z._-])(?=[a-z._-]{4})[a-z]+[._-][a-z]+(?![a-z._-])")
 _RUN: Final = re.compile(r"([^\W\d_])\1{2,}")
 # "kiII", the one harsh word whose equal strokes would look like a drawn-out letter.
@@ -133,14 +135,17 @@ def _sub(view: View, pattern: re.Pattern[str], keep: Callable[[str], Kept]) -> V
 def _translate(view: View) -> View:
     """Fold look-alike letters; one code point may become several, and a loose mark none.
 
-    If a text has letters that resemble no ASCII letter, it is written in its own script, and only words that mix
-    in ASCII letters are disguised.
+    Cyrillic words, and those of a text in another script, stay as they are unless they mix in ASCII letters; then they
+    are read in the script of the letters that resemble none of the other.
     """
     foreign = any(letter.isalpha() and not _reads_as(letter).isascii() for letter in view.text)
+    kept = _CYRILLIC if any(map(_PLAINLY_CYRILLIC.fullmatch, view.text.split())) else _BLANKS
     pieces: list[str] = []
     for token in _TOKEN.findall(view.text):
-        if foreign and not _ASCII_LETTER.search(token):
+        if kept.fullmatch(token) or (foreign and not _ASCII_LETTER.search(token)):
             pieces.extend(token)
+        elif foreign and _ONLY_CYRILLIC.search(token):
+            pieces.extend(token.translate(AS_CYRILLIC))
         else:
             pieces.extend(map(_reads_as, token))
     starts: list[int] = []
@@ -155,6 +160,12 @@ def _translate(view: View) -> View:
 
 _TOKEN: Final = re.compile(r"\s+|\S+")
 _ASCII_LETTER: Final = re.compile(r"[a-z]")
+_UNLIKE_ASCII: Final = "бгджзийлпфцчшщъыьэюяїґ"
+_ONLY_CYRILLIC: Final = re.compile("[бгджзийлцчъыэюїґ]")
+_BLANKS: Final = re.compile(r"\s+")
+_CYRILLIC: Final = re.compile(r"[а-яёіїєґ\W\d_]+")
+_PLAINLY_CYRILLIC: Final = re.compile(rf"(?=\S*[{_UNLIKE_ASCII}])[а-яёіїєґ\W\d_]+")
+"""Cyrillic letters only, at least one of which is no exact copy of an ASCII letter."""
 
 
 _LETTERS_IN_SHAPES: Final = (0x1F150, 0x1F170, 0x1F1E6)
@@ -238,6 +249,10 @@ def _letters(signs: re.Match[str]) -> str:
     return signs.group().translate(LEET)
 
 
+def _cyrillic(sign: str) -> Kept:
+    return [(0, sign.translate(AS_CYRILLIC))]
+
+
 def _uncovered(word: str) -> Kept:
     """Replace a word with covered letters by the first word of our list that fits."""
     for meant in BY_OUTLINE.get((len(word), word[0]), ()):
@@ -257,10 +272,12 @@ def _uncovered_by_one(word: str) -> Kept:
 
 _PICTURES: Final = re.compile("[\u2600-\u27bf\U0001f000-\U0001faff\ufe0f\u200d]+ ?")
 """Emoji, which may soften a line ("😂") without changing its meaning."""
+_CYRILLIC_LEET: Final = re.compile("(?<=[а-яёіїєґ])[0346@](?=[а-яёіїєґ])")
 _STEPS: Final[tuple[tuple[frozenset[str], re.Pattern[str], Callable[[str], Kept]], ...]] = (
     (frozenset("([{"), _BRACKETED, _unbracketed),
     (frozenset(), _SPACED, _joined),
     (frozenset("0123456789@$!|+€"), _MIXED, _decoded),
+    (frozenset("0346@"), _CYRILLIC_LEET, _cyrillic),
     (frozenset("*#"), _COVERED, _uncovered),
     (frozenset("._-"), _COVERED_BY_ONE, _uncovered_by_one),
     (frozenset(), _SIGNS_INSIDE, _blank),

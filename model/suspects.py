@@ -37,10 +37,11 @@ _REACH: Final = 5
 """Maximum distance between bytes that are compared."""
 _BLANK: Final = ord(" ")
 _WORDS_APART: Final = bytes(sign if sign in b"\n" or sign > 127 or chr(sign).isalnum() else 32 for sign in range(256))
-_INSIDE: Final = [word for word in sorted(HARSH) if len(word) > 3]
+_PLAINLY_WRITTEN: Final = sorted(filter(str.isascii, HARSH))
+_INSIDE: Final = [word for word in _PLAINLY_WRITTEN if len(word) > 3]
 _PATTERNS: Final = [
     *(f" {each} " for each in GIVEAWAYS),
-    *(f" {word} " for word in sorted(HARSH) if len(word) < 4),
+    *(f" {word} " for word in _PLAINLY_WRITTEN if len(word) < 4),
     *_INSIDE,
 ]
 _FIRST_HARSH: Final = len(GIVEAWAYS)

@@ -65,6 +65,12 @@ MENDED = {
     "such a bo t": "such a bot",
     "shtu up": "shut up",
     "kreytn team": "kretyn team",
+    "п и д о р": "пидор",
+    "пид*р": "пидор",
+    "тваьр тупая": "тварь тупая",
+    "лорка с ука": "лорка сука",
+    "дe6ил": "дебил",
+    "иди нaхyй": "иди нахуй",
     "y o u f u c k i n g i d i o t": "you fucking idiot",
 }
 LEFT_ALONE = [
