@@ -6,15 +6,15 @@ letters, spaced or drawn-out words.  Undoing that damages ordinary words ("e50" 
 """
 
 import re
-import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
 from model.lexicon import BY_OUTLINE, PLAINLY_HARSH
-from model.lookalikes import AS_CYRILLIC, LOOKALIKES
+from model.lookalikes import AS_CYRILLIC
 from model.mending import LEET, decoded, is_harsh, mended
 from model.normalise import View, as_view
+from model.scripts import in_one_script
 
 MAX_READINGS: Final = 4
 """The canonical text and at most three more."""
@@ -95,7 +95,7 @@ def readings(canonical: str) -> tuple[str, ...]:
 
 def _undo(view: View) -> View:
     if not view.text.isascii():
-        view = _sub(_translate(view), _PICTURES, _nothing)
+        view = _sub(in_one_script(view), _PICTURES, _nothing)
     for signs, pattern, keep in _STEPS:
         if not signs or not signs.isdisjoint(view.text):
             view = _sub(view, pattern, keep)
@@ -130,64 +130,6 @@ def _sub(view: View, pattern: re.Pattern[str], keep: Callable[[str], Kept]) -> V
     starts.extend(view.starts[last:])
     ends.extend(view.ends[last:])
     return View("".join(text), tuple(starts), tuple(ends))
-
-
-def _translate(view: View) -> View:
-    """Fold look-alike letters; one code point may become several, and a loose mark none.
-
-    Cyrillic words, and those of a text in another script, stay as they are unless they mix in ASCII letters; then they
-    are read in the script of the letters that resemble none of the other.
-    """
-    foreign = any(letter.isalpha() and not _reads_as(letter).isascii() for letter in view.text)
-    kept = _CYRILLIC if any(map(_PLAINLY_CYRILLIC.fullmatch, view.text.split())) else _BLANKS
-    pieces: list[str] = []
-    for token in _TOKEN.findall(view.text):
-        if kept.fullmatch(token) or (foreign and not _ASCII_LETTER.search(token)):
-            pieces.extend(token)
-        elif foreign and _ONLY_CYRILLIC.search(token):
-            pieces.extend(token.translate(AS_CYRILLIC))
-        else:
-            pieces.extend(map(_reads_as, token))
-    starts: list[int] = []
-    ends: list[int] = []
-    for place, piece in enumerate(pieces):
-        starts.extend([view.starts[place]] * len(piece))
-        ends.extend([view.ends[place]] * len(piece))
-        if not piece and ends:  # a mark belongs to the letter it is on
-            ends[-1] = view.ends[place]
-    return View("".join(pieces), starts, ends)
-
-
-_TOKEN: Final = re.compile(r"\s+|\S+")
-_ASCII_LETTER: Final = re.compile(r"[a-z]")
-_UNLIKE_ASCII: Final = "бгджзийлпфцчшщъыьэюяїґ"
-_ONLY_CYRILLIC: Final = re.compile("[бгджзийлцчъыэюїґ]")
-_BLANKS: Final = re.compile(r"\s+")
-_CYRILLIC: Final = re.compile(r"[а-яёіїєґ\W\d_]+")
-_PLAINLY_CYRILLIC: Final = re.compile(rf"(?=\S*[{_UNLIKE_ASCII}])[а-яёіїєґ\W\d_]+")
-"""Cyrillic letters only, at least one of which is no exact copy of an ASCII letter."""
-
-
-_LETTERS_IN_SHAPES: Final = (0x1F150, 0x1F170, 0x1F1E6)
-"""First code points of the white letters in circles and squares, and of regional indicators."""
-
-
-_SIGNS_AS: Final = str.maketrans("·•∙●○◦▪‧・‐‒–—―〜،、。⠀¢£¥§†∂฿₣₦₩₭₮₱₲₳₴₵₿᙭", ".........-----~,,. clystdbfnwktpgascbx")
-"""Signs that separate letters or stand for one, and the Braille blank."""
-
-
-@lru_cache(maxsize=4_096)
-def _reads_as(letter: str) -> str:
-    """Return the ASCII letters that ``letter`` looks like, nothing for a mark on another, or itself."""
-    if letter.isascii():
-        return letter
-    for first in _LETTERS_IN_SHAPES:
-        if first <= ord(letter) < first + 26:
-            return chr(ord("a") + ord(letter) - first)
-    if unicodedata.category(letter) in {"Mn", "Me"}:
-        return "" if letter != "\ufe0f" else letter
-    base = unicodedata.normalize("NFD", letter)[0]
-    return base if base.isascii() else LOOKALIKES.get(base, letter).translate(_SIGNS_AS)
 
 
 def _first(run: str) -> Kept:

@@ -1,0 +1,79 @@
+"""Look-alike letters: words that mix scripts, in the script that was meant."""
+
+import re
+import unicodedata
+from functools import lru_cache
+from typing import Final
+
+from model.lookalikes import AS_CYRILLIC, LOOKALIKES
+from model.normalise import View
+
+_LETTERS_IN_SHAPES: Final = (0x1F150, 0x1F170, 0x1F1E6)
+"""First code points of the white letters in circles and squares, and of regional indicators."""
+
+
+_SIGNS_AS: Final = str.maketrans("·•∙●○◦▪‧・‐‒–—―〜،、。⠀¢£¥§†∂฿₣₦₩₭₮₱₲₳₴₵₿᙭", ".........-----~,,. clystdbfnwktpgascbx")
+"""Signs that separate letters or stand for one, and the Braille blank."""
+
+_CYRILLIC: Final = r"а-яёіїєґ\W\d_"
+"""What a word in Cyrillic letters consists of, for use in a set."""
+_TOKEN: Final = re.compile(r"\s+|\S+")
+_ASCII_LETTER: Final = re.compile(r"[a-z]")
+_LIKE_NO_ASCII: Final = re.compile("[бгджзийлцчъыэюїґ]")
+_IN_CYRILLIC: Final = re.compile(rf"[{_CYRILLIC}]+")
+_PLAINLY_CYRILLIC: Final = re.compile(rf"(?=\S*[бгджзийлпфцчшщъыьэюяїґ])[{_CYRILLIC}]+")
+"""Cyrillic letters only, at least one of which is no exact copy of an ASCII letter."""
+_NO_THIRD_SCRIPT: Final = re.compile(rf"[a-z{_CYRILLIC}]+")
+_NONE: Final = re.compile(r"(?!)")
+
+
+def in_one_script(view: View) -> View:
+    """Fold look-alike letters to ASCII ones; one code point may become several, and a loose mark none.
+
+    Cyrillic words, and those of a text in another script, stay as they are unless they mix in ASCII letters; then they
+    are read in the script of the letters that resemble none of the other.
+    """
+    foreign = any(letter.isalpha() and not _reads_as(letter).isascii() for letter in view.text)
+    kept = _IN_CYRILLIC if _is_cyrillic(view.text) else _NONE
+    pieces: list[str] = []
+    for token in _TOKEN.findall(view.text):
+        if kept.fullmatch(token):
+            pieces.extend("" if _is_mark(letter) else letter for letter in token)
+        elif foreign and not _ASCII_LETTER.search(token):
+            pieces.extend(token)
+        elif foreign and _LIKE_NO_ASCII.search(token):
+            pieces.extend(token.translate(AS_CYRILLIC))
+        else:
+            pieces.extend(map(_reads_as, token))
+    starts: list[int] = []
+    ends: list[int] = []
+    for place, piece in enumerate(pieces):
+        starts.extend([view.starts[place]] * len(piece))
+        ends.extend([view.ends[place]] * len(piece))
+        if not piece and ends:  # a mark belongs to the letter it is on
+            ends[-1] = view.ends[place]
+    return View("".join(pieces), starts, ends)
+
+
+def _is_cyrillic(text: str) -> bool:
+    """Whether a word is plainly Cyrillic; letters of a third script tell that all are exchanged at random."""
+    return _NO_THIRD_SCRIPT.fullmatch(text) is not None and any(map(_PLAINLY_CYRILLIC.fullmatch, text.split()))
+
+
+def _is_mark(letter: str) -> bool:
+    """Whether it is drawn on the letter before; the sign that selects the form of an emoji is not."""
+    return unicodedata.category(letter) in {"Mn", "Me"} and letter != "\ufe0f"
+
+
+@lru_cache(maxsize=4_096)
+def _reads_as(letter: str) -> str:
+    """Return the ASCII letters that ``letter`` looks like, nothing for a mark on another, or itself."""
+    if letter.isascii():
+        return letter
+    for first in _LETTERS_IN_SHAPES:
+        if first <= ord(letter) < first + 26:
+            return chr(ord("a") + ord(letter) - first)
+    if _is_mark(letter):
+        return ""
+    base = unicodedata.normalize("NFD", letter)[0]
+    return base if base.isascii() else LOOKALIKES.get(base, letter).translate(_SIGNS_AS)
