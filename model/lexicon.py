@@ -41,10 +41,9 @@ _HARSH: Final = _words("""
     racists fascist fascists hypocrite hypocrites stinks douche douchebag douchebags lowlife lowlifes imbecilic
     subhuman subhumans bellend tosser tossers plonker pillock numpty nonce nonces bugger arseholes cocksucking
     cumshot jizz dildo dildos masturbating incest pedophiles paedophile paedophiles rapists libtard bullshitting
-    shutup ffs fckd fckn fckin fckng fkn fker fkers fcker fku fcku prostitute prostitutes skanky
-    trollop bimbo incel neckbeard smegma scammer crappy shitfuck fucktard fucktards fuckboy goddamn goddam lardass
-    lazyass punkass terrible barbie barbies retarted noobie tomato tomatoes chimpanzee chimpanzees incels fooking
-    fookin
+    shutup ffs fckd fckn fckin fckng fker fkers fcker fku fcku prostitute prostitutes skanky
+    trollop bimbo incel neckbeard smegma scammer crappy shitfuck fucktard fucktards fuckboy lardass
+    lazyass punkass terrible barbie barbies retarted noobie tomato tomatoes chimpanzee chimpanzees incels
 """)
 # In other languages, as written with ASCII letters.
 _FOREIGN: Final = _words("""

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Final
 
@@ -18,13 +19,15 @@ _SIGNS_AS: Final = str.maketrans("·•∙●○◦▪‧・‐‒–—―〜،
 _CYRILLIC: Final = r"а-яёіїєґ\W\d_"
 """What a word in Cyrillic letters consists of, for use in a set."""
 _TOKEN: Final = re.compile(r"\s+|\S+")
-_ASCII_LETTER: Final = re.compile(r"[a-z]")
-_LIKE_NO_ASCII: Final = re.compile("[бгджзийлцчъыэюїґ]")
-_IN_CYRILLIC: Final = re.compile(rf"[{_CYRILLIC}]+")
-_PLAINLY_CYRILLIC: Final = re.compile(rf"(?=\S*[бгджзийлпфцчшщъыьэюяїґ])[{_CYRILLIC}]+")
-"""Cyrillic letters only, at least one of which is no exact copy of an ASCII letter."""
+_LIKE_NO_ASCII: Final = "бгджзийлцчъыэюїґ"
+"""Cyrillic letters that are seldom written for an ASCII letter."""
 _NO_THIRD_SCRIPT: Final = re.compile(rf"[a-z{_CYRILLIC}]+")
-_NONE: Final = re.compile(r"(?!)")
+_PLAINLY_CYRILLIC: Final = re.compile(rf"(?=\S*[{_LIKE_NO_ASCII}пфшщья])[{_CYRILLIC}]+")
+"""Cyrillic letters only, at least one of which is no exact copy of an ASCII letter."""
+
+
+_Way = tuple[re.Pattern[str], Callable[[str], Iterable[str]]]
+"""The form of a word, and what each of its letters is then read as."""
 
 
 def in_one_script(view: View) -> View:
@@ -33,18 +36,10 @@ def in_one_script(view: View) -> View:
     Cyrillic words, and those of a text in another script, stay as they are unless they mix in ASCII letters; then they
     are read in the script of the letters that resemble none of the other.
     """
-    foreign = any(letter.isalpha() and not _reads_as(letter).isascii() for letter in view.text)
-    kept = _IN_CYRILLIC if _is_cyrillic(view.text) else _NONE
+    ways = _ways(view.text)
     pieces: list[str] = []
     for token in _TOKEN.findall(view.text):
-        if kept.fullmatch(token):
-            pieces.extend("" if _is_mark(letter) else letter for letter in token)
-        elif foreign and not _ASCII_LETTER.search(token):
-            pieces.extend(token)
-        elif foreign and _LIKE_NO_ASCII.search(token):
-            pieces.extend(token.translate(AS_CYRILLIC))
-        else:
-            pieces.extend(map(_reads_as, token))
+        pieces.extend(next(read for form, read in ways if form.fullmatch(token))(token))
     starts: list[int] = []
     ends: list[int] = []
     for place, piece in enumerate(pieces):
@@ -53,6 +48,14 @@ def in_one_script(view: View) -> View:
         if not piece and ends:  # a mark belongs to the letter it is on
             ends[-1] = view.ends[place]
     return View("".join(pieces), starts, ends)
+
+
+def _ways(text: str) -> list[_Way]:
+    """Return how to read the words of a text, letter by letter: the first way whose form a word has."""
+    ways = [_AS_ASCII]
+    if any(letter.isalpha() and not _reads_as(letter).isascii() for letter in text):
+        ways = [_AS_IT_IS, _AS_CYRILLIC, *ways]
+    return [_WITHOUT_MARKS, *ways] if _is_cyrillic(text) else ways
 
 
 def _is_cyrillic(text: str) -> bool:
@@ -77,3 +80,21 @@ def _reads_as(letter: str) -> str:
         return ""
     base = unicodedata.normalize("NFD", letter)[0]
     return base if base.isascii() else LOOKALIKES.get(base, letter).translate(_SIGNS_AS)
+
+
+def _as_ascii(word: str) -> Iterable[str]:
+    return map(_reads_as, word)
+
+
+def _as_cyrillic(word: str) -> Iterable[str]:
+    return word.translate(AS_CYRILLIC)
+
+
+def _without_marks(word: str) -> Iterable[str]:
+    return ("" if _is_mark(letter) else letter for letter in word)
+
+
+_AS_ASCII: Final[_Way] = re.compile(r"\s+|\S+"), _as_ascii
+_AS_CYRILLIC: Final[_Way] = re.compile(rf"\S*[{_LIKE_NO_ASCII}]\S*"), _as_cyrillic
+_AS_IT_IS: Final[_Way] = re.compile(r"[^a-z]+"), iter
+_WITHOUT_MARKS: Final[_Way] = re.compile(rf"[{_CYRILLIC}]+"), _without_marks
