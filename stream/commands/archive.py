@@ -91,6 +91,8 @@ def erase(
     wanted = {*(player or ()), *(_lines(players) if players is not None else ())}
     if not wanted:
         raise ConfigError("name whom to erase: --player ID or --players FILE")
+    if not all(map(str.strip, wanted)):
+        raise ConfigError("--player and --players: an id is empty or blank, which malformed records contain by chance")
     with typer.progressbar(length=1, label="files looked at", file=typer.get_text_stream("stderr")) as bar:
 
         def looked(number: int, count: int) -> None:

@@ -40,6 +40,7 @@ def backtest(
     min_recall: options.MinRecall = None,
     min_f1: options.MinF1 = None,
     min_auc: options.MinAuc = None,
+    min_compared: options.MinCompared = None,
     report: options.Report = Path("backtest"),
     text: options.Text = True,
     rows: options.Rows = False,
@@ -72,6 +73,7 @@ def merge(
     min_recall: options.MinRecall = None,
     min_f1: options.MinF1 = None,
     min_auc: options.MinAuc = None,
+    min_compared: options.MinCompared = None,
 ) -> None:
     """Merge the work of all shards into one report, byte-identical to that of a single run.
 

@@ -112,6 +112,16 @@ MinF1 = Annotated[float | None, typer.Option("--min-f1", min=0, max=1, rich_help
 MinAuc = Annotated[
     float | None, typer.Option("--min-auc", min=0, max=1, rich_help_panel=_LIMITS, help="Minimum area under the curve.")
 ]
+MinCompared = Annotated[
+    float | None,
+    typer.Option(
+        "--min-compared",
+        min=0,
+        max=1,
+        rich_help_panel=_LIMITS,
+        help="Minimum share of events compared (without a baseline they are not).",
+    ),
+]
 Report = Annotated[
     Path,
     typer.Option(

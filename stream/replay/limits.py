@@ -1,10 +1,13 @@
 """Limits: the maximum changes and minimum quality with which a backtest passes."""
 
-from typing import Any, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 from stream.errors import ConfigError
 
 Document = dict[str, Any]
+
+QUALITY: Final = ("precision", "recall", "f1", "auc")
+"""What is measured against labels."""
 
 
 class Flips(NamedTuple):
@@ -43,6 +46,7 @@ class Limits(NamedTuple):
     min_recall: float | None = None
     min_f1: float | None = None
     min_auc: float | None = None
+    min_compared: float | None = None
 
     def check_labels(self, labelled: bool) -> None:  # noqa: FBT001 - a fact, not a mode
         """Refuse quality limits without labels.
@@ -50,11 +54,11 @@ class Limits(NamedTuple):
         Raises:
             ConfigError: labels or reviews are needed.
         """
-        quality = {name: value for name, value in self._asdict().items() if name.startswith("min_")}
-        asked = [name for name, value in quality.items() if value is not None]
+        asked = [name for name in QUALITY if getattr(self, f"min_{name}") is not None]
         if asked and not labelled:
-            option = asked[0].replace("_", "-")
-            raise ConfigError(f"--{option} needs labels: give --labels FIELD, --reviews or --baseline labels:FIELD")
+            raise ConfigError(
+                f"--min-{asked[0]} needs labels: give --labels FIELD, --reviews or --baseline labels:FIELD"
+            )
 
     def checked(self, document: Document) -> list[Document]:
         """Return each given limit, with the measured value and whether it is met."""
@@ -74,17 +78,24 @@ class Limits(NamedTuple):
             limit = getattr(self, name)
             if limit is not None:
                 found.append(_at_most(name, limit, players[key]))
-        for name in ("precision", "recall", "f1", "auc"):
+        for name in QUALITY:
             limit = getattr(self, f"min_{name}")
             if limit is not None:
-                value = (document["quality"] or {}).get("candidate", {}).get(name)
-                met = value is not None and value >= limit
-                found.append({"name": f"min_{name}", "limit": limit, "found": value, "met": met})
+                found.append(
+                    _at_least(f"min_{name}", limit, (document["quality"] or {}).get("candidate", {}).get(name))
+                )
+        if self.min_compared is not None:
+            share = totals["compared"] / totals["events"] if totals["events"] else None
+            found.append(_at_least("min_compared", self.min_compared, share))
         return found
 
 
 def _at_most(name: str, limit: float, value: float) -> Document:
     return {"name": name, "limit": limit, "found": value, "met": value <= limit}
+
+
+def _at_least(name: str, limit: float, value: float | None) -> Document:
+    return {"name": name, "limit": limit, "found": value, "met": value is not None and value >= limit}
 
 
 def missed(checked: list[Document]) -> str | None:

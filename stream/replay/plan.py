@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from stream.errors import ConfigError, FileError
-from stream.replay.archive.layout import parse, root_of
+from stream.replay.archive.layout import is_stray, parse, root_of
 from stream.replay.history.files import cut_files
 from stream.replay.history.states import FileState, States, difference
 from stream.replay.history.stretch import Stretch, cut
@@ -68,13 +68,15 @@ def origins_of_files(paths: Sequence[str]) -> Origins | None:
 
 
 def check_apart(paths: Sequence[str]) -> None:
-    """Refuse files of one archive that hold the same records, which would count twice.
+    """Refuse files of one archive that hold the same records, which would count twice, and files that it did not write.
 
-    Two runs of ``archive`` at once leave such files, where one found a later end of the topic.
+    Two runs of ``archive`` at once leave the former, where one found a later end of the topic.
 
     Raises:
-        ConfigError: names two.
+        ConfigError: names them.
     """
+    if stray := next(filter(is_stray, paths), None):
+        raise ConfigError(f"--input: {stray} is not named as `archive` names files, so it may be a copy; remove it")
     archived = [(path, file) for path in paths if (file := parse(path)) is not None]
     spans = [((root_of(path), file.topic, file.partition), file.start, file.end, path) for path, file in archived]
     for (log, _, end, path), (other_log, start, _, other) in pairwise(sorted(spans)):

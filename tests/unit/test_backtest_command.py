@@ -46,6 +46,14 @@ def test_a_report_is_written_and_limits_decide_how_it_ends(history: tuple[Path, 
     assert "seconds" not in (report / "report.json").read_text()
 
 
+def test_too_few_verdicts_do_not_pass_unnoticed(history: tuple[Path, Path], tmp_path: Path) -> None:
+    cut = tmp_path / "verdicts.jsonl"
+    cut.write_text("".join(history[1].read_text().splitlines(keepends=True)[:100]))
+    asked = ("--input", history[0], "--verdicts", cut, "--report", tmp_path / "report", "--max-flips", "5")
+    assert backtest(*asked).exit_code == 0
+    assert "limits missed: min_compared: 0.2" in str(refusal(*asked, "--min-compared", "0.99"))
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -247,6 +247,7 @@ def test_limits_are_checked_against_the_answer() -> None:
     assert missed(a_document(max_flips=Flips.parse("30%"))["limits"]) is None
     assert missed(a_document(max_flips=Flips.parse("29.9%"))["limits"]) == "limits missed: max_flips: 0.3 (limit 0.299)"
     assert missed(a_document(min_recall=0.5)["limits"]) == "limits missed: min_recall: not known (limit 0.5)"
+    assert missed(a_document(min_compared=1.0)["limits"]) is None
     assert "Limits are missed" in render(a_document(max_flips=Flips(2, None)))
     with pytest.raises(ConfigError, match="--max-flips many"):
         Flips.parse("many")

@@ -13,7 +13,7 @@ from pyarrow import parquet
 from typer.testing import CliRunner
 
 from stream.cli import app
-from stream.errors import FileError
+from stream.errors import ConfigError, FileError
 from stream.replay.archive.erase import erase
 from stream.replay.archive.layout import ArchiveFile, day, missing, parse, schema
 from stream.replay.archive.write import Archive, event_row, verdict_row
@@ -103,6 +103,16 @@ def test_a_player_is_erased_from_every_file_and_nobody_else(archive: Archive) ->
         assert table.schema.metadata[b"topic"] == b"chat"
         left += list(zip(table["offset"].to_pylist(), table["player_id"].to_pylist(), strict=True))
     assert left == [(0, "p"), (2, "p"), (3, None), (1, "r")]
+
+
+@pytest.mark.parametrize("blank", ["", " \t"])
+def test_a_blank_id_erases_nothing(tmp_path: Path, blank: str) -> None:
+    players = tmp_path / "players.txt"
+    players.write_text(f"p-1\n{blank or ' '}\n", encoding="utf-8")
+    for option, value in (("--player", blank), ("--players", str(players))):
+        done = CliRunner().invoke(app, ["archive", "erase", str(tmp_path), option, value])
+        assert isinstance(done.exception, ConfigError), done.output
+        assert "blank" in str(done.exception)
 
 
 def test_broken_records_keep_their_bytes_until_a_player_in_them_is_erased() -> None:

@@ -78,3 +78,5 @@ def test_files_side_by_side_are_not_taken_for_the_same() -> None:
     within = ArchiveFile("chat", "1", 0, 4, 5).path("a")
     with pytest.raises(ConfigError, match="hold the same records"):
         check_apart([*paths, within])
+    with pytest.raises(ConfigError, match=r"copy\.parquet is not named as"):
+        check_apart([*paths, f"{paths[0].rsplit('/', 1)[0]}/copy.parquet"])

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 COMPRESSION: Final = "zstd"
 UNFINISHED: Final = ".unfinished"
+_FOLDER: Final = re.compile(r"/topic=[^/]+/date=[0-9-]+/partition=[0-9]+/[^/]+$")
 _NAME: Final = re.compile(r"/topic=([^/]+)/date=([0-9-]+)/partition=([0-9]+)/([0-9]+)-([0-9]+)\.parquet$")
 
 
@@ -36,6 +37,11 @@ def parse(path: str) -> ArchiveFile | None:
         return None
     topic, date, partition, start, end = found.groups()
     return ArchiveFile(topic, date, int(partition), int(start), int(end))
+
+
+def is_stray(path: str) -> bool:
+    """Whether a file lies among those of an archive under another kind of name, as a copy of one may."""
+    return _FOLDER.search(path) is not None and _NAME.search(path) is None
 
 
 def root_of(path: str) -> str:
