@@ -83,6 +83,9 @@ LEFT_ALONE = [
     "new boots",
     "eat salad",
     "shut the door",
+    "еду на базу",
+    "т34 в город",
+    "я и ты в игре",
 ]
 
 
