@@ -236,6 +236,11 @@ def load_settings(config: Path | None = None, overrides: Overrides | None = None
         raise ConfigError(_faults(exc, config)) from exc
 
 
+def leads() -> bool:
+    """Return whether this process is the first or only one of those that a launcher of trainings started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))

@@ -1,9 +1,7 @@
 """The learning curve: quality by number of own labels, with the public sets added."""
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -14,7 +12,7 @@ from model.training.data import Labelled, Sides, join
 from model.training.evaluate import Progress
 from model.training.fit import Order
 from model.training.metrics import Bootstrap, Places, auc, average_precision, classes_of, macro_f1, recall_at
-from model.training.train import predict, train
+from model.training.train import Trained, predict, train
 from schemas.taxonomy import Taxonomy
 
 MOST_REPEATS: Final = 20
@@ -74,8 +72,9 @@ def learning_curve(
 ) -> list[dict[str, Any]]:
     """Train on growing parts of the own lines, together with the public ones, and measure on the test side.
 
-    One entry per part: ``labels`` in all, of which ``train`` and ``develop``; ``auc``, ``average_precision``,
-    ``recall_at_precision_90``, ``macro_f1``, each with the interval of the test lines.
+    One entry per part, none in processes that only help to train: ``labels`` in all, of which ``train`` and
+    ``develop``; ``auc``, ``average_precision``, ``recall_at_precision_90``, ``macro_f1``, each with the interval of the
+    test lines.
     Blocks for as long as so many trainings take.
     """
     found = []
@@ -83,16 +82,16 @@ def learning_curve(
         progress(f"learning curve: {part.labels:,} own labels")
         learn = join([*[part.train] * repeats(len(part.train), len(public)), public])
         costs = {"labels": part.labels, "train": len(part.train), "develop": len(part.dev)}
-        found.append(costs | _measured(order, learn, Sides(part.train, part.dev, test), bootstrap))
+        trained = train(order.settings, order.taxonomy, learn, part.dev)
+        if trained.leads:
+            found.append(costs | _measured(order, trained, test, bootstrap))
     return found
 
 
-def _measured(order: Order, learn: Labelled, sides: Sides, bootstrap: Bootstrap) -> dict[str, list[float]]:
-    with tempfile.TemporaryDirectory(prefix="chatwarden-") as scratch:
-        trained = train(order.settings, order.taxonomy, learn, sides.dev, Path(scratch))
-    shares = softmax(predict(trained, sides.test.texts, order.settings.max_tokens))
+def _measured(order: Order, trained: Trained, test: Labelled, bootstrap: Bootstrap) -> dict[str, list[float]]:
+    shares = softmax(predict(trained, test.texts, order.settings.max_tokens))
     scores = trained.outputs.spread(shares, len(order.taxonomy.names))
-    classes = classes_of(sides.test.targets, order.taxonomy)
+    classes = classes_of(test.targets, order.taxonomy)
     toxic, ranked = classes.toxic, classes.toxic_scores(scores)
     predicted = classes.scores(scores).argmax(axis=1)
     measures: Mapping[str, Callable[[Places], float]] = {
@@ -101,6 +100,4 @@ def _measured(order: Order, learn: Labelled, sides: Sides, bootstrap: Bootstrap)
         "recall_at_precision_90": lambda rows: recall_at(0.9, toxic[rows], ranked[rows]),
         "macro_f1": lambda rows: macro_f1(classes.truth[rows], predicted[rows]),
     }
-    return {
-        name: [round(value, 4) for value in bootstrap(measure, len(sides.test))] for name, measure in measures.items()
-    }
+    return {name: [round(value, 4) for value in bootstrap(measure, len(test))] for name, measure in measures.items()}

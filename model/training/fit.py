@@ -52,7 +52,7 @@ class Fitted:
 def fit(
     order: Order, sides: Sides, public: Labelled, given: Given, progress: Progress, bootstrap: Bootstrap
 ) -> Fitted | None:
-    """Train on own and public lines and write the bundle; returns None in the helper processes of a distributed run.
+    """Train on own and public lines and write the bundle; returns None in processes that only help to train.
 
     Blocks for as long as training takes.
 

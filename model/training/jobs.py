@@ -70,7 +70,8 @@ class EvaluateJob:
 def run_training(job: TrainJob, progress: Progress) -> list[Path]:
     """Train, measure and write; return what was written.  Blocks for as long as training takes.
 
-    Bundle, card and report are written together or not at all.
+    Bundle, card and report are written together or not at all.  If several processes train together, the leader alone
+    writes; the others return nothing.
 
     Raises:
         ModelError: data, settings, base or output cannot be used, or the split would leak.
@@ -92,11 +93,11 @@ def run_training(job: TrainJob, progress: Progress) -> list[Path]:
         place = Path(unfinished, job.output.name)
         order = Order(job.output.name, place, job.taxonomy, job.settings, job.work, notes)
         fitted = fit(order, sides, public, NOTHING, progress, job.bootstrap)
+        curve = learning_curve(order, parts, sides.test, public, progress, job.bootstrap) if parts else []
         if fitted is None:
             return []
         evaluations = {order.name: fitted.evaluation, "linear floor": fitted.floor}
         if parts:
-            curve = learning_curve(order, parts, sides.test, public, progress, job.bootstrap)
             evaluations[order.name]["learning_curve"] = curve
         reports = write_report(job.report, f"{order.name}, held-out lines", evaluations)
         if job.output.exists():

@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -49,9 +50,11 @@ def claim(work: Path, run: Mapping[str, Any]) -> None:
     if _checkpoints(work):
         _refuse_another(work, run)
         return
-    unfinished = path.with_suffix(".part")
-    unfinished.write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
-    unfinished.replace(path)
+    # Processes that train together write the same at the same time.
+    with tempfile.TemporaryDirectory(dir=work) as own:
+        unfinished = Path(own, RUN)
+        unfinished.write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
+        unfinished.replace(path)
 
 
 def last_checkpoint(work: Path) -> str | None:

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any, Final
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 _quiet: Callable[[], None] = disable_progress_bar
 
 _SMALLER_IS_BETTER: Final = frozenset(["loss"])
+_WAIT: Final = timedelta(hours=6)
+"""How long processes wait for each other: between two trainings only the leader measures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +94,12 @@ def train(
     """Fine-tune.  Blocks for as long as training takes; progress on standard error.
 
     With ``work`` the run keeps its checkpoints there and resumes from the last complete one; ``resume.claim`` checks
-    that they are of this run.
+    that they are of this run.  Processes that a launcher started train together; each gets the logits of all
+    development lines.
 
     Raises:
         BundleError: the base is unsafe or unknown, or its tokenizer is slow and cannot be converted.
-        WorkshopError: ``work`` has checkpoints of another network, or damaged ones.
+        WorkshopError: ``work`` has checkpoints of another network, or damaged ones, or another process does not see it.
     """
     with tempfile.TemporaryDirectory(prefix="chatwarden-") as scratch:
         return _train(settings, taxonomy, learn, dev, work or Path(scratch))
@@ -107,7 +111,11 @@ def _train(settings: TrainingSettings, taxonomy: Taxonomy, learn: Labelled, dev:
     torch.manual_seed(settings.seed)
     model, tokenizer = load_base(settings, outputs)
     collator = Collator(tokenizer, settings.max_tokens)
-    arguments = _arguments(settings, work, steps=-(-len(learn) // settings.batch_size))
+    arguments = _arguments(settings, work)
+    arguments.output_dir = str(_shared(work, arguments.world_size))
+    steps = -(-len(learn) // (settings.batch_size * arguments.world_size))
+    arguments.warmup_steps = round(settings.warmup * steps * settings.epochs)
+    arguments.logging_steps = max(1, steps // 10)
     developed = _rows(dev, outputs, settings, disguised=0.0)
     trainer = PartialLabelTrainer(
         label_smoothing=settings.label_smoothing,
@@ -120,7 +128,7 @@ def _train(settings: TrainingSettings, taxonomy: Taxonomy, learn: Labelled, dev:
         callbacks=[EarlyStoppingCallback(settings.patience), ShowProgress(settings.metric)],
     )
     trainer.remove_callback(PrinterCallback)
-    last = last_checkpoint(work)
+    last = last_checkpoint(Path(arguments.output_dir))
     try:
         trainer.train(resume_from_checkpoint=last)
     except (ValueError, RuntimeError, FileNotFoundError, EOFError, UnpicklingError, SafetensorError) as exc:
@@ -130,6 +138,18 @@ def _train(settings: TrainingSettings, taxonomy: Taxonomy, learn: Labelled, dev:
     logits = np.asarray(trainer.predict(developed).predictions, dtype=np.float64)
     history = list(trainer.state.log_history)
     return Trained(_merged(model), tokenizer, outputs, logits, history, trainer.is_world_process_zero())
+
+
+def _shared(work: Path, processes: int) -> Path:
+    """Return the leader's folder of checkpoints, from which every process loads the best epoch."""
+    if processes == 1:
+        return work
+    told = [str(work)]
+    torch.distributed.broadcast_object_list(told)
+    shared = Path(told[0])
+    if not shared.is_dir():
+        raise WorkshopError(f"{shared}: not seen by every process; give --work, a folder that all machines share")
+    return shared
 
 
 @torch.inference_mode()
@@ -175,7 +195,7 @@ def _precision(mixed: Mixed) -> Mixed:
     return "bf16" if cpu_computes_bf16() else "off"
 
 
-def _arguments(settings: TrainingSettings, work: Path, steps: int) -> TrainingArguments:
+def _arguments(settings: TrainingSettings, work: Path) -> TrainingArguments:
     cuda = torch.cuda.is_available()
     mixed = _precision(settings.mixed)
     return TrainingArguments(
@@ -185,7 +205,6 @@ def _arguments(settings: TrainingSettings, work: Path, steps: int) -> TrainingAr
         num_train_epochs=settings.epochs,
         learning_rate=settings.learning_rate,
         weight_decay=settings.weight_decay,
-        warmup_steps=round(settings.warmup * steps * settings.epochs),
         bf16=mixed == "bf16",
         fp16=mixed == "fp16",
         use_cpu=not cuda,
@@ -199,9 +218,9 @@ def _arguments(settings: TrainingSettings, work: Path, steps: int) -> TrainingAr
         remove_unused_columns=False,
         report_to="none",
         disable_tqdm=True,
-        logging_steps=max(1, steps // 10),
         seed=settings.seed,
         dataloader_pin_memory=cuda,
+        ddp_timeout=round(_WAIT.total_seconds()),
     )
 
 

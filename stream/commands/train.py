@@ -112,13 +112,15 @@ def _run(
         from model.training.report import report_paths
         from model.training.settings import TrainingSettings
         from model.training.tables import check_there
+        from stream.settings import leads
 
         chosen, categories = TrainingSettings.read(files.settings, given), inputs.categories()
         refuse_sizes(curve)
         refuse_places(files.output, files.work)
         make_room(*report_paths(report_of(files.output)))
         check_there(files.data, files.test, inputs.labels)
-        say("loading the training libraries")
+        tell = say if leads() else _silently
+        tell("loading the training libraries")
         from model.training.jobs import TrainJob, run_training
 
         job = TrainJob(
@@ -134,8 +136,12 @@ def _run(
             work=files.work,
             curve=curve,
         )
-        for path in run_training(job, say):
+        for path in run_training(job, tell):
             typer.echo(path)
+
+
+def _silently(_: str) -> None:
+    pass
 
 
 def _names(given: str | None, public: Path | None) -> tuple[str, ...]:
