@@ -165,10 +165,15 @@ def summary(document: Document) -> str:
             lines.append(f"labels that name no category of the candidate: {_named(unknown)}")
         for side in ("baseline", "candidate"):
             q = document["quality"][side]
-            lines.append(f"{side}: precision {q['precision']}, recall {q['recall']}, F1 {q['f1']}, AUC {q['auc']}")
+            named = {"precision": "precision", "recall": "recall", "f1": "F1", "auc": "AUC"}
+            lines.append(f"{side}: " + ", ".join(f"{named[key]} {_defined(q[key])}" for key in named))
     elif document["truth"] == "labels":
         lines.append("labels: no event has one, so precision and recall are undefined")
     return "\n".join(lines)
+
+
+def _defined(figure: float | None) -> str:
+    return "–" if figure is None else str(figure)
 
 
 def _of_no_category(totals: Mapping[str, Any]) -> str:

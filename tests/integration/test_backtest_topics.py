@@ -13,7 +13,8 @@ from pyarrow import parquet
 from typer.testing import CliRunner
 
 from stream.cli import app
-from stream.errors import ConfigError
+from stream.errors import ConfigError, DataLost, FileError
+from stream.replay.archive.write import Archive, event_row
 from stream.replay.history.stretch import cut
 from stream.replay.history.topic import TopicAddress, TopicReader, spans
 from tests.support.broker import admin, create_topics
@@ -173,6 +174,23 @@ def test_a_span_that_ends_in_aborted_records_is_read_to_its_end(kafka: str, size
     assert values == [f"commit_transaction {number}".encode() for number in range(20)]
 
 
+def test_a_topic_that_was_deleted_is_told_as_that(kafka: str) -> None:
+    topic = f"events-{uuid4()}"
+    create_topics(kafka, {topic: 1})
+    producer = Producer({"bootstrap.servers": kafka})
+    producer.produce(topic, b"gg")
+    producer.flush(10)
+    address = TopicAddress(kafka, topic)
+    (stretch,) = cut(topic, 0, spans(address, None, None)[0], 10, 0)
+    client = admin(kafka)
+    client.delete_topics([topic])[topic].result(30)
+    seconds = count()
+    reader = TopicReader(address, lambda: next(seconds) / 5)
+    with pytest.raises(DataLost, match=r"\[0\]: deleted before offset 0 was read"):
+        list(reader.read(stretch))
+    reader.close()
+
+
 def test_shards_merge_to_the_same_report(topics: RecordedTopics, options: list[str], tmp_path: Path) -> None:
     asked = ["--to", "2100-01-01T00:00:00Z"]
     chatwarden(*redecide(topics, options, tmp_path / "whole"), *asked)
@@ -238,9 +256,13 @@ def test_an_archive_outlives_the_topic_and_forgets_players(
     topics: RecordedTopics, options: list[str], tmp_path: Path
 ) -> None:
     archive = str(tmp_path / "archive")
+    address = TopicAddress(topics.bootstrap, topics.events)
+    begun_before = Archive(archive).left(topics.events, spans(address, None, None))
     for topic in (topics.events, topics.verdicts, topics.events):
         said = chatwarden("archive", "--topic", topic, "-o", archive, *options[:2])
     assert "archived: 0 in" in said  # the second time there was nothing left
+    with pytest.raises(FileError, match="another `archive` wrote offsets 0 to"):
+        Archive(archive).write(address, begun_before, event_row, lambda *_: None)
     read = [
         "backtest", "--input", f"{archive}/topic={topics.events}", "--verdicts", f"{archive}/topic={topics.verdicts}",
         "--depth", "redecide", "--workers", "1", *options,

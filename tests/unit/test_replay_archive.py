@@ -38,6 +38,10 @@ def test_a_path_says_what_is_in_it() -> None:
     file = ArchiveFile("chat.events", "2026-01-31", 3, 10, 20)
     assert parse(file.path("s3://bucket/chat/")) == file
     assert parse("chat/events.parquet") is None
+    assert file.overlaps(file._replace(date="2026-02-01", start=19, end=30))
+    assert not file.overlaps(file._replace(start=20, end=30))
+    assert not file.overlaps(file._replace(partition=4))
+    assert not file.overlaps(file._replace(topic="other"))
     assert day(1_767_225_600_000) == "2026-01-01"
     assert day(-1) == "1970-01-01"
 

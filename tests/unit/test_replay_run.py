@@ -164,6 +164,15 @@ def test_labels_that_name_no_category_are_listed(history: tuple[Path, Path], tmp
     assert f"labels that name no category of the candidate: insutl ({count})" in summary(answer)
 
 
+def test_a_figure_that_is_undefined_is_no_number(history: tuple[Path, Path], tmp_path: Path) -> None:
+    events = tmp_path / "events.jsonl"
+    events.write_bytes(history[0].read_bytes().replace(b'"insult"', b'"non_toxic"'))
+    answer = replay_files(tmp_path / "report", a_request(events, None, depth="rescore", baseline="labels:label"))
+    assert answer is not None
+    assert answer["quality"]["candidate"]["auc"] is None
+    assert "baseline: precision –, recall –, F1 –, AUC –" in summary(answer)
+
+
 def test_labels_as_the_baseline(history: tuple[Path, Path], tmp_path: Path) -> None:
     answer = replay_files(tmp_path, a_request(*history, baseline="labels:label"))
     assert answer is not None

@@ -29,6 +29,11 @@ class ArchiveFile(NamedTuple):
         where = f"topic={self.topic}/date={self.date}/partition={self.partition:05d}"
         return f"{root.rstrip('/')}/{where}/{self.start:020d}-{self.end:020d}.parquet"
 
+    def overlaps(self, other: "ArchiveFile") -> bool:
+        """Return whether both cover some offset of the same partition."""
+        here = (self.topic, self.partition) == (other.topic, other.partition)
+        return here and self.start < other.end and other.start < self.end
+
 
 def parse(path: str) -> ArchiveFile | None:
     """Parse a path; None if it is not that of an archive file."""

@@ -87,7 +87,8 @@ class Archive:
         """Write stretches of a topic; each file is written atomically.
 
         Raises:
-            FileError: a file cannot be written; raised before the topic is read if no file can be.
+            FileError: a file cannot be written, before the topic is read if none can be; or another writer has
+                archived some of the records meanwhile.
             TransportError, DataLost: the topic cannot be read.
         """
         self._claim()
@@ -95,6 +96,7 @@ class Archive:
         try:
             for stretch in stretches:
                 for file, rows in _files(stretch, reader.messages(stretch), as_row):
+                    self._refuse_another_writer(file)
                     self._write(file, rows)
                     kept(stretch._replace(weight=file.end - file.start), len(rows))
         finally:
@@ -109,6 +111,15 @@ class Archive:
             system.rm_file(probe)
         except (OSError, NotImplementedError) as exc:
             raise FileError(f"cannot write {self.root}: {exc or 'it is read-only'}") from exc
+
+    def _refuse_another_writer(self, file: ArchiveFile) -> None:
+        self._system()[0].invalidate_cache()
+        for other in filter(None, map(parse, self.files())):
+            if other.overlaps(file):
+                raise FileError(
+                    f"{self.root}: another `archive` wrote offsets {other.start:,} to {other.end:,} of {file.topic} "
+                    f"[{file.partition}] meanwhile; run it again when that one has ended"
+                )
 
     def _write(self, file: ArchiveFile, rows: list[Row]) -> None:
         import pyarrow as pa

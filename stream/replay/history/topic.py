@@ -6,7 +6,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ _TAKEN: Final = 500
 _TRIES: Final = 100
 _WAIT_S: Final = 0.1
 """Maximum wait for a batch to fill."""
+_Answer = TypeVar("_Answer")
 _IDLE_GROUP: Final = "chatwarden-replay-never-joined"
 """librdkafka requires a group name; without a subscription or a commit it is never used."""
 
@@ -65,8 +66,8 @@ def spans(address: TopicAddress, start_ms: int | None, end_ms: int | None) -> di
         for partition in sorted(topic.partitions):
             place = TopicPartition(address.topic, partition)
             low, high = _ends(consumer, place)
-            start = low if start_ms is None else _offset_at(consumer, address.topic, partition, start_ms, high)
-            end = high if end_ms is None else _offset_at(consumer, address.topic, partition, end_ms, high)
+            start = low if start_ms is None else _offset_at(consumer, place, start_ms, high)
+            end = high if end_ms is None else _offset_at(consumer, place, end_ms, high)
             found[partition] = (max(start, low), max(start, low, end))
         return found
     except KafkaException as exc:
@@ -76,26 +77,39 @@ def spans(address: TopicAddress, start_ms: int | None, end_ms: int | None) -> di
 
 
 def _ends(consumer: "Consumer", place: "TopicPartition") -> tuple[int, int]:
-    """Return the ends of a partition that is there; a client that has just connected may not know it yet."""
-    from confluent_kafka import KafkaError, KafkaException
-
-    for _ in range(_TRIES):
-        try:
-            low, high = consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S)
-            return low, high
-        except KafkaException as exc:
-            if exc.args[0].code() != KafkaError._UNKNOWN_PARTITION:
-                raise
-            time.sleep(_WAIT_S)
-    raise TransportError(f"{place.topic} [{place.partition}]: metadata for this partition did not arrive; try again")
+    low, high = _answered(lambda: consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S), place)
+    return low, high
 
 
-def _offset_at(consumer: "Consumer", topic: str, partition: int, instant_ms: int, high: int) -> int:
+def _offset_at(consumer: "Consumer", place: "TopicPartition", instant_ms: int, high: int) -> int:
     """Return the first offset that is not older than an instant; the end if none is."""
     from confluent_kafka import TopicPartition
 
-    (place,) = consumer.offsets_for_times([TopicPartition(topic, partition, instant_ms)], timeout=_TIMEOUT_S)
-    return high if place.offset < 0 else int(place.offset)
+    instant = TopicPartition(place.topic, place.partition, instant_ms)
+    (found,) = _answered(lambda: consumer.offsets_for_times([instant], timeout=_TIMEOUT_S), place)
+    return high if found.offset < 0 else int(found.offset)
+
+
+def _answered(ask: Callable[[], _Answer], place: "TopicPartition") -> _Answer:
+    """Return the answer about a partition that is there.
+
+    A client that has just connected may not know it yet, and a broker that has just started may not lead it yet.
+    """
+    from confluent_kafka import KafkaError, KafkaException
+
+    not_yet = {
+        KafkaError._UNKNOWN_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+    }
+    for _ in range(_TRIES):
+        try:
+            return ask()
+        except KafkaException as exc:
+            if exc.args[0].code() not in not_yet:
+                raise
+            time.sleep(_WAIT_S)
+    raise TransportError(f"{place.topic} [{place.partition}]: nobody leads this partition; try again")
 
 
 class TopicReader:
@@ -114,7 +128,7 @@ class TopicReader:
         """Yield the records of a stretch in order.
 
         Raises:
-            DataLost: records were deleted before they were read.
+            DataLost: records, or the topic, were deleted before they were read.
             TransportError: Kafka is unavailable, or an open transaction holds the span's end for ``PATIENCE_S``.
         """
         from confluent_kafka import Message
@@ -148,14 +162,30 @@ class TopicReader:
             if self._ahead or self._ended >= stretch.end:
                 reached = stretch.end
             elif self._clock() - heard > PATIENCE_S:
-                where = f"{self._address.topic} [{stretch.partition}]"
-                raise TransportError(f"{where}: no records after offset {reached} for {PATIENCE_S:.0f} s; try again")
+                self._give_up(stretch.partition, reached)
         self._next = (stretch.partition, stretch.end)
 
     def close(self) -> None:
         """Close the client."""
         if self._connected is not None:
             self._connected.close()
+
+    def _give_up(self, partition: int, reached: int) -> NoReturn:
+        """Raise for a partition that is silent; a client is not told that a topic has been deleted."""
+        from confluent_kafka import KafkaException
+
+        topic = self._address.topic
+        try:
+            known = self._client.list_topics(topic, timeout=_TIMEOUT_S).topics[topic]
+        except KafkaException as exc:
+            raise _translated(self._address, exc) from exc
+        if partition not in known.partitions:
+            raise DataLost(
+                f"{topic} [{partition}]: deleted before offset {reached} was read; start over with what is left"
+            )
+        raise TransportError(
+            f"{topic} [{partition}]: no records after offset {reached} for {PATIENCE_S:.0f} s; try again"
+        )
 
     @property
     def _client(self) -> "Consumer":
