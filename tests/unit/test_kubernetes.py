@@ -7,6 +7,7 @@ from typing import Final
 import yaml
 
 from stream.environment import ENV_PREFIX
+from stream.errors import ConfigError, LimitsExceeded
 from stream.settings import Settings, load_settings
 from tests.support.manifests import KUBERNETES, check_command, containers, documents, kustomization
 
@@ -103,3 +104,16 @@ def test_kubernetes_pods_have_no_rights_and_bounds() -> None:
         assert container["resources"]["limits"]["memory"]
         mounted = {mount["name"] for mount in container["volumeMounts"]}
         assert {volume["name"] for volume in pod["volumes"]} <= mounted
+
+
+def test_kubernetes_tries_again_only_what_may_turn_out_otherwise() -> None:
+    jobs = {document["metadata"]["name"]: document["spec"] for _, document in documents() if document["kind"] == "Job"}
+    (merging,) = jobs["backtest-merge"]["podFailurePolicy"]["rules"]
+    assert merging["action"] == "FailJob"
+    assert set(merging["onExitCodes"]["values"]) == {LimitsExceeded.exit_code, ConfigError.exit_code}
+    (evicted,) = jobs["backtest"]["podFailurePolicy"]["rules"]
+    assert evicted["action"] == "Ignore"
+    # While a pod shuts down it holds the lock of its shard, at which its successor would fail.
+    assert jobs["backtest"]["podReplacementPolicy"] == "Failed"
+    # The API refuses these policies otherwise.
+    assert all(jobs[name]["template"]["spec"]["restartPolicy"] == "Never" for name in ("backtest", "backtest-merge"))
