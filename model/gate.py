@@ -19,9 +19,8 @@ from model.errors import BundleError
 from model.gate_net import Doubles, Net, Weights
 from model.gate_words import Kind, Reader, Words
 from model.policy import Limits, Override, Policy
-from model.readings import views
 from model.resolver import Answer, Reply, Text
-from model.suspects import disguised
+from model.suspects import search_again
 from schemas.taxonomy import ANY, NON_TOXIC, CategoryName, Taxonomy
 from schemas.verdict import ResolvedBy
 
@@ -175,8 +174,11 @@ class GateResolver:
         if not texts or not self._thresholds:
             return [None] * len(texts)
         scores = self._scores([text.canonical for text in texts])
-        steps = np.rint(np.clip(scores, -_FURTHEST, _FURTHEST) * 10).astype(np.int64) + 10 * _FURTHEST
-        steps[scores >= self._limits(texts)] = -1
+        cleared = scores < self._limits(texts)
+        scores *= 10
+        steps = np.rint(scores, out=scores).clip(-10 * _FURTHEST, 10 * _FURTHEST).astype(np.int64)
+        steps += 10 * _FURTHEST
+        steps[~cleared] = -1
         return list(map(self._replies.__getitem__, steps.tolist()))
 
     def _limits(self, texts: Sequence[Text]) -> Doubles | float:
@@ -189,12 +191,12 @@ class GateResolver:
 
     def _scores(self, written: Sequence[str]) -> Doubles:
         """Return each text's highest score over its readings."""
-        others = [(number, view.text) for number in disguised(written) for view in views(written[number])]
-        if not others:
-            return self._net(written)
-        scores = self._net([*written, *(text for _, text in others)])
-        np.maximum.at(scores, [number for number, _ in others], scores[len(written) :])
-        return scores[: len(written)]
+        suspects, numbers = search_again(written)
+        scores = self._net.scores(suspects.lines, suspects.read)
+        number = len(suspects.lines.texts)
+        for (owner, _), score in zip(suspects.readings, scores[number:].tolist(), strict=True):
+            scores[owner] = max(scores[owner], score)
+        return scores.take(numbers)
 
 
 def _answers(taxonomy: Taxonomy) -> Iterator[Answer]:

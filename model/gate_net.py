@@ -8,14 +8,16 @@ All arithmetic is on integers that floats represent exactly: a score depends onl
 Sources: sub-word embeddings after Bojanowski et al. 2017; convolution over words with pooling after Kim 2014.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.gate_parts import Parts
+from model.gate_parts import PartRows
 from model.gate_words import Ints, Reader, Token
+from model.parts import Lines, read
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -25,7 +27,7 @@ MAX_TOKENS: Final = 64
 KEPT_TOKENS: Final = 1 << 14
 """Tokens whose features are kept; at 64 features that is 12 MB."""
 KEPT_PARTS: Final = 1 << 16
-"""Blank-separated parts whose tokens are cached; about 8 MB."""
+"""Blank-separated parts whose tokens are cached; about 2 MB."""
 
 _WORD_GRID: Final = 64.0
 _WEIGHT_GRID: Final = 2.0**20
@@ -33,6 +35,8 @@ _FEATURE_GRID: Final = 4_096.0
 _HEAD_GRID: Final = 1_024.0
 _PLACES: Final = 16
 """Tokens that are processed position by position, for all texts at once; the rest of longer texts follows per text."""
+_TOKENS: Final = 512
+"""Tokens whose features are added up at once."""
 _ROWS: Final = 64
 """Rows multiplied at once: below this size no linear algebra library starts threads for it."""
 
@@ -82,33 +86,27 @@ def _places(rows: Ints) -> _Places:
     return _Places(order, lengths, np.concatenate(tokens), reaches[:_PLACES], begins)
 
 
-def _pooled(features: Floats, places: _Places) -> Doubles:
-    """Return the maximum and mean of every feature over each text, in the order of the positions, in whole blocks.
+def _pooled(features: Floats, places: _Places) -> tuple[Floats, Floats]:
+    """Return the maximum and mean of every feature over each text, in the order of the positions.
 
-    All values are integers, so their sums are exact.  Negative values count as zero.
+    All values are integers, so their sums are exact.  Negative features are zero already.
     """
     number, width = len(places.lengths), features.shape[1]
-    # Rows of zeros: numpy compares with a scalar far more slowly than with an array.
-    highest, zeros = np.zeros((2, number, width), dtype=np.float32)
     at = places.reaches[0]
-    np.maximum(features[:at], zeros[:at], out=highest[:at])
+    highest = np.zeros((number, width), dtype=np.float32)
+    highest[:at] = features[:at]
     total = highest.copy()
     for reach in places.reaches[1:]:
         here = features[at : at + reach]
-        np.maximum(here, zeros[:reach], out=here)
         np.maximum(highest[:reach], here, out=highest[:reach])
         total[:reach] += here
         at += reach
     if longer := len(places.rests):
-        here = np.maximum(features[at:], 0)
+        here = features[at:]
         np.maximum(highest[:longer], np.maximum.reduceat(here, places.rests), out=highest[:longer])
         total[:longer] += np.add.reduceat(here, places.rests)
     total /= np.maximum(places.lengths, 1).astype(np.float32)[:, None]
-    pooled = np.empty((-(-number // _ROWS) * _ROWS, 2 * width))
-    pooled[number:] = 0
-    pooled[:number, :width] = highest
-    np.rint(total, out=pooled[:number, width:])
-    return pooled
+    return highest, np.rint(total, out=total)
 
 
 class Net:
@@ -124,72 +122,99 @@ class Net:
         self._words = np.rint(weights.words.astype(np.float64).T * weights.scale * _WEIGHT_GRID)
         self._features = len(weights.words) // 3
         self._bias = np.rint(weights.words_bias * _FEATURE_GRID).astype(np.float32)
-        self._hidden = np.rint(weights.hidden.astype(np.float64).T * _HEAD_GRID)
+        # Transposed in place, not copied: linear algebra is a third faster with columns in a row.
+        self._hidden = np.rint(weights.hidden.astype(np.float64) * _HEAD_GRID).T
         self._hidden_bias = np.rint(weights.hidden_bias.astype(np.float64) * _HEAD_GRID * _FEATURE_GRID)
         self._out = np.rint(weights.out.astype(np.float64) * _HEAD_GRID)
         self._out_bias = weights.out_bias.astype(np.float64)[:, None]
+        self._zeros = np.zeros((_TOKENS, self._features), dtype=np.float32)
+        """Numpy compares with a number far more slowly than with an array."""
         self._rows: dict[Token, int] = {}
-        self._parts = Parts()
-        self._kept: Floats = np.zeros((3, 1, self._features), dtype=np.float32)
-        self._forget()
+        self._parts = PartRows()
+        self._kept: Floats = np.zeros((1, 3, self._features), dtype=np.float32)
+        """By token: what it adds to the next one, to itself and to the one before."""
 
     def __call__(self, texts: Sequence[str]) -> Doubles:
         """Return each canonical text's score: how far the classifier would see it above a limit, in log-odds.
 
         A text of more than ``MAX_TOKENS`` tokens scores infinity.  A text's score does not depend on the others.
         """
-        if not texts:
+        return self.scores(read(texts))
+
+    def scores(self, *given: Lines) -> Doubles:
+        """Return the scores of texts that have been read, under the same numbering."""
+        rows = self._rows_of(given)
+        number = np.count_nonzero(rows == 0) - 1
+        if not number:
             return np.zeros(0)
-        rows = self._rows_of(texts)
         places = _places(rows)
-        pooled = _pooled(self._features_at(rows, places.tokens), places)
-        found = self._distances(pooled)[: len(texts)]
+        found = self._distances(*_pooled(self._features_at(rows, places), places))
         found[places.lengths > MAX_TOKENS] = np.inf
-        distances = np.empty(len(texts))
+        distances = np.empty(number)
         distances[places.order] = found
         return distances
 
-    def _features_at(self, rows: Ints, tokens: Ints) -> Floats:
-        """Return the features of the tokens at these positions: their own contribution and their neighbours'."""
-        before, own, after = self._kept
-        features: Floats = own.take(rows.take(tokens), axis=0)
-        features += before.take(rows.take(tokens - 1), axis=0)
-        features += after.take(rows.take(tokens + 1), axis=0)
+    def _features_at(self, rows: Ints, places: _Places) -> Floats:
+        """Return the features of the tokens: their own contribution and their neighbours', zero where negative.
+
+        Some tokens at a time, so that they stay in the processor's cache from one step to the next.
+        """
+        kept = self._kept.reshape(-1, self._features)
+        first, end = places.reaches[0], len(places.tokens)
+        owns, afters = rows.take(places.tokens), rows.take(places.tokens + 1)
+        befores = rows.take(places.tokens[first:] - 1)
+        owns += 1
+        afters += 2
+        features = np.empty((end, self._features), dtype=np.float32)
+        for start, stop in pairwise([*range(0, first, _TOKENS), *range(first, end, _TOKENS), end]):
+            here = features[start:stop]
+            kept.take(owns[start:stop], axis=0, out=here, mode="clip")  # other modes copy once more
+            if start >= first:  # nothing is before a text's first token
+                here += kept.take(befores[start - first : stop - first], axis=0, mode="clip")
+            here += kept.take(afters[start:stop], axis=0, mode="clip")
+            np.maximum(here, self._zeros[: stop - start], out=here)
         return features
 
-    def _distances(self, pooled: Doubles) -> Doubles:
+    def _distances(self, highest: Floats, means: Floats) -> Doubles:
         """Return each row's highest distance to a limit."""
-        weighed = pooled.reshape(-1, _ROWS, pooled.shape[1]) @ self._hidden
+        number, width = highest.shape
+        weighed = np.zeros((-(-number // _ROWS) * _ROWS, len(self._hidden_bias)))
+        pooled = np.empty((_ROWS, 2 * width))
+        for start in range(0, number, _ROWS):
+            rows = pooled[: number - start]
+            rows[:, :width] = highest[start : start + _ROWS]
+            rows[:, width:] = means[start : start + _ROWS]
+            np.matmul(rows, self._hidden, out=weighed[start : start + len(rows)])
         weighed += self._hidden_bias
         np.maximum(weighed, np.zeros_like(weighed), out=weighed)
         weighed *= 1 / _HEAD_GRID
-        distances = self._out @ np.rint(weighed, out=weighed).swapaxes(1, 2)
+        distances = self._out @ np.rint(weighed, out=weighed).reshape(-1, _ROWS, weighed.shape[1]).swapaxes(1, 2)
         distances *= 1 / (_FEATURE_GRID * _HEAD_GRID)
         distances += self._out_bias
-        highest: Doubles = distances.max(axis=1).ravel()
-        return highest
+        highest_of_all: Doubles = distances.max(axis=1).ravel()[:number]
+        return highest_of_all
 
-    def _rows_of(self, texts: Sequence[str]) -> Ints:
+    def _rows_of(self, given: Sequence[Lines]) -> Ints:
         """Return the cached rows of the texts' tokens, with row 0 before each text and after the last."""
-        rows, unmet = self._parts.rows(texts)
+        rows, unmet = self._parts.rows(given)
         if unmet:
-            self._meet(unmet, texts)
-            rows, _ = self._parts.rows(texts)
+            self._meet(unmet, given)
+            rows, _ = self._parts.rows(given)
         return rows
 
-    def _meet(self, unmet: Sequence[str], texts: Sequence[str]) -> None:
+    def _meet(self, unmet: Mapping[int, str], given: Sequence[Lines]) -> None:
         """Cache the rows of new parts; if they do not fit, start the cache over."""
         split, unknown = self._split(unmet)
         if len(self._parts) + len(split) > self._most_parts or len(self._rows) + len(unknown) > self._most_tokens:
             self._forget()
-            split, unknown = self._split(self._parts.rows(texts)[1])
+            split, unknown = self._split(self._parts.rows(given)[1])
         if unknown:
             self._learn(unknown)
-        self._parts.keep({part: [self._rows[token] for token in tokens] for part, tokens in split.items()})
+        self._parts.keep({number: [3 * self._rows[token] for token in tokens] for number, tokens in split.items()})
 
-    def _split(self, parts: Sequence[str]) -> tuple[dict[str, Sequence[Token]], list[Token]]:
+    def _split(self, parts: Mapping[int, str]) -> tuple[dict[int, Sequence[Token]], list[Token]]:
         """Return the tokens of each part, and the new tokens among them."""
-        split = dict(zip(parts, self._reader.split(parts), strict=True))
+        split = dict(zip(parts, self._reader.split(list(parts.values())), strict=True))
         tokens = dict.fromkeys(token for found in split.values() for token in found)
         return split, [token for token in tokens if token not in self._rows]
 
@@ -199,15 +224,15 @@ class Net:
         scaled = np.rint(sums * (_WORD_GRID / np.sqrt(counts))[:, None])
         first = 1 + len(self._rows)
         self._rows.update(zip(tokens, range(first, first + len(tokens)), strict=True))
-        if 1 + len(self._rows) > self._kept.shape[1]:
-            grown = np.zeros((3, max(2 * self._kept.shape[1], 1 + len(self._rows)), self._features), dtype=np.float32)
-            grown[:, :first] = self._kept[:, :first]
+        if 1 + len(self._rows) > len(self._kept):
+            grown = np.zeros((max(2 * len(self._kept), 1 + len(self._rows)), 3, self._features), dtype=np.float32)
+            grown[:first] = self._kept[:first]
             self._kept = grown
         meaning = np.rint(scaled @ self._words / (_WORD_GRID * _WEIGHT_GRID / _FEATURE_GRID))
-        self._kept[:, first : first + len(tokens)] = meaning.reshape(len(tokens), 3, -1).swapaxes(0, 1)
-        self._kept[1, first : first + len(tokens)] += self._bias
+        self._kept[first : first + len(tokens)] = meaning.reshape(len(tokens), 3, -1)
+        self._kept[first : first + len(tokens), 1] += self._bias
 
     def _forget(self) -> None:
         self._rows = {}
-        self._parts = Parts()
-        self._kept = np.zeros((3, 1_024, self._features), dtype=np.float32)
+        self._parts = PartRows()
+        self._kept = np.zeros((1, 3, self._features), dtype=np.float32)

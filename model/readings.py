@@ -26,13 +26,13 @@ _LEET_WORD: Final = re.compile(
     r"|(?<=[a-z]{3})[01345789@$€+]{1,2}(?![a-z0-9])"
 )
 _MIXED: Final = re.compile(r"[a-z]*[0-9@$!|+€][a-z0-9@$!|+€]*")
-_GAP: Final = r"[ ._*\-,|/~'\"+=:;\\%<>&()\[\]{}]"
+GAP: Final = r"[ ._*\-,|/~'\"+=:;\\%<>&()\[\]{}]"
 _LETTER: Final = "a-zа-яёіїєґ"
 """Letters of the scripts in which disguises are undone, for use in a set."""
 _LONE: Final = rf"[{_LETTER}0-9@$!](?<!<3)"
 """What can be spaced; a heart ("<3") cannot."""
-_SPACED: Final = re.compile(rf"(?<![{_LETTER}0-9@$]){_LONE}(?:{_GAP}{{1,3}}{_LONE}(?![{_LETTER}0-9@$])){{2,}}")
-_GAPS: Final = re.compile(rf"{_GAP}+")
+_SPACED: Final = re.compile(rf"(?<![{_LETTER}0-9@$]){_LONE}(?:{GAP}{{1,3}}{_LONE}(?![{_LETTER}0-9@$])){{2,}}")
+_GAPS: Final = re.compile(rf"{GAP}+")
 _BRACKETED: Final = re.compile(r"[(\[{][a-z][)\]}](?:[(\[{][a-z][)\]}])+")
 _SIGNS: Final = r"[._*\-,|/~\"+=:;^`\\%]"
 _SIGN_INSIDE: Final = re.compile(rf"(?<=[{_LETTER}]){_SIGNS}(?=[{_LETTER}])")
@@ -43,13 +43,13 @@ _RUN: Final = re.compile(r"([^\W\d_])\1{2,}")
 # "kiII", the one harsh word whose equal strokes would look like a drawn-out letter.
 _STROKES: Final = re.compile(r"(?<![a-z])k(?:iii|lll)(?=(?:s|ed|er|ing)?(?![a-z])|y?o?urse)")
 # A sign of each of the above.  Searching many texts joined by line breaks finds the same as searching each alone.
-_DISGUISED: Final = re.compile(
+DISGUISED: Final = re.compile(
     rf"[^\x00-\x7f]|(?<=[a-z])(?:[0-9@$!|+]{{1,2}}|{_SIGNS}+)(?=[a-z])|(?<![a-z0-9])[0-9@$!|+]{{1,2}}(?=[a-z][a-z@$!|+])"
     r"|(?<=[a-z]{3})[0-9@$+](?![a-z])|(?<=[a-z])[*#]|([a-z])\1\1"
-    rf"|(?<![a-z0-9@$])[a-z0-9@$!]{_GAP}{{1,3}}[a-z0-9@$!](?![a-z0-9@$])"
+    rf"|(?<![a-z0-9@$])[a-z0-9@$!]{GAP}{{1,3}}[a-z0-9@$!](?![a-z0-9@$])"
 )
 _BETWEEN: Final = re.compile(r"(?<=\w)[^\w\s'@#$&]+ [^\w\n@#$&]*(?=\w)|(?<=\w) [^\w\s'@#$&]+ ?(?=\w)")
-_APOSTROPHE: Final = re.compile(r"(?<=[a-z])['’](?=[a-z])")
+APOSTROPHE: Final = re.compile(r"(?<=[a-z])['’](?=[a-z])")
 
 
 @lru_cache(maxsize=8_192)
@@ -60,7 +60,7 @@ def views(canonical: str) -> tuple[View, ...]:
     the sign as a blank and cuts to two ("noob.report", "noooob"), the last mends words ("fcuk", "fu ck").
     """
     shown = as_view(canonical)
-    found = _undisguised(shown) if _DISGUISED.search(canonical) else [shown]
+    found = _undisguised(shown) if DISGUISED.search(canonical) else [shown]
     found.extend(_mended(found))
     unique = {view.text: view for view in found if view.text not in ("", canonical)}
     return tuple(unique.values())
@@ -85,7 +85,7 @@ def _undisguised(shown: View) -> list[View]:
 
 def without_punctuation(view: View) -> View:
     """Return the view as phrases are written: signs between words become one blank, apostrophes are dropped."""
-    return _sub(_sub(view, _BETWEEN, _blank), _APOSTROPHE, _nothing)
+    return _sub(_sub(view, _BETWEEN, _blank), APOSTROPHE, _nothing)
 
 
 def readings(canonical: str) -> tuple[str, ...]:

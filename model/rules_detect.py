@@ -5,12 +5,14 @@ Each is an RE2 pattern that finds candidates and, if the form alone is not concl
 
 import ipaddress
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import pairwise
 from typing import Final, NamedTuple
 
 from model.lexicon import COURTESY, HARSH, ORDINARY
+from model.parts import Lines
 from model.rules_pack import Detector, Rule
 
 _TLD: Final = (
@@ -72,18 +74,9 @@ Found = tuple[int, int]
 class Flood(NamedTuple):
     """Finds repetitions: of one character, or of one word."""
 
-    blanks: int
-    """A text with fewer has no such repetition."""
-    shortest: int
-    """Nor does a shorter one."""
     pattern: re.Pattern[str]
-
-    def may_be_in(self, text: str) -> bool:
-        """Whether a text is long enough and repeats enough words, wherever they are."""
-        if len(text) < self.shortest or text.count(" ") < self.blanks:
-            return False
-        words = text.split(" ")
-        return len(words) - len(set(words)) >= self.blanks
+    may_be_in: Callable[[Lines], list[int]]
+    """Numbers of the texts that may have such a repetition."""
 
     def __call__(self, text: str) -> Iterator[Found]:
         """Yield the repetitions."""
@@ -95,10 +88,23 @@ def flood(rule: Rule) -> Flood | None:
     if rule.at_least is None:
         return None
     if rule.detector == "characters":
-        return Flood(0, rule.at_least, re.compile(rf"(\S)\1{{{rule.at_least - 1},}}"))
+        return Flood(re.compile(rf"(\S)\1{{{rule.at_least - 1},}}"), partial(_long, rule.at_least))
     # A word is bounded, so that the search stays linear on any text.
     repeats = re.compile(rf"(?<!\S)(\S{{1,40}})(?: \1){{{rule.at_least - 1},}}(?!\S)")
-    return Flood(rule.at_least - 1, 2 * rule.at_least - 1, repeats)
+    return Flood(repeats, partial(_repetitive, rule.at_least))
+
+
+def _long(at_least: int, lines: Lines) -> list[int]:
+    """Return the texts with a part of so many bytes."""
+    return lines.with_any(lines.ends - lines.starts >= at_least)
+
+
+def _repetitive(at_least: int, lines: Lines) -> list[int]:
+    """Return the texts in which so many parts are equal to the next, or all but one of them."""
+    repeated = ((lines.numbers[:-1] == lines.numbers[1:]) & lines.inner[:-1]).nonzero()[0]
+    if len(repeated) < at_least - 1:
+        return []
+    return [text for text, times in Counter(lines.owners(repeated).tolist()).items() if times >= at_least - 1]
 
 
 def _is_phone(found: str) -> bool:

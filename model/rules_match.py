@@ -1,26 +1,26 @@
 """Matching rules against a whole chunk of texts at once.
 
-The texts and their further readings are joined by line breaks, which no canonical text contains, and searched in one
-pass; only matches cost Python time.
+The texts and their further readings are joined by line breaks, which no canonical text contains, and searched for
+patterns in one pass; for words, only those texts are that have a part of an entry.  Only matches cost Python time.
 """
 
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 import ahocorasick_rs
 import numpy as np
 import re2
 
-from model.normalise import View, as_view, canonical
+from model.normalise import canonical
 from model.pack_files import PackError
-from model.readings import views, without_punctuation
+from model.parts import Column, Lines
 from model.rule_patterns import compiled
 from model.rules_detect import PATTERNS, check_of, flood
 from model.rules_pack import PackSource, Rule, Sourced
-from model.suspects import Ints, Lines
+from model.suspects import search
 from model.word_borders import word_around, word_goes_on
 
 UNION_MEMORY: Final = 64 << 20
@@ -28,6 +28,8 @@ TABLE_LETTERS: Final = 1 << 13
 """Maximum letters of a pack's entries for a DFA; a megabyte or two at most."""
 
 _ALLOWED: Final = -1
+_SILENT, _TELLING = 1, 2
+"""Of a part: whether an entry may be in a text that has it."""
 
 
 class Hit(NamedTuple):
@@ -39,52 +41,34 @@ class Hit(NamedTuple):
 
 
 class _Lines:
-    """The texts as written, then their further readings, joined by line breaks, which no canonical text has."""
+    """The texts as written, then their further readings."""
 
     def __init__(self, written: Sequence[str]) -> None:
-        self.written = written
-        suspects = Lines(written)
-        self._views: list[tuple[int, View]] = [
-            *[(number, view) for number in suspects.disguised() for view in _shown(written[number])],
-            *[(number, view) for number in suspects.punctuated() for view in _phrased(written[number])],
-        ]
-        self.texts = [*written, *(view.text for _, view in self._views)]
-        self.lengths: Ints = np.fromiter(map(len, self.texts), dtype=np.int64, count=len(self.texts))
-        self.starts = line_starts(self.lengths)
-        self.joined = "\n".join(self.texts)
+        self.suspects: Final = search(written)
+        self.written: Final = self.suspects.lines
+        self._views: Final = [*self.suspects.readings, *self.suspects.without_punctuation()]
+        self.readings: Final = [view.text for _, view in self._views]
+        self.texts: Final = [*written, *self.readings]
 
     def owner(self, number: int) -> int:
         """Return the number of the text behind a line."""
-        return number if number < len(self.written) else self._views[number - len(self.written)][0]
+        return number if self.is_written(number) else self._views[number - len(self.written.texts)][0]
+
+    def is_written(self, number: int) -> bool:
+        """Whether a line is a text as written."""
+        return number < len(self.written.texts)
 
     def mapped(self, number: int, hit: Hit) -> Hit:
         """Return a line's match at its position in the text as written."""
-        if number < len(self.written):
+        if self.is_written(number):
             return hit
-        _, view = self._views[number - len(self.written)]
+        _, view = self._views[number - len(self.written.texts)]
         return Hit(hit.rule, *view.span(hit.start, hit.end))
 
 
-@lru_cache(maxsize=8_192)
-def _shown(text: str) -> tuple[View, ...]:
-    """Return a text's further readings, and these without punctuation where that differs."""
-    found = views(text)
-    spelled = [(view, without_punctuation(view)) for view in found]
-    return (*found, *(other for view, other in spelled if other is not view))
-
-
-@lru_cache(maxsize=8_192)
-def _phrased(text: str) -> tuple[View, ...]:
-    """Return a text without punctuation, as phrases are written, where that differs."""
-    view = as_view(text)
-    other = without_punctuation(view)
-    return (other,) if other is not view else ()
-
-
-def line_starts(lengths: Ints) -> list[int]:
+def line_starts(lines: Sequence[str]) -> list[int]:
     """Return the start of each line when joined by one character."""
-    starts: list[int] = ((lengths + 1).cumsum() - lengths - 1).tolist()
-    return starts
+    return list(accumulate((len(line) + 1 for line in lines), initial=0))
 
 
 class _Entry(NamedTuple):
@@ -125,6 +109,8 @@ class Matcher:
                 self._entry(entry, _Entry(_ALLOWED, begins=True, ends=False))
         self._listed = list(self._entries.values())
         self._automaton = _automaton(list(self._entries))
+        self._telling = _automaton(sorted({max(each.split(" "), key=len) for each in (*self._entries, *self._whole)}))
+        self._known = Column(np.uint8, 0)
         self._union = _union(self._patterns)
 
     def find(self, texts: Sequence[str]) -> dict[int, list[Hit]]:
@@ -140,48 +126,54 @@ class Matcher:
     def _search(self, lines: _Lines) -> dict[int, list[Hit]]:
         """Return the matches by line, including positions where none is allowed."""
         found: dict[int, list[Hit]] = {}
-        for number, hit in self._by_words(lines):
+        written, others = lines.written, range(len(lines.written.texts), len(lines.texts))
+        numbers = [*written.with_any(self._known.of(written, self._told) == _TELLING), *others]
+        for number, hit in self._by_words(numbers, [lines.texts[number] for number in numbers]):
             found.setdefault(number, []).append(hit)
         for number in self._candidates(lines):
             found.setdefault(number, []).extend(self._by_patterns(lines.texts[number]))
-        if not self._whole.keys().isdisjoint(lines.texts):
-            for number, text in enumerate(lines.texts):
-                for rule in self._whole.get(text, ()):
-                    found.setdefault(number, []).append(Hit(rule, 0, len(text)))
-        for number, hit in self._by_floods(lines):
+        for number in numbers:
+            for rule in self._whole.get(lines.texts[number], ()):
+                found.setdefault(number, []).append(Hit(rule, 0, len(lines.texts[number])))
+        for number, hit in self._by_floods(written):
             found.setdefault(number, []).append(hit)
         return found
 
-    def _by_floods(self, lines: _Lines) -> Iterator[tuple[int, Hit]]:
-        lengths = lines.lengths[: len(lines.written)]
+    def _told(self, parts: Sequence[str]) -> list[int]:
+        """Tell of each part whether an entry may be in a text that has it: whether an entry's longest part is in it."""
+        starts = line_starts(parts)
+        hits = self._telling.find_matches_as_indexes("\n".join(parts), overlapping=True)
+        telling = {bisect_right(starts, start) - 1 for _, start, _ in hits}
+        return [_TELLING if place in telling else _SILENT for place in range(len(parts))]
+
+    def _by_floods(self, written: Lines) -> Iterator[tuple[int, Hit]]:
         for rule, flooded in self._floods:
-            for number in np.flatnonzero(lengths >= flooded.shortest).tolist():
-                if flooded.may_be_in(lines.written[number]):
-                    yield from ((number, Hit(rule, *span)) for span in flooded(lines.written[number]))
+            for number in flooded.may_be_in(written):
+                yield from ((number, Hit(rule, *span)) for span in flooded(written.texts[number]))
 
     def _seen_there(self, lines: _Lines, number: int, hits: list[Hit]) -> list[Hit]:
         """Drop matches in other readings of rules for texts as written."""
-        if number < len(lines.written):
+        if lines.is_written(number):
             return hits
         return [hit for hit in hits if hit.rule == _ALLOWED or not self._rules[hit.rule].as_written]
 
-    def _by_words(self, lines: _Lines) -> Iterator[tuple[int, Hit]]:
-        joined = lines.joined
+    def _by_words(self, numbers: Sequence[int], texts: Sequence[str]) -> Iterator[tuple[int, Hit]]:
+        joined, starts = "\n".join(texts), line_starts(texts)
         for which, start, end in self._automaton.find_matches_as_indexes(joined, overlapping=True):
             for entry in self._listed[which]:
                 if entry.begins and word_goes_on(joined, start, -1, end - start):
                     continue
                 if entry.ends and word_goes_on(joined, end - 1, 1, end - start):
                     continue
-                number = bisect_right(lines.starts, start) - 1
+                place = bisect_right(starts, start) - 1
                 first, last = (start, end) if entry.begins and entry.ends else word_around(joined, start, end)
-                yield number, Hit(entry.rule, first - lines.starts[number], last - lines.starts[number])
+                yield numbers[place], Hit(entry.rule, first - starts[place], last - starts[place])
 
     def _candidates(self, lines: _Lines) -> Iterator[int]:
         """Yield the lines that a pattern may match: one search over all, continuing at the next line."""
         if self._union is None:
             return
-        encoded = lines.joined.encode()
+        encoded = lines.written.data + "\n".join(lines.readings).encode()
         number = start = 0
         while match := self._union.search(encoded, start):
             number += encoded.count(b"\n", start, match.start())

@@ -1,206 +1,211 @@
-"""Finds the lines of a chunk that may need further readings, all at once, in compiled code.
+"""Finds the texts of a chunk that may need further readings.
 
-The search is a superset; each line found is then checked individually.  Signs are found with whole arrays of marks, one
-per kind of byte: a pattern search costs more per hit than this does for all lines.
+The search is a superset; each text found is then checked individually.  What a distinct part of a text may contribute
+is worked out once and noted as a few bits; a text is found by the bits of its parts and of neighbours.
 """
 
-import string
-from collections.abc import Sequence
-from itertools import chain, compress
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 import ahocorasick_rs
 import numpy as np
-from numpy.typing import NDArray
 
 from model.lexicon import COURTESY, HARSH
-from model.mending import GIVEAWAYS
+from model.mending import GIVEAWAYS, meant_by
+from model.normalise import View, as_view
+from model.parts import Bools, Column, Ints, Lines, read
+from model.readings import APOSTROPHE, DISGUISED, GAP, views, without_punctuation
 
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
+Reading = tuple[int, View]
+"""A text's number, and a further reading of it."""
 
-# Kinds of bytes, one bit each.
-_LETTER, _DIGIT, _AT, _BANG, _PLUS, _BAR, _SIGN, _GAP = (1 << bit for bit in range(8))
-_ODD: Final = _DIGIT | _AT | _BANG | _PLUS | _BAR
-_OF_KIND: Final = {
-    _LETTER: string.ascii_lowercase,
-    _DIGIT: string.digits,
-    _AT: "@$",
-    _BANG: "!",
-    _PLUS: "+",
-    _BAR: "|",
-    _SIGN: '._*-,|/~"+=:;^`\\%',
-    _GAP: " ._*-,|/~'\"+=:;\\%<>&()[]{}",
-}
-_KINDS: Final = bytes(sum(kind for kind, signs in _OF_KIND.items() if chr(sign) in signs) for sign in range(256))
-_REACH: Final = 5
-"""Maximum distance between bytes that are compared."""
-_BLANK: Final = ord(" ")
-_WORDS_APART: Final = bytes(sign if sign in b"\n" or sign > 127 or chr(sign).isalnum() else 32 for sign in range(256))
-_PLAINLY_WRITTEN: Final = sorted(filter(str.isascii, HARSH))
-_INSIDE: Final = [word for word in _PLAINLY_WRITTEN if len(word) > 3]
-_PATTERNS: Final = [
-    *(f" {each} " for each in GIVEAWAYS),
-    *(f" {word} " for word in _PLAINLY_WRITTEN if len(word) < 4),
-    *_INSIDE,
-]
-_FIRST_HARSH: Final = len(GIVEAWAYS)
-_FIRST_INSIDE: Final = len(_PATTERNS) - len(_INSIDE)
-# Not among the patterns: they are in many lines, and matter only at an end of those with a harsh word.
-_KIND: Final = tuple(f" {each} ".encode() for each in COURTESY)
-_AUTOMATON: Final = ahocorasick_rs.BytesAhoCorasick([pattern.encode() for pattern in _PATTERNS])
+# What is noted of a part's beginning, as bits; the same of its end is twice as much.
+_LONE, _HALF, _SIGN, _KIND = (1 << bit for bit in range(0, 8, 2))
+# What is noted of a part as a whole.
+_SUSPECT, _HARSH, _APOSTROPHE, _KNOWN = (1 << bit for bit in range(8, 12))
+_OWN: Final = _SUSPECT | _HARSH | _APOSTROPHE
+_SECOND_HALF, _FIRST_HALF = 16, 32
+"""Above the bits: the number of the first word as the rest of a split one, and of the last word as its beginning."""
+
+_WORDS_APART: Final = {sign: " " for sign in range(128) if not chr(sign).isalnum()}
+_PLAINLY_WRITTEN: Final = frozenset(filter(str.isascii, HARSH))
+_LONG: Final = 4
+"""Letters of a harsh word that is also looked for inside longer ones."""
+_INSIDE: Final = ahocorasick_rs.AhoCorasick(sorted(word for word in _PLAINLY_WRITTEN if len(word) >= _LONG))
+_GIVEAWAYS: Final = frozenset(GIVEAWAYS)
+_HALVES: Final = tuple(each.split(" ") for each in GIVEAWAYS if " " in each)
+_FIRST_HALVES: Final = {word: number for number, word in enumerate(dict.fromkeys(first for first, _ in _HALVES), 1)}
+_SECOND_HALVES: Final = {word: number for number, word in enumerate(dict.fromkeys(rest for _, rest in _HALVES), 1)}
+_SPLIT: Final = np.sort([_FIRST_HALVES[first] * len(_HALVES) + _SECOND_HALVES[rest] for first, rest in _HALVES])
+"""The pairs that are one harsh word split by a blank."""
+_COURTESIES: Final = tuple(f" {each} " for each in COURTESY)
+_KIND_FIRST: Final = frozenset(each.split(" ")[0] for each in COURTESY)
+_KIND_LAST: Final = frozenset(each.split(" ")[-1] for each in COURTESY)
+_ALONE: Final = "(?<![a-z0-9@$])[a-z0-9@$!](?![a-z0-9@$])"
+_BEGINS_LONE: Final = re.compile(rf"{GAP}{{0,2}}{_ALONE}|{GAP}\Z")
+_ENDS_LONE: Final = re.compile(rf"{_ALONE}{GAP}{{0,2}}\Z|\A{GAP}\Z")
+"""A letter or digit next to a blank and perhaps signs, or a sign that may be between two such."""
+_LETTERS: Final = re.compile("[a-z]+")
+_PLAIN: Final = re.compile(r"(?:([a-z])(?!\1\1)){2,}")
+"""As most parts are: a word of which nothing is to be noted but the word itself."""
+_LOOSE: Final = re.compile(r"[^\w\s'@#$&]")
 
 
-class _Last:
-    """The lines last searched for disguises: the gate searches those that rules have just searched."""
+_AT_ONCE: Final = 32
+"""Texts that are compared at once."""
+
+
+class Suspects:
+    """Texts that have been read, and their further readings."""
+
+    def __init__(self, lines: Lines) -> None:
+        self.lines: Final = lines
+        bits: Ints = _NOTED.of(lines, _noted)
+        before, after = bits[:-1] >> 1, bits[1:]
+        pairs = ((before & after & (_LONE | _HALF)) | ((before | after) & _SIGN)) * lines.inner[:-1]
+        all_of = bits & _OWN
+        all_of[:-1] |= pairs
+        if lines.texts:
+            all_of = np.bitwise_or.reduceat(all_of, lines.firsts)
+        kind = bits.take(lines.firsts) | bits.take(lines.lasts) >> 1
+        found: Bools = (all_of & (_SUSPECT | _LONE)) != 0
+        for text in (~found & (kind & _KIND != 0) & (all_of & _HARSH != 0)).nonzero()[0].tolist():
+            found[text] = _is_kind_at_an_end(lines.texts[text])
+        if len(split := _split(bits, pairs)):
+            found[lines.owners(split)] = True
+        self.disguised: Final[list[int]] = found.nonzero()[0].tolist()
+        """Numbers of the texts that may have further readings."""
+        self.punctuated: Final[list[int]] = ((all_of & (_SIGN | _APOSTROPHE)) != 0).nonzero()[0].tolist()
+        """Numbers of the texts that phrases may match without their punctuation."""
+        self._shown: Final = [(number, *_shown(lines.texts[number])) for number in self.disguised]
+        self.readings: Final[list[Reading]] = [(number, view) for number, views, _ in self._shown for view in views]
+        self.read: Final = lines.also([view.text for _, view in self.readings])
+        """The texts of the readings."""
+
+    def without_punctuation(self) -> list[Reading]:
+        """Return texts and readings as phrases are written, where that differs."""
+        texts = self.lines.texts
+        return [
+            *((number, view) for number, _, spelled in self._shown for view in spelled),
+            *((number, view) for number in self.punctuated for view in _phrased(texts[number])),
+        ]
+
+
+def _split(noted: Ints, pairs: Ints) -> Ints:
+    """Return the places of parts that may be one harsh word with the next."""
+    halves = (pairs & _HALF).nonzero()[0]
+    found = (noted.take(halves) >> _FIRST_HALF) * len(_HALVES) + (noted.take(halves + 1) >> _SECOND_HALF & 0xFFFF)
+    split: Ints = halves[_SPLIT.take(_SPLIT.searchsorted(found), mode="clip") == found]
+    return split
+
+
+@lru_cache(maxsize=8_192)
+def _shown(text: str) -> tuple[tuple[View, ...], tuple[View, ...]]:
+    """Return a text's further readings, and those without punctuation where that differs."""
+    found = views(text)
+    spelled = [(view, without_punctuation(view)) for view in found]
+    return found, tuple(other for view, other in spelled if other is not view)
+
+
+@lru_cache(maxsize=8_192)
+def _phrased(text: str) -> tuple[View, ...]:
+    """Return a text without punctuation, where that differs."""
+    view = as_view(text)
+    other = without_punctuation(view)
+    return (other,) if other is not view else ()
+
+
+def _noted(parts: Sequence[str]) -> list[int]:
+    return [_KNOWN | _of_words(part) if _PLAIN.fullmatch(part) else _KNOWN | _of_part(part) for part in parts]
+
+
+def _of_part(part: str) -> int:
+    """Return what is noted of a part with signs or digits, drawn-out or in another script."""
+    return (
+        _of_words(part.translate(_WORDS_APART))
+        | _SUSPECT * (DISGUISED.search(part) is not None)
+        | _APOSTROPHE * (APOSTROPHE.search(part) is not None)
+        | _LONE * (_BEGINS_LONE.match(part) is not None)
+        | 2 * _LONE * (_ENDS_LONE.search(part) is not None)
+        | _SIGN * (_LOOSE.match(part) is not None)
+        | 2 * _SIGN * (_LOOSE.match(part[-1:]) is not None)
+    )
+
+
+def _of_words(apart: str) -> int:
+    """Return what is noted of words with blanks instead of signs."""
+    words = apart.split(" ")
+    last = apart.rstrip().rsplit(" ", 1)[-1]  # empty if there are only signs, which may follow a last word
+    given_away = not _GIVEAWAYS.isdisjoint([*words, *map(" ".join, pairwise(words))])
+    return (
+        _SUSPECT * (given_away or _is_glued(apart))
+        | _HARSH * (not _PLAINLY_WRITTEN.isdisjoint(words))
+        | _HALF * (words[0] in _SECOND_HALVES)
+        | 2 * _HALF * (words[-1] in _FIRST_HALVES)
+        | _SECOND_HALVES.get(words[0], 0) << _SECOND_HALF
+        | _FIRST_HALVES.get(words[-1], 0) << _FIRST_HALF
+        | _KIND * (words[0] in _KIND_FIRST)
+        | 2 * _KIND * (last == "" or last in _KIND_LAST)
+    )
+
+
+def _is_glued(apart: str) -> bool:
+    """Whether a harsh word may be glued to others."""
+    if len(apart) <= _LONG:
+        return False
+    padded = f" {apart} "
+    hits = _INSIDE.find_matches_as_indexes(padded, overlapping=True)
+    inside = any(padded[start - 1] != " " or padded[end] != " " for _, start, end in hits)
+    return inside and (_LETTERS.fullmatch(apart) is None or meant_by(apart) != "")
+
+
+def _is_kind_at_an_end(text: str) -> bool:
+    """Whether a text begins with a courtesy, or ends with one and perhaps signs."""
+    apart = f" {text.translate(_WORDS_APART)} "
+    return apart.startswith(_COURTESIES) or f"{apart.rstrip()} ".endswith(_COURTESIES)
+
+
+_NOTED: Final = Column(np.int64, 0)
+
+
+class _Last(threading.local):
+    """The texts last searched: the gate is asked about those that rules have left open."""
 
     def __init__(self) -> None:
-        self._known: dict[str, bool] = {}
-
-    def keep(self, lines: Sequence[str], disguised: Sequence[int]) -> None:
-        known = dict.fromkeys(lines, False)
-        known.update((lines[number], True) for number in disguised)
-        self._known = known
-
-    def disguised(self, lines: Sequence[str]) -> list[int] | None:
-        """Return the numbers of the lines that may be disguised; None if any of them was not in the last search."""
-        try:
-            return list(compress(range(len(lines)), map(self._known.__getitem__, lines)))
-        except KeyError:
-            return None
+        self.suspects = Suspects(read([]))
 
 
 _LAST: Final = _Last()
 
 
-def disguised(lines: Sequence[str]) -> list[int]:
-    """Return the numbers of the canonical texts that may have further readings, in order."""
-    known = _LAST.disguised(lines)
-    return Lines(lines).disguised() if known is None else known
+def search(texts: Sequence[str]) -> Suspects:
+    """Read canonical texts and find their further readings."""
+    _LAST.suspects = Suspects(read(texts))
+    return _LAST.suspects
 
 
-class _Marks:
-    """A set of marked bytes: ``marks[2]`` tells for each place whether the byte two places later is marked."""
-
-    def __init__(self, marked: Bools) -> None:
-        self.all: Final = marked
-
-    def __getitem__(self, places: int) -> Bools:
-        return self.all[_REACH + places : len(self.all) - _REACH + places]
-
-
-class _Bytes:
-    """An array of bytes, to be marked."""
-
-    def __init__(self, data: bytes) -> None:
-        border = bytes(_REACH)
-        self._data: Final = np.frombuffer(border + data + border, dtype=np.uint8)
-        self._kinds: Final = np.frombuffer(border + data.translate(_KINDS) + border, dtype=np.uint8)
-        self.letter: Final = self.any_of(_LETTER)
-        self.blank: Final = self.each(" ")
-        self.line_break: Final = self.each("\n")
-        self.foreign: Final = _Marks(self._data > 127)
-
-    def any_of(self, kinds: int) -> _Marks:
-        """Mark bytes of these kinds."""
-        return _Marks((self._kinds & kinds) != 0)
-
-    def none_of(self, kinds: int) -> _Marks:
-        """Mark bytes of none of these kinds."""
-        return _Marks((self._kinds & kinds) == 0)
-
-    def each(self, sign: str) -> _Marks:
-        """Mark one sign, by its last byte."""
-        return _Marks(self._data == sign.encode()[-1])
-
-    def repeated(self) -> Bools:
-        """Mark bytes whose neighbours are equal to them."""
-        before, own, after = (self._data[_REACH + by : len(self._data) - _REACH + by] for by in (-1, 0, 1))
-        found: Bools = (before == own) & (own == after)
-        return found
+def search_again(texts: Sequence[str]) -> tuple[Suspects, Ints]:
+    """Return texts with their further readings, perhaps among others, and their numbers there."""
+    last = _LAST.suspects.lines.texts
+    numbers: list[int] = []
+    for start in range(0, len(last), _AT_ONCE):
+        part = last[start : start + _AT_ONCE]
+        wanted = texts[len(numbers) : len(numbers) + len(part)]
+        numbers += range(start, start + len(part)) if part == wanted else _places(part, start, wanted)
+    if len(numbers) == len(texts):
+        return _LAST.suspects, np.array(numbers, dtype=np.int64)
+    return search(texts), np.arange(len(texts))
 
 
-def _disguised(row: _Bytes) -> Bools:
-    """Mark other scripts, covered and drawn-out letters, and signs that may be read as letters."""
-    letter = row.letter
-    covered = letter[-1] & (row.each("*")[0] | row.each("#")[0])
-    drawn_out = letter[0] & row.repeated()
-    return row.foreign[0] | covered | drawn_out | _read_as_letters(row) | _signs_inside(row) | _spaced(row)
-
-
-def _read_as_letters(row: _Bytes) -> Bools:
-    """Mark digits and the like between letters, before two letters or after three."""
-    letter, odd, likely, apart = row.letter, row.any_of(_ODD), row.any_of(_LETTER | _ODD), row.none_of(_LETTER | _DIGIT)
-    between = letter[-1] & odd[0] & (letter[1] | odd[1] & letter[2])
-    before = apart[-1] & odd[0] & (letter[1] & likely[2] | odd[1] & letter[2] & likely[3])
-    after = letter[-3] & letter[-2] & letter[-1] & row.any_of(_DIGIT | _AT | _PLUS)[0] & ~letter[1]
-    return between | before | after
-
-
-def _signs_inside(row: _Bytes) -> Bools:
-    """Mark up to three signs between letters, and four after one."""
-    letter, sign = row.letter, row.any_of(_SIGN)
-    return letter[-1] & sign[0] & (letter[1] | sign[1] & (letter[2] | sign[2] & (letter[3] | sign[3])))
-
-
-def _spaced(row: _Bytes) -> Bools:
-    """Mark a lone letter or digit before another one."""
-    lone, apart, gap = row.any_of(_LETTER | _DIGIT | _AT | _BANG), row.none_of(_LETTER | _DIGIT | _AT), row.any_of(_GAP)
-    second, third, fourth = (lone[by] & apart[by + 1] for by in (2, 3, 4))
-    return apart[-1] & lone[0] & gap[1] & (second | gap[2] & (third | gap[3] & fourth))
-
-
-def _punctuated(row: _Bytes) -> Bools:
-    """Mark blanks beside a sign, and apostrophes before a letter."""
-    ink = _Marks(~(row.blank.all | row.line_break.all))
-    sign = _Marks(ink.all & row.none_of(_LETTER | _DIGIT).all)
-    loose = row.blank[0] & ink[-1] & ink[1] & (sign[-1] | sign[1])
-    apostrophe = (row.each("'")[0] | row.each("\u2019")[0]) & (row.letter[-1] | row.foreign[-1]) & row.letter[1]
-    return loose | apostrophe
-
-
-class Lines:
-    """Canonical texts in one array of bytes, each between blanks, separated by line breaks."""
-
-    def __init__(self, lines: Sequence[str]) -> None:
-        self._lines: Final = lines
-        self.data: Final = ("\n " + " \n ".join(lines) + " \n").encode()
-        self._row: Final = _Bytes(self.data)
-        self._starts: Final[Ints] = np.flatnonzero(self._row.line_break[0]) + 2
-
-    def disguised(self) -> list[int]:
-        """Return the numbers of the lines that may have further readings, in order."""
-        suspect = self._marked(_disguised(self._row))
-        suspect[self._given_away()] = True
-        found: list[int] = np.flatnonzero(suspect).tolist()
-        _LAST.keep(self._lines, found)
-        return found
-
-    def punctuated(self) -> list[int]:
-        """Return the numbers of the lines that phrases may match without their punctuation, in order."""
-        found: list[int] = np.flatnonzero(self._marked(_punctuated(self._row))).tolist()
-        return found
-
-    def _marked(self, marks: Bools) -> Bools:
-        """Return for each line whether it has any mark."""
-        if not self._lines:
-            return marks[:0]
-        found: Bools = np.logical_or.reduceat(marks, self._starts[:-1] - 1)
-        return found
-
-    def _given_away(self) -> list[int]:
-        """Return the numbers of the lines in which mending may reveal a harsh word, in any order."""
-        data = self.data.translate(_WORDS_APART)
-        hits = _AUTOMATON.find_matches_as_indexes(data, overlapping=True)
-        which, start, end = np.fromiter(chain.from_iterable(hits), dtype=np.int64, count=3 * len(hits)).reshape(-1, 3).T
-        number = np.searchsorted(self._starts, start + 1, side="right") - 1
-        blank = np.frombuffer(data, dtype=np.uint8) == _BLANK
-        apart = (which < _FIRST_INSIDE) | (blank[start - 1] & blank[end])
-        harsh = set(number[(which >= _FIRST_HARSH) & apart].tolist())
-        found = set(number[(which < _FIRST_HARSH) | ~apart].tolist())
-        return [*found, *(line for line in harsh - found if self._kind_at_an_end(data, line))]
-
-    def _kind_at_an_end(self, data: bytes, line: int) -> bool:
-        """Whether a line begins with a courtesy, or ends with one and perhaps signs."""
-        written = data[self._starts[line] - 1 : self._starts[line + 1] - 2]
-        return written.startswith(_KIND) or (written.rstrip() + b" ").endswith(_KIND)
+def _places(texts: Sequence[str], start: int, wanted: Sequence[str]) -> Iterator[int]:
+    """Yield the numbers of the texts that are wanted next, in order."""
+    ahead = iter(wanted)
+    text = next(ahead, None)
+    for number, other in enumerate(texts, start):
+        if other == text:
+            yield number
+            text = next(ahead, None)

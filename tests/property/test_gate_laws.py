@@ -10,9 +10,9 @@ from tokenizers import Tokenizer
 from tokenizers.normalizers import Replace
 
 import model
-from model import gate_parts
+from model import parts
 from model.gate_net import MAX_TOKENS
-from model.gate_parts import Parts
+from model.gate_parts import PartRows
 from model.gate_words import Words, gram_buckets
 from model.normalise import canonical
 from model.pieces import quick_encode
@@ -99,26 +99,56 @@ def test_forgetting_words_changes_no_score(batch: list[str]) -> None:
     assert np.array_equal(forgetful(batch), SHARED(batch))
 
 
+@pytest.mark.parametrize("limit", ["MOST_PARTS", "MOST_LETTERS"])
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.lists(texts, min_size=1, max_size=9), max_size=5))
+def test_numbering_parts_anew_changes_no_score(limit: str, chunks: list[list[str]]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parts, limit, 9)
+        again = [SHARED(chunk) for chunk in chunks]
+    assert all(np.array_equal(scores, SHARED(chunk)) for scores, chunk in zip(again, chunks, strict=True))
+
+
 alike = st.one_of(st.text("ab", max_size=9), st.text("ab", max_size=3).map("alongbeginning".__add__))
 some_alike = st.lists(st.one_of(alike, words), max_size=9).map(" ".join).map(canonical)
 
 
-@pytest.mark.parametrize("bits", [1, 3, 16])
+@pytest.mark.parametrize("bits", [1, 3, 18])
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.lists(some_alike, max_size=6), max_size=4))
-def test_parts_are_kept_as_a_dictionary_would_keep_them(bits: int, chunks: list[list[str]]) -> None:
+def test_parts_are_numbered_as_a_dictionary_would(bits: int, chunks: list[list[str]]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gate_parts, "_BITS", bits)
-        parts = Parts()
-        expected: dict[str, list[int]] = {"\n": [0], "": []}
+        patch.setattr(parts, "_BITS", bits)
+        numbering = parts.Numbering()
+        known: dict[str, int] = {}
         for chunk in chunks:
-            written = " ".join(["\n", *(f"{text} \n" for text in chunk)] if chunk else ["\n", "", "\n"]).split(" ")
-            new = [part for part in dict.fromkeys(written) if part not in expected]
-            _, unmet = parts.rows(chunk)
-            assert unmet == new
-            expected.update({part: list(range(len(expected), len(expected) + len(part) % 4)) for part in new})
-            parts.keep({part: expected[part] for part in unmet})
-            assert parts.rows(chunk)[0].tolist() == [row for part in written for row in expected[part]]
+            lines = parts.Lines(chunk, numbering)
+            for few in (lines, lines.also(chunk)):
+                split = [text.split(" ") for text in chunk]
+                written = [part for found in split for part in found]
+                assert few.parts(np.arange(len(few.numbers))) == written
+                known.update(zip(written, few.numbers.tolist(), strict=True))
+                assert [known[part] for part in written] == few.numbers.tolist()
+                assert few.firsts.tolist() == [sum(map(len, split[:text])) for text in range(len(split))]
+                assert few.lasts.tolist() == [sum(map(len, split[: text + 1])) - 1 for text in range(len(split))]
+                assert few.inner.tolist() == [place < len(found) - 1 for found in split for place in range(len(found))]
+        assert sorted({"": 0, **known}.values()) == list(range(len(numbering)))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.lists(some_alike, max_size=6), max_size=4))
+def test_the_rows_of_parts_are_put_together(chunks: list[list[str]]) -> None:
+    kept = PartRows()
+    known: dict[str, list[int]] = {}
+    for chunk in chunks:
+        given_twice = [parts.read(chunk), parts.read(chunk)]
+        _, unmet = kept.rows(given_twice)
+        written = [text.split(" ") for text in chunk]
+        assert set(unmet.values()) == {part for found in written for part in found} - known.keys()
+        known.update({part: list(range(len(known), len(known) + len(part) % 4)) for part in unmet.values()})
+        kept.keep({number: known[part] for number, part in unmet.items()})
+        expected = [row for found in written for row in (*(row for part in found for row in known[part]), 0)]
+        assert kept.rows(given_twice)[0].tolist() == [0, *expected, *expected]
 
 
 @settings(max_examples=200, deadline=None)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from model.mending import KNOWN, is_harsh
 from model.normalise import MAX_CANONICAL, View, align, as_view, canonical
 from model.readings import MAX_READINGS, readings, views, without_punctuation
-from model.suspects import Lines, disguised
+from model.suspects import search, search_again
 
 ODD = "\u200b\u200d\ufe0f\u00ad\u0301\u0323\u0345\u1100\u1161\u11a8\ufdfaİßſŉΐﬀKÅ각ﾞ😀👩🏽💻❤1#*е\U000e0041 \t\n"
 texts = st.text(st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from(ODD)), max_size=40)
@@ -117,12 +117,24 @@ def test_readings_are_few_and_distinct(text: str) -> None:
 @given(st.lists(st.one_of(chat, hidden, texts), max_size=6))
 def test_the_quick_searches_overlook_nothing(lines: list[str]) -> None:
     lines = [canonical(line) for line in lines]
-    suspects = Lines(lines)
-    found = suspects.disguised()
-    assert disguised(lines[::2]) == [n // 2 for n in found if n % 2 == 0], "remembered from the search over all"
-    assert set(found) >= {number for number, line in enumerate(lines) if views(line)}
+    found = search(lines)
+    assert set(found.disguised) >= {number for number, line in enumerate(lines) if views(line)}
+    assert found.readings == [(number, view) for number, line in enumerate(lines) for view in views(line)]
     changed = {number for number, line in enumerate(lines) if without_punctuation(as_view(line)).text != line}
-    assert set(suspects.punctuated()) >= changed
+    assert set(found.punctuated) >= changed
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.sampled_from(["gg", "f.u", "id iot", "", "что"]), max_size=80), st.data())
+def test_some_of_the_texts_last_searched_are_found_again(lines: list[str], data: st.DataObject) -> None:
+    before = search(lines)
+    kept = [line for line in lines if data.draw(st.integers(0, 9))]
+    found, numbers = search_again(kept)
+    assert found is before
+    assert [found.lines.texts[number] for number in numbers] == kept
+    other, numbers = search_again([*kept, "new"])
+    assert other is not before
+    assert (other.lines.texts, numbers.tolist()) == ([*kept, "new"], list(range(len(kept) + 1)))
 
 
 @settings(max_examples=300, deadline=None)
