@@ -272,7 +272,7 @@ def _consumer(address: TopicAddress, on_error: "Callable[[KafkaError], object]" 
         "fetch.wait.max.ms": 10,
         "fetch.max.bytes": 16_777_216,
         # A response is taken apart whole before its first record comes, and while a partition is left for the next.
-        "fetch.message.max.bytes": 1_048_576,
+        "fetch.message.max.bytes": 2_097_152,
         **address.properties,
         "client.id": "chatwarden-replay",
         "error_cb": on_error,
