@@ -1,6 +1,7 @@
 """Two processes train one network, as a launcher starts them; on CPUs, as on several GPUs."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -32,7 +33,8 @@ def test_two_processes_train_one_bundle(folder: Path) -> None:
     command: list[str | Path] = [sys.executable, *LAUNCHER, "-m", "stream", "train", folder / "own.csv"]
     command += ["-o", folder / "bundle", "--work", folder / "work", "--learning-curve", "60"]
     command += ["--taxonomy", folder / "taxonomy.toml", "--settings", folder / "settings.toml"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    on_cpus = os.environ | {"CUDA_VISIBLE_DEVICES": ""}  # two processes cannot share a GPU
+    done = subprocess.run(command, env=on_cpus, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     assert [Path(line).name for line in done.stdout.split()] == ["bundle", "bundle-report.json", "bundle-report.html"]
     # Half the steps of one process: each took every other batch of the 280 lines.

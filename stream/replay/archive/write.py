@@ -45,15 +45,15 @@ class Archive:
 
     root: str
 
-    def files(self) -> list[str]:
-        """Return the paths of its files, in order.
+    def files(self, topic: str = "*", partition: str = "*") -> list[str]:
+        """Return the paths of its files, or of those of a topic or partition, in order.
 
         Raises:
             FileError: it cannot be listed.
         """
         try:
             system, path = self._system()
-            found = system.glob(f"{path}/topic=*/date=*/partition=*/*.parquet")
+            found = system.glob(f"{path}/topic={topic}/date=*/partition={partition}/*.parquet")
         except (OSError, ValueError, ImportError) as exc:
             raise FileError(f"cannot list {self.root}: {exc}") from exc
         return sorted(str(name) for name in found)
@@ -114,7 +114,7 @@ class Archive:
 
     def _refuse_another_writer(self, file: ArchiveFile) -> None:
         self._system()[0].invalidate_cache()
-        for other in filter(None, map(parse, self.files())):
+        for other in filter(None, map(parse, self.files(file.topic, f"{file.partition:05d}"))):
             if other.overlaps(file):
                 raise FileError(
                     f"{self.root}: another `archive` wrote offsets {other.start:,} to {other.end:,} of {file.topic} "

@@ -172,14 +172,18 @@ class TopicReader:
 
     def _give_up(self, partition: int, reached: int) -> NoReturn:
         """Raise for a partition that is silent; a client is not told that a topic has been deleted."""
-        from confluent_kafka import KafkaException
+        from confluent_kafka import KafkaError, KafkaException
 
         topic = self._address.topic
         try:
             known = self._client.list_topics(topic, timeout=_TIMEOUT_S).topics[topic]
         except KafkaException as exc:
             raise _translated(self._address, exc) from exc
-        if partition not in known.partitions:
+        if known.error is None:
+            gone = partition not in known.partitions
+        else:
+            gone = known.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART
+        if gone:
             raise DataLost(
                 f"{topic} [{partition}]: deleted before offset {reached} was read; start over with what is left"
             )
