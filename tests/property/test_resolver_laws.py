@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.resolver import Answer, Floor, Hint, Reply, Resolver, Text, resolve
+from model.resolver import Answer, Floor, Hint, Poison, Reply, Resolver, Text, resolve
 from schemas.verdict import ResolvedBy
 
 TEXTS = st.lists(st.sampled_from([Text(word) for word in "abcdefgh"]), max_size=30)
@@ -33,6 +33,8 @@ class Scripted:
                 return Answer((float(self.number),), self.kind)
             case "hint":
                 return Hint(Floor("flag", self.number), ())
+            case "poison":
+                return Poison("broken")
             case _:
                 return None
 
@@ -84,3 +86,19 @@ def test_a_memory_is_given_what_others_found_after_it(texts: list[Text]) -> None
     memory = Memory(0, {"a": "answer"})
     resolve(texts, [memory, Scripted(1, {"b": "answer", "c": "hint"})])
     assert set(memory.kept) == {text for text in texts if text.canonical == "b"}
+
+
+@given(TEXTS)
+def test_hints_change_answers_and_their_memory_but_no_poison(texts: list[Text]) -> None:
+    memory = Memory(0, {})
+    hinting = Scripted(1, dict.fromkeys("abc", "hint"))
+    outcomes = resolve(texts, [memory, hinting, Scripted(2, {"a": "answer", "b": "poison", "d": "answer"})])
+    floor = Floor("flag", 1)
+    expected = {
+        "a": Answer((2.0,), "rule", floor),
+        "b": Poison("broken"),
+        "c": Answer((), "rule", floor),
+        "d": Answer((2.0,), "rule"),
+    }
+    assert outcomes == [expected.get(text.canonical, Answer((), "rule")) for text in texts]
+    assert memory.kept == {text: expected[text.canonical] for text in texts if text.canonical in "ad"}
