@@ -194,8 +194,7 @@ class GateResolver:
         suspects, numbers = search_again(written)
         scores = self._net.scores(suspects.lines, suspects.read)
         number = len(suspects.lines.texts)
-        for (owner, _), score in zip(suspects.readings, scores[number:].tolist(), strict=True):
-            scores[owner] = max(scores[owner], score)
+        np.maximum.at(scores, np.array([owner for owner, _ in suspects.readings], dtype=np.int64), scores[number:])
         return scores.take(numbers)
 
 

@@ -143,10 +143,10 @@ class Net:
 
     def scores(self, *given: Lines) -> Doubles:
         """Return the scores of texts that have been read, under the same numbering."""
-        rows = self._rows_of(given)
-        number = np.count_nonzero(rows == 0) - 1
+        number = sum(len(lines.texts) for lines in given)
         if not number:
             return np.zeros(0)
+        rows = self._rows_of(given)
         places = _places(rows)
         found = self._distances(*_pooled(self._features_at(rows, places), places))
         found[places.lengths > MAX_TOKENS] = np.inf

@@ -111,7 +111,7 @@ class Matcher:
         self._automaton = _automaton(list(self._entries))
         self._telling = _automaton(sorted({max(each.split(" "), key=len) for each in (*self._entries, *self._whole)}))
         self._known = Column(np.uint8, 0)
-        self._union = _union(self._patterns)
+        self._union, self._which = _union(self._patterns), _set(self._patterns)
 
     def find(self, texts: Sequence[str]) -> dict[int, list[Hit]]:
         """Return the matches by number of the text; texts without any are omitted."""
@@ -126,8 +126,12 @@ class Matcher:
     def _search(self, lines: _Lines) -> dict[int, list[Hit]]:
         """Return the matches by line, including positions where none is allowed."""
         found: dict[int, list[Hit]] = {}
-        written, others = lines.written, range(len(lines.written.texts), len(lines.texts))
-        numbers = [*written.with_any(self._known.of(written, self._told) == _TELLING), *others]
+        written, read = lines.written, lines.suspects.read
+        numbers = [
+            *self._telling_in(written),
+            *(len(written.texts) + number for number in self._telling_in(read)),
+            *range(len(written.texts) + len(read.texts), len(lines.texts)),
+        ]
         for number, hit in self._by_words(numbers, [lines.texts[number] for number in numbers]):
             found.setdefault(number, []).append(hit)
         for number in self._candidates(lines):
@@ -138,6 +142,10 @@ class Matcher:
         for number, hit in self._by_floods(written):
             found.setdefault(number, []).append(hit)
         return found
+
+    def _telling_in(self, lines: Lines) -> list[int]:
+        """Return the numbers of the texts that an entry may be in."""
+        return lines.with_any(self._known.of(lines, self._told) == _TELLING)
 
     def _told(self, parts: Sequence[str]) -> list[int]:
         """Tell of each part whether an entry may be in a text that has it: whether an entry's longest part is in it."""
@@ -184,7 +192,9 @@ class Matcher:
             number += 1
 
     def _by_patterns(self, text: str) -> Iterator[Hit]:
-        for pattern in self._patterns:
+        """Look for the patterns that match, as one search tells; for all if it tells none or had too little memory."""
+        told = self._which.Match(text.encode()) if self._which is not None else None
+        for pattern in [self._patterns[number] for number in sorted(told)] if told else self._patterns:
             for match in pattern.compiled.finditer(text):
                 if pattern.accepts(match.group()):
                     yield Hit(pattern.rule, *match.span())
@@ -242,13 +252,29 @@ def _union(patterns: Sequence[_Pattern]) -> re.Pattern[bytes] | None:
     """Return one pattern that matches wherever any of them does; with little memory it is slower but never misses."""
     if not patterns:
         return None
+    either = "|".join(f"(?:{pattern.compiled.pattern})" for pattern in patterns)
+    union: re.Pattern[bytes] = re2.compile(either.encode(), _options())
+    return union
+
+
+def _set(patterns: Sequence[_Pattern]) -> re2.Set | None:
+    """Return what tells in one search which patterns match; None if that would take too much memory."""
+    together = re2.Set.SearchSet(_options())
+    for pattern in patterns:
+        together.Add(pattern.compiled.pattern.encode())
+    try:
+        together.Compile()
+    except re2.error:
+        return None
+    return together
+
+
+def _options() -> re2.Options:
     options = re2.Options()
     options.max_mem = UNION_MEMORY
     options.never_capture = True
     options.log_errors = False
-    either = "|".join(f"(?:{pattern.compiled.pattern})" for pattern in patterns)
-    union: re.Pattern[bytes] = re2.compile(either.encode(), options)
-    return union
+    return options
 
 
 def _without_allowed(hits: list[Hit]) -> list[Hit]:
