@@ -27,7 +27,6 @@ from model.training.metrics import (
     proportion,
 )
 from model.training.probe import (
-    Bias,
     Outcome,
     Score,
     functional,
@@ -195,12 +194,14 @@ def _given_identity(score: Score, data: Labelled, taxonomy: Taxonomy) -> Documen
 
 
 def _identity(texts: list[str], toxic: Flags, score: Score, taxonomy: Taxonomy) -> Document:
-    """Subgroup, BPSN and BNSP AUC by term, with the worst and the power mean of each."""
-    harmless = 1 - score(texts)[:, taxonomy.names.index(NON_TOXIC)]
-    found = identity_bias(texts, toxic, harmless, identity_sentences()[2])
+    """AUCs and false positives by term, with the worst of each and the power mean of the AUCs."""
+    ranked = 1 - score(texts)[:, taxonomy.names.index(NON_TOXIC)]
+    found = identity_bias(texts, toxic, ranked, identity_sentences()[2])
     table = {term: {name: _round(value) for name, value in bias._asdict().items()} for term, bias in found.items()}
-    summed: Document = {"terms": table, "auc": _round(auc(toxic, harmless))}
-    for name in Bias._fields[1:]:
+    summed: Document = {"terms": table, "auc": _round(auc(toxic, ranked))}
+    if found:
+        summed["max_false_positives"] = _round(max(bias.false_positives for bias in found.values()))
+    for name in ("subgroup", "bpsn", "bnsp"):
         values = [getattr(bias, name) for bias in found.values()]
         if values:
             summed[f"min_{name}"], summed[f"mean_{name}"] = _round(min(values)), _round(power_mean(values))

@@ -54,16 +54,18 @@ class Outcome(NamedTuple):
 
 
 class Bias(NamedTuple):
-    """AUCs of one identity term.
+    """AUCs of one identity term, and its false positives.
 
     ``subgroup``: among sentences that name it; ``bpsn``: harmless ones that name it against toxic ones that do not;
-    ``bnsp``: toxic ones that name it against harmless ones that do not.
+    ``bnsp``: toxic ones that name it against harmless ones that do not.  ``false_positives`` is the share of the
+    harmless ones that name it with a score of 0.5 or more, which a good ranking does not exclude.
     """
 
     rows: int
     subgroup: float
     bpsn: float
     bnsp: float
+    false_positives: float
 
 
 def fill(template: str, slots: Mapping[str, Sequence[str]]) -> list[str]:
@@ -108,7 +110,7 @@ def identity_sentences(path: Path = IDENTITY) -> tuple[list[str], Flags, tuple[s
 
 
 def identity_bias(texts: Sequence[str], toxic: Flags, scores: Floats, terms: Iterable[str]) -> dict[str, Bias]:
-    """Return the AUCs of each term that some harmless and some toxic sentences name.  Source: Borkan et al. 2019."""
+    """Return the figures of each term that some harmless and some toxic sentences name.  Source: Borkan et al. 2019."""
     found = {}
     for term in terms:
         pattern = re.compile(rf"\b{re.escape(term)}\b")
@@ -121,6 +123,7 @@ def identity_bias(texts: Sequence[str], toxic: Flags, scores: Floats, terms: Ite
                 auc(toxic[within], scores[within]),
                 auc(toxic[other_toxic], scores[other_toxic]),
                 auc(toxic[other_harmless], scores[other_harmless]),
+                float((scores[harmless] >= CAUGHT).mean()),
             )
     return found
 

@@ -13,6 +13,7 @@ from model.training.data import Labelled
 from model.training.evaluate import CHUNK, Given, evaluation, telling
 from model.training.labels import Target
 from model.training.metrics import Bootstrap, Floats, proportion
+from model.training.probe import identity_bias
 from model.training.report import interval, page, write_report
 from model.training.sources import Example
 from stream.commands.evaluate import _hold, _table
@@ -128,3 +129,16 @@ def test_bundles_of_one_name_are_told_apart_by_their_paths(tmp_path: Path) -> No
         "other, one stage",
         f"studio ({paths[0]}) → other, two stages",
     ]
+
+
+def test_a_term_that_is_read_as_abuse_shows_though_the_ranking_is_right() -> None:
+    texts = ["i am russian", "any russian here", "russian scum", "i am deaf", "deaf scum"]
+    toxic = np.array([False, False, True, False, True])
+    found = identity_bias(texts, toxic, np.array([0.6, 0.2, 0.9, 0.1, 0.9]), ["russian", "deaf", "blind"])
+    assert set(found) == {"russian", "deaf"}
+    assert [found[term].subgroup for term in found] == [1.0, 1.0]
+    assert [found[term].false_positives for term in found] == [0.5, 0.0]
+
+
+def test_the_worst_term_is_told() -> None:
+    assert measured(held_back(8, 8))["identity"]["max_false_positives"] == 0.0
