@@ -6,7 +6,7 @@ Functional tests after Röttger et al. 2021 (HateCheck), identity terms after Di
 import re
 import tomllib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
@@ -80,15 +80,24 @@ def fill(template: str, slots: Mapping[str, Sequence[str]]) -> list[str]:
 
 def functional(score: Score, names: Sequence[str], path: Path = FUNCTIONAL) -> dict[str, Outcome]:
     """Run a file of functional tests; kinds whose accepted categories the taxonomy lacks are skipped."""
-    suite = Functional.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     found = {}
-    for kind in suite.kinds:
+    for kind, cases in _cases(path):
         accepted = [place for place, name in enumerate(names) if name in kind.accept]
         if accepted:
-            cases = [canonical(case) for template in kind.templates for case in fill(template, suite.slots)]
             passed = np.isin(score(cases).argmax(axis=1), accepted)
             found[kind.name] = Outcome(len(cases), int(passed.sum()))
     return found
+
+
+def _cases(path: Path) -> Iterator[tuple[Kind, list[str]]]:
+    suite = Functional.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    for kind in suite.kinds:
+        yield kind, [canonical(case) for template in kind.templates for case in fill(template, suite.slots)]
+
+
+def sentences() -> list[str]:
+    """Return every sentence of the functional tests and of the identity terms, canonical: none may be trained on."""
+    return [case for _, cases in _cases(FUNCTIONAL) for case in cases] + identity_sentences()[0]
 
 
 def functional_given(kinds: Sequence[str], right: Flags) -> dict[str, Outcome]:

@@ -17,12 +17,17 @@ from tokenizers.processors import TemplateProcessing
 from tokenizers.trainers import WordPieceTrainer
 from transformers import BertConfig, BertModel
 
-from model.bundle import load_bundle
+from model.bundle import DEFAULT_BUNDLE, Bundle, load_bundle
+from model.errors import WorkshopError
+from model.torch_classifier import TorchClassifier
 from model.training.folding import install
-from model.training.recipe.own import own_lines
+from model.training.recipe.mend import main as mend_command
+from model.training.recipe.mend import mend
+from model.training.recipe.own import group_lines, own_lines
 from model.training.recipe.plan import ADAPTED, Plan, Start
 from model.training.recipe.pretrain import SPECIAL
 from model.training.recipe.stages import make_bundle
+from model.training.sources import Example
 from model.vetting import MODEL_CARD
 
 RNG = np.random.default_rng(4)
@@ -138,23 +143,62 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+@pytest.fixture(scope="module")
+def made(data: Path, base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run the recipe and return the directory of its stages."""
+    out = tmp_path_factory.mktemp("made")
+    make_bundle(data, {"first": base, "second": base}, out, PLAN)
+    return out
+
+
 @pytest.mark.slow
 def test_the_recipe_makes_a_bundle_that_learned_and_is_not_made_twice(
-    data: Path, base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    data: Path, base: Path, made: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    directory = make_bundle(data, {"first": base, "second": base}, tmp_path, PLAN)
-    bundle = load_bundle(directory)
+    bundle = load_bundle(made / "bundle")
     metrics = bundle.manifest.metrics
     assert isinstance(metrics["gametox.auc"], float)
     assert metrics["gametox.auc"] > 0.6
     assert bundle.manifest.thresholds.keys() >= {"insult", "hate", "threat"}
     assert bundle.manifest.labels["taunt, allowed"] == "non_toxic"
     assert len(bundle.outputs) == len(set(bundle.outputs)) + 2
-    assert "licence" in (directory / MODEL_CARD).read_text(encoding="utf-8")
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if "bundle" not in path.parts}
+    assert "licence" in (made / "bundle" / MODEL_CARD).read_text(encoding="utf-8")
+    before = {path: path.stat().st_mtime_ns for path in made.rglob("*") if "bundle" not in path.parts}
     capsys.readouterr()
-    make_bundle(data, {"first": base, "second": base}, tmp_path, PLAN)
+    make_bundle(data, {"first": base, "second": base}, made, PLAN)
     assert {path: path.stat().st_mtime_ns for path in before} == before
     said = capsys.readouterr().err
     assert said.count("done before, kept") == 6
-    assert len(json.loads((tmp_path / "student" / "done.json").read_text())["quality_dev_by_epoch"]) == 4
+    assert len(json.loads((made / "student" / "done.json").read_text())["quality_dev_by_epoch"]) == 4
+
+
+@pytest.mark.slow
+def test_mending_changes_what_is_said_of_groups_and_nothing_else(data: Path, made: Path, tmp_path: Path) -> None:
+    directory = mend(made / "bundle", data, tmp_path / "mended", resamples=20)
+    first, second = load_bundle(made / "bundle"), load_bundle(directory)
+    before, after = TorchClassifier(first, "cpu"), TorchClassifier(second, "cpu")
+    others = ["gg wp nice", "you idiot noob", "kill the mid", "report top pls"]
+    assert after(others) == before(others)
+    lines = group_lines(60, np.random.default_rng(9))
+    assert share_meant(after, second, lines) > share_meant(before, first, lines) + 0.005
+    assert second.manifest.thresholds == first.manifest.thresholds
+    assert second.manifest.metrics["ensemble.gametox.auc"] == first.manifest.metrics["ensemble.gametox.auc"]
+    assert "recipe.mend" in (directory / MODEL_CARD).read_text(encoding="utf-8")
+    with pytest.raises(WorkshopError, match="exists; give a new directory"):
+        mend(made / "bundle", data, directory)
+
+
+def test_mending_refuses_data_that_the_bundle_was_not_made_from(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--bundle", str(DEFAULT_BUNDLE), "--data", str(data), "--out", str(tmp_path / "mended")]
+    assert mend_command(arguments) == 2
+    assert "was made from other data than" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def share_meant(classifier: TorchClassifier, bundle: Bundle, examples: Sequence[Example]) -> float:
+    """Return the mean score that examples have in their own category."""
+    names = bundle.taxonomy.names
+    scores = np.array(classifier([example.text for example in examples]))
+    return float(np.mean([scores[row, names.index(each.labels[0])] for row, each in enumerate(examples)]))

@@ -8,12 +8,14 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 
 from model.training.folding import folding, install
 from model.training.labels import LabelMap, LabelMaps, Target
+from model.training.probe import sentences
 from model.training.recipe.blend import as_categories, blend, with_label
 from model.training.recipe.choose import Settled, probabilities, settle_temperature, threshold_for
 from model.training.recipe.lessons import lent_to, lessons_by_source
 from model.training.recipe.measure import calibration_error, macro_f1, ranking, with_intervals
-from model.training.recipe.own import own_lines
+from model.training.recipe.own import group_lines, group_words, own_lines
 from model.training.sources import Example
+from model.training.splits import normal_form
 
 
 @pytest.mark.parametrize(
@@ -161,3 +163,13 @@ def test_own_lines_are_distinct_and_name_groups_harmlessly_too() -> None:
     lines = own_lines(60, np.random.default_rng(0))
     assert len({line.text for line in lines}) == len(lines)
     assert any("proud" in line.text for line in lines if line.labels == ("non_toxic",))
+
+
+def test_lines_on_groups_name_one_and_are_no_probes() -> None:
+    lines = group_lines(200, np.random.default_rng(0))
+    assert {line.labels for line in lines} == {("hate",), ("non_toxic",)}
+    assert len({line.text for line in lines}) == len(lines) > 600
+    probed = {normal_form(sentence) for sentence in sentences()}
+    assert not probed & {normal_form(line.text) for line in lines}
+    assert {"russian", "gay", "muslims"} <= set(group_words())
+    assert all(" " not in word for word in group_words())

@@ -19,6 +19,7 @@ LICENCES: Final[Mapping[str, str]] = {
     "hatecheck": "CC BY 4.0 (Röttger et al. 2021)",
     "madlibs": "Apache-2.0 (Dixon et al. 2018)",
     "own": "Apache-2.0 (this repository)",
+    "groups": "Apache-2.0 (this repository)",
 }
 
 TEMPLATE: Final = Path(__file__).with_name("card.md")

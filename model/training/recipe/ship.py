@@ -49,6 +49,9 @@ PRECISION: Final = 0.9
 
 MAX_TOKENS: Final = 64
 
+COMPARED: Final = {"floor": "linear floor", "ensemble": "ensemble"}
+"""The models whose figures stand beside the bundle's, by their prefix in its metrics."""
+
 
 class Answering:
     """The student with its adjusted outputs, as the bundle will score."""
@@ -116,19 +119,31 @@ def ship(run: Run, student: Path, data: Path, others: Mapping[str, Figures]) -> 
             temperature=answering.settled.temperature,
             thresholds=thresholds,
             max_tokens=MAX_TOKENS,
-            metrics=rounded | _prefixed(others),
+            metrics=rounded | as_shown(others),
             training={**facts, "licences": dict(card.LICENCES)},
         ),
     )
     return directory
 
 
-def _prefixed(others: Mapping[str, Figures]) -> Figures:
-    short = {"linear floor": "floor"}
+def as_shown(others: Mapping[str, Figures]) -> Figures:
+    """Return the figures of the other models as a bundle's metrics hold them."""
     return {
-        f"{short.get(model, model)}.{name}": round(value, 4)
-        for model, figures in others.items()
-        for name, value in figures.items()
+        f"{prefix}.{name}": round(value, 4)
+        for prefix, model in COMPARED.items()
+        for name, value in others[model].items()
+    }
+
+
+def compared(metrics: Mapping[str, JsonValue]) -> dict[str, Figures]:
+    """Return the figures of the other models out of a bundle's metrics, as ``ship`` takes them."""
+    return {
+        model: {
+            name.removeprefix(f"{prefix}."): float(value)
+            for name, value in metrics.items()
+            if name.startswith(f"{prefix}.") and isinstance(value, int | float)
+        }
+        for prefix, model in COMPARED.items()
     }
 
 
