@@ -64,7 +64,7 @@ class Mended:
 
 
 def mend(bundle: Path, data: Path, out: Path, *, resamples: int = 1_000) -> Path:
-    """Write the mended bundle to ``out`` and return it; blocks for minutes.
+    """Write the mended bundle to ``out``, which appears once it is complete, and return it; blocks for minutes.
 
     Thresholds, temperature and gate are the given bundle's; figures and card are new.
 
@@ -80,10 +80,12 @@ def mend(bundle: Path, data: Path, out: Path, *, resamples: int = 1_000) -> Path
         raise WorkshopError(f"{out} exists; give a new directory")
     corpus = read_corpus(data)
     mended = mended_network(before, corpus)
-    shutil.copytree(bundle, out)
-    save_file(half(mended.model), out / "model.safetensors", metadata={"format": "pt"})
-    _describe(before, mended, corpus, out, resamples)
-    return out
+    partial = out.with_name(f"{out.name}.part")
+    shutil.rmtree(partial, ignore_errors=True)
+    shutil.copytree(bundle, partial)
+    save_file(half(mended.model), partial / "model.safetensors", metadata={"format": "pt"})
+    _describe(before, mended, corpus, partial, resamples)
+    return partial.rename(out)
 
 
 def mended_network(bundle: Bundle, corpus: Corpus) -> Mended:
