@@ -1,4 +1,4 @@
-"""The network that training starts from: a verified checkpoint with a new head and, where needed, adapters."""
+"""The network that training starts from: a verified checkpoint, its head fitted to the categories, and adapters."""
 
 import logging
 from collections.abc import Iterator
@@ -19,14 +19,17 @@ from model.architectures import DECODERS
 from model.byte_pairs import with_fast_tokenizer
 from model.checkpoint import locate, refuse_deaf, vet_checkpoint
 from model.errors import BundleError
-from model.training.outputs import Outputs
+from model.training.heads import put_head
+from model.training.outputs import NOTHING, Known, Outputs
 from model.training.settings import Lora, TrainingSettings
 
 log = logging.getLogger(__name__)
 
 
-def load_base(settings: TrainingSettings, outputs: Outputs) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Load the base with a new head; a decoder, or any base if ``settings.lora`` is set, gets adapters.
+def load_base(
+    settings: TrainingSettings, outputs: Outputs, known: Known = NOTHING
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Load the base with a head of these outputs; a decoder, or any base if ``settings.lora`` is set, gets adapters.
 
     Raises:
         BundleError: the base is unsafe, invalid or unknown, its tokenizer has an empty vocabulary, or is slow and
@@ -36,9 +39,10 @@ def load_base(settings: TrainingSettings, outputs: Outputs) -> tuple[PreTrainedM
     vet_checkpoint(folder)
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-        model = _with_new_head(folder, outputs)
+        model = _with_own_head(folder)
     except (OSError, ValueError, KeyError, SafetensorError) as exc:
         raise BundleError(f"{folder}: transformers cannot load it: {exc}") from exc
+    put_head(model, outputs, known)
     refuse_deaf(folder, tokenizer)
     fast = with_fast_tokenizer(model, tokenizer)
     _set_padding(model, fast)
@@ -47,14 +51,11 @@ def load_base(settings: TrainingSettings, outputs: Outputs) -> tuple[PreTrainedM
     return (model if adapters is None else _adapted(model, adapters)), fast
 
 
-def _with_new_head(folder: Path, outputs: Outputs) -> PreTrainedModel:
-    names = dict(enumerate(outputs.names))
+def _with_own_head(folder: Path) -> PreTrainedModel:
+    """Load a classifier with the checkpoint's head, or a random one if it has none."""
     with _silent_loading():
         model, found = AutoModelForSequenceClassification.from_pretrained(
             folder,
-            id2label=names,
-            label2id={name: place for place, name in names.items()},
-            problem_type="single_label_classification",
             ignore_mismatched_sizes=True,
             use_safetensors=True,
             trust_remote_code=False,
@@ -67,7 +68,7 @@ def _with_new_head(folder: Path, outputs: Outputs) -> PreTrainedModel:
 
 
 def _refuse_another_body(folder: Path, model: PreTrainedModel, found: dict[str, Any]) -> None:
-    """Refuse weights that do not fit the body; the head is initialised anew."""
+    """Refuse weights that do not fit the body; ``put_head`` sees to the head."""
     body = f"{model.base_model_prefix}."
     misfits = sorted(str(key[0]) for key in found["mismatched_keys"] if str(key[0]).startswith(body))
     if misfits:
@@ -79,7 +80,7 @@ def _refuse_another_body(folder: Path, model: PreTrainedModel, found: dict[str, 
 
 @contextmanager
 def _silent_loading() -> Iterator[None]:
-    """Keep transformers from warning about the new head, which is intended."""
+    """Keep transformers from warning about a head that is missing, which is replaced anyway."""
     reporting = logging.getLogger("transformers")
     before = reporting.level
     reporting.setLevel(logging.ERROR)

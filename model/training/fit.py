@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import transformers
 
 from model.bundle import Bundle, Description, write_bundle
@@ -17,7 +18,9 @@ from model.training.calibrate import fit_temperature, softmax
 from model.training.data import Labelled, Sides, fingerprint, join
 from model.training.evaluate import Document, Given, Progress, by_default, evaluation, quality, scoring
 from model.training.floor import fit_floor
-from model.training.metrics import Bootstrap
+from model.training.heads import known_by
+from model.training.metrics import Bootstrap, Flags, Floats
+from model.training.outputs import Outputs, outputs_for
 from model.training.report import card
 from model.training.resume import claim, identity
 from model.training.settings import TrainingSettings
@@ -67,6 +70,7 @@ def fit(
         refuse_one_sided(name, side, order.taxonomy)
     if order.work is not None:
         claim(order.work, identity(order.settings, order.taxonomy, learn, sides))
+    _announce_head(order, learn, progress)
     progress(f"training on {len(learn):,} lines ({len(public):,} public), developing on {len(sides.dev):,}")
     trained = train(order.settings, order.taxonomy, learn, sides.dev, order.work)
     if not trained.leads:
@@ -91,14 +95,22 @@ def fit(
     return Fitted(_finish(bundle, described, measured, floor, rows), measured, floor)
 
 
+def _announce_head(order: Order, learn: Labelled, progress: Progress) -> None:
+    """Say which categories the base's head knows and which it has to learn, if it knows any."""
+    outputs = outputs_for(learn.targets, order.taxonomy, known_by(order.settings.base))
+    names = order.taxonomy.names
+    new = [names[place] for place, row in zip(outputs.categories, outputs.rows, strict=False) if row is None]
+    if outputs.rows:
+        known = [names[place] for place in sorted(set(outputs.categories)) if names[place] not in new]
+        progress(f"the base knows {', '.join(known)}" + (f"; to learn: {', '.join(new)}" if new else ""))
+
+
 def _describe(order: Order, trained: Trained, dev: Labelled, learn: Labelled) -> tuple[Description, Suggestion]:
     """Calibrate on the development set and describe the network."""
     allowed = trained.outputs.allowed(dev.targets)
     temperature = fit_temperature(trained.dev_logits, allowed)
-    shares = softmax(trained.dev_logits, temperature)
-    names = trained.outputs.names
     settings = order.settings
-    suggestion = suggest(settings.precision, shares, allowed, names, order.taxonomy)
+    suggestion = _suggested(order, trained.outputs, softmax(trained.dev_logits, temperature), allowed)
     training: dict[str, Any] = {
         "base": origin(settings.base),
         "data_fingerprint": fingerprint(learn),
@@ -111,13 +123,22 @@ def _describe(order: Order, trained: Trained, dev: Labelled, learn: Labelled) ->
     described = Description(
         name=order.name,
         taxonomy=order.taxonomy,
-        labels={name: name for name in names},
+        labels=trained.outputs.labels(order.taxonomy),
         temperature=temperature,
         thresholds=dict(suggestion.thresholds),
         max_tokens=settings.max_tokens,
         training=training,
     )
     return described, suggestion
+
+
+def _suggested(order: Order, outputs: Outputs, shares: Floats, allowed: Flags) -> Suggestion:
+    """Suggest thresholds by category, however many outputs each has."""
+    covered = sorted(set(outputs.categories))
+    size = len(order.taxonomy.names)
+    scores, flags = (outputs.spread(each.astype(np.float64), size)[:, covered] for each in (shares, allowed))
+    names = tuple(order.taxonomy.names[place] for place in covered)
+    return suggest(order.settings.precision, scores, flags > 0, names, order.taxonomy)
 
 
 def _finish(

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 
@@ -15,39 +15,72 @@ Weighting = Literal["none", "root", "balanced"]
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """What the head of a base says already."""
+
+    categories: tuple[str, ...] = ()
+    """The category that each row of the head counts for, by name."""
+    temperature: float = 1.0
+    """What the base divides its logits by."""
+
+
+NOTHING: Final = Known()
+"""A base whose head, if it has one, says nothing about our categories."""
+
+
+@dataclass(frozen=True, slots=True)
 class Outputs:
-    """The network's outputs: positions of categories, in order."""
+    """The network's outputs, in order; several may count for the same category, and their probabilities add up."""
 
     categories: tuple[int, ...]
+    """Position of each output's category."""
     names: tuple[str, ...]
+    rows: tuple[int | None, ...] = ()
+    """The row of the base's head that each output starts as; None for a new one, empty if all are new."""
 
     def allowed(self, targets: Sequence[Target]) -> Flags:
         """Return which outputs each target may stand for, [rows, outputs]."""
-        flags: Flags = np.zeros((len(targets), len(self.categories)), dtype=np.bool_)
-        column = {category: place for place, category in enumerate(self.categories)}
-        for row, target in enumerate(targets):
-            flags[row, [column[category] for category in target.categories if category in column]] = True
-        return flags
+        flags: Flags = np.array(
+            [[category in target.categories for category in self.categories] for target in targets], dtype=np.bool_
+        )
+        return flags.reshape(len(targets), len(self.categories))
 
     def spread(self, shares: Floats, categories: int) -> Floats:
-        """Place probabilities by output at their categories' positions, [rows, categories]."""
-        scores: Floats = np.zeros((len(shares), categories))
-        scores[:, list(self.categories)] = shares
+        """Add up the probabilities by output at their categories' positions, [rows, categories]."""
+        scores: Floats = shares @ np.eye(categories)[list(self.categories)]
         return scores
 
+    def labels(self, taxonomy: Taxonomy) -> dict[str, str]:
+        """Return the category that each output counts for, by the output's name."""
+        return {name: taxonomy.names[place] for name, place in zip(self.names, self.categories, strict=True)}
 
-def outputs_for(targets: Sequence[Target], taxonomy: Taxonomy) -> Outputs:
-    """Choose the categories that get an output: non_toxic, and those that some target names alone.
 
-    If a target names only categories that no target names alone, its first one is chosen too.
+def outputs_for(targets: Sequence[Target], taxonomy: Taxonomy, known: Known = NOTHING) -> Outputs:
+    """Choose the outputs: every one of the base's for a category of the taxonomy, and those that the targets need.
+
+    The targets need ``non_toxic``, and every category that some target names alone.  If a target names only
+    categories that have no output, its first one is chosen too.
     """
-    chosen = {taxonomy.names.index(NON_TOXIC)}
+    kept = [(taxonomy.names.index(name), row) for row, name in enumerate(known.categories) if name in taxonomy.names]
+    chosen = {taxonomy.names.index(NON_TOXIC), *(category for category, _ in kept)}
     chosen |= {target.categories[0] for target in targets if len(target.categories) == 1}
     for target in targets:
         if chosen.isdisjoint(target.categories):
             chosen.add(target.categories[0])
-    ordered = tuple(sorted(chosen))
-    return Outputs(ordered, tuple(taxonomy.names[place] for place in ordered))
+    new = [(category, None) for category in chosen.difference(category for category, _ in kept)]
+    ordered = sorted([*kept, *new], key=lambda each: each[0])
+    categories = tuple(category for category, _ in ordered)
+    rows = tuple(row for _, row in ordered) if kept else ()
+    return Outputs(categories, _names(categories, taxonomy), rows)
+
+
+def _names(categories: Sequence[int], taxonomy: Taxonomy) -> tuple[str, ...]:
+    """Name outputs by their category, further ones of a category with their number."""
+    counted = [categories[:place].count(category) + 1 for place, category in enumerate(categories)]
+    return tuple(
+        taxonomy.names[category] if number == 1 else f"{taxonomy.names[category]}, {number}"
+        for category, number in zip(categories, counted, strict=True)
+    )
 
 
 def row_weights(targets: Sequence[Target], weighting: Weighting) -> Floats:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from model.errors import WorkshopError
 from model.training.data import Labelled, Sides, fingerprint
+from model.training.heads import known_by
 from model.training.outputs import outputs_for
 from model.training.settings import TrainingSettings
 from schemas.taxonomy import Taxonomy
@@ -33,7 +34,7 @@ def identity(settings: TrainingSettings, taxonomy: Taxonomy, learn: Labelled, si
         "development lines": fingerprint(sides.dev),
         "held-out lines": fingerprint(sides.test),
         "categories": list(taxonomy.names),
-        "outputs": list(outputs_for(learn.targets, taxonomy).names),
+        "outputs": list(outputs_for(learn.targets, taxonomy, known_by(settings.base)).names),
         "settings": settings.model_dump(mode="json", exclude=set(_FREE)),
     }
 

@@ -27,6 +27,7 @@ from model.training.base import load_base
 from model.training.batches import Collator, Rows
 from model.training.calibrate import softmax
 from model.training.data import Labelled
+from model.training.heads import known_by
 from model.training.metrics import Flags, Floats, auc, average_precision, classes_of, macro_f1
 from model.training.outputs import Outputs, outputs_for, row_weights
 from model.training.precision import cpu_computes_bf16
@@ -107,9 +108,10 @@ def train(
 
 def _train(settings: TrainingSettings, taxonomy: Taxonomy, learn: Labelled, dev: Labelled, work: Path) -> Trained:
     _quiet()
-    outputs = outputs_for(learn.targets, taxonomy)
+    known = known_by(settings.base)
+    outputs = outputs_for(learn.targets, taxonomy, known)
     torch.manual_seed(settings.seed)
-    model, tokenizer = load_base(settings, outputs)
+    model, tokenizer = load_base(settings, outputs, known)
     collator = Collator(tokenizer, settings.max_tokens)
     arguments = _arguments(settings, work)
     arguments.output_dir = str(_shared(work, arguments.world_size))

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification
@@ -10,9 +11,14 @@ from transformers import AutoConfig, AutoModelForSequenceClassification
 from model.bundle import Bundle, Description, load_bundle, write_bundle
 from model.checkpoint import known_only, save_bundle
 from model.torch_classifier import TorchClassifier
+from model.training.base import load_base
+from model.training.calibrate import softmax
 from model.training.data import Columns, Labelled, read_own, split_own
+from model.training.heads import known_by
+from model.training.labels import Target
+from model.training.outputs import outputs_for
 from model.training.settings import Lora, TrainingSettings
-from model.training.train import predict, train
+from model.training.train import Trained, predict, train
 from tests.support.checkpoints import (
     LABELS,
     TAXONOMY,
@@ -83,6 +89,17 @@ def test_it_computes_what_transformers_computes(tmp_path: Path, kind: str) -> No
         with torch.inference_mode():
             expected = model(input_ids=ids).logits.softmax(-1)[0].tolist()
         assert classifier([text])[0][:3] == pytest.approx(expected, abs=0.002)
+
+
+@pytest.mark.parametrize("kind", SMALL)
+def test_a_head_of_any_kind_is_gone_on_from(tmp_path: Path, kind: str) -> None:
+    bundle = write_bundle(checkpoint(tmp_path / kind, kind), describe(temperature=0.8))
+    known = known_by(str(bundle.path))
+    outputs = outputs_for([Target((0,), 1.0)], TAXONOMY, known)
+    model, tokenizer = load_base(TrainingSettings(base=str(bundle.path)), outputs, known)
+    shares = softmax(predict(Trained(model, tokenizer, outputs, np.zeros((0, 3)), []), TEXTS[:5], 32))
+    for found, expected in zip(shares.tolist(), TorchClassifier(bundle, "cpu")(TEXTS[:5]), strict=True):
+        assert found == pytest.approx(expected[:3], abs=0.01)
 
 
 @pytest.fixture
