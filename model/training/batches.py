@@ -1,11 +1,11 @@
 """Rows and batches for the Trainer."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, Sampler
 from transformers import PreTrainedTokenizerBase
 
 from model.normalise import canonical
@@ -13,6 +13,12 @@ from model.training.augment import disguise
 from model.training.metrics import Flags, Floats
 
 Row = dict[str, Any]
+
+POOLED: Final = 50
+"""Maximum batches whose rows are drawn together and then sorted by length; at least four such pools to an epoch.
+
+Where length goes with a label, batches of one length are one-sided: fewer, smaller pools keep few lines mixed.
+"""
 
 
 class Rows(Dataset[Row]):
@@ -31,12 +37,54 @@ class Rows(Dataset[Row]):
     def __len__(self) -> int:
         return len(self._texts)
 
+    @property
+    def lengths(self) -> list[int]:
+        """Characters of each text."""
+        return [len(text) for text in self._texts]
+
     def __getitem__(self, index: int) -> Row:
         text = self._texts[index]
         if self._disguised and float(torch.rand(())) < self._disguised:
             generator = np.random.default_rng(int(torch.randint(2**31, ())))
             text = canonical(disguise(text, generator)) or text
         return {"text": text, "labels": self._allowed[index], "weight": self._weights[index]}
+
+
+class ByLength(Sampler[int]):
+    """Draws every row once per epoch, rows of similar length beside each other, so that batches have little padding.
+
+    The order depends only on the seed and the epoch, so a resumed run continues with the same batches.
+    """
+
+    def __init__(self, lengths: Sequence[int], batch: int, seed: int) -> None:
+        self._lengths = np.asarray(lengths)
+        self._batch = batch
+        self._seed = seed
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose order comes next; the Trainer calls it."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        generator = np.random.default_rng([self._seed, self._epoch])
+        drawn = generator.permutation(len(self))
+        pool = self._batch * max(1, min(POOLED, len(drawn) // (4 * self._batch)))
+        batches: list[np.ndarray[Any, Any]] = []
+        for start in range(0, len(drawn), pool):
+            rows = drawn[start : start + pool]
+            rows = rows[np.argsort(self._lengths[rows], kind="stable")]
+            batches += [rows[place : place + self._batch] for place in range(0, len(rows), self._batch)]
+        # The one that is not full goes last, or every batch after it would be of two lengths.
+        full = [batch for batch in batches if len(batch) == self._batch]
+        rest = [batch for batch in batches if len(batch) < self._batch]
+        for place in generator.permutation(len(full)):
+            yield from full[place].tolist()
+        for batch in rest:
+            yield from batch.tolist()
 
 
 class Collator:

@@ -24,7 +24,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from model.errors import WorkshopError
 from model.training.base import load_base
-from model.training.batches import Collator, Rows
+from model.training.batches import ByLength, Collator, Rows
 from model.training.calibrate import softmax
 from model.training.data import Labelled
 from model.training.heads import known_by
@@ -68,9 +68,15 @@ class PartialLabelTrainer(Trainer):
     With one allowed output it is cross-entropy.
     """
 
-    def __init__(self, *, label_smoothing: float, **arguments: Any) -> None:
-        super().__init__(**arguments)
+    def __init__(self, *, label_smoothing: float, train_dataset: Rows, **arguments: Any) -> None:
+        super().__init__(train_dataset=train_dataset, **arguments)
         self._smoothing = label_smoothing
+        self._lengths = train_dataset.lengths
+
+    def _get_train_sampler(self, train_dataset: object = None) -> ByLength:
+        """Return the order of the training rows; see ``ByLength``."""
+        together = self.args.train_batch_size * self.args.world_size
+        return ByLength(self._lengths, together, self.args.seed)
 
     def compute_loss(
         self,
