@@ -11,6 +11,11 @@ from model.training.metrics import Flags, Floats
 
 COOLEST: Final = 0.2
 HOTTEST: Final = 10.0
+SPREAD: Final = 0.25
+"""Standard deviation of the temperature's logarithm before any line is seen: most lie within a quarter of 1.
+
+Without it a dozen lines settle on 0.2 to 2.1 where 600 settle on 1.18, and cost more than no temperature at all.
+"""
 
 
 def softmax(logits: Floats, temperature: float = 1.0) -> Floats:
@@ -22,18 +27,19 @@ def softmax(logits: Floats, temperature: float = 1.0) -> Floats:
 
 
 def fit_temperature(logits: Floats, allowed: Flags) -> float:
-    """Return the temperature that maximises the likelihood of the true classes.
+    """Return the likeliest temperature for the true classes, near 1 unless the rows tell otherwise.
 
     Args:
         logits: [rows, outputs].
         allowed: True for each output that a row's label may stand for, [rows, outputs].
 
-    Source: Guo et al. 2017, section 4.2.
+    Source: Guo et al. 2017, section 4.2, with a log-normal prior around 1.
     """
 
     def surprise(temperature: float) -> float:
         shares = (softmax(logits, temperature) * allowed).sum(axis=1)
-        return float(-np.log(shares.clip(1e-12)).mean())
+        prior = (np.log(temperature) / SPREAD) ** 2 / 2
+        return float(-np.log(shares.clip(1e-12)).sum() + prior)
 
     found = minimize_scalar(surprise, bounds=(COOLEST, HOTTEST), method="bounded")
     return round(float(found.x), 4)

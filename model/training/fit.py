@@ -138,7 +138,8 @@ def _suggested(order: Order, outputs: Outputs, shares: Floats, allowed: Flags) -
     size = len(order.taxonomy.names)
     scores, flags = (outputs.spread(each.astype(np.float64), size)[:, covered] for each in (shares, allowed))
     names = tuple(order.taxonomy.names[place] for place in covered)
-    return suggest(order.settings.precision, scores, flags > 0, names, order.taxonomy)
+    before = known_by(order.settings.base).thresholds
+    return suggest(order.settings.precision, scores, flags > 0, names, order.taxonomy, before)
 
 
 def _finish(

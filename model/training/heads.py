@@ -25,7 +25,8 @@ def known_by(source: str) -> Known:
     if bundle.multi_label:
         return NOTHING
     names = bundle.taxonomy.names
-    return Known(tuple(names[place] for place in bundle.outputs if place is not None), bundle.manifest.temperature)
+    categories = tuple(names[place] for place in bundle.outputs if place is not None)
+    return Known(categories, bundle.manifest.temperature, bundle.manifest.thresholds)
 
 
 def put_head(model: PreTrainedModel, outputs: Outputs, known: Known) -> None:

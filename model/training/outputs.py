@@ -1,8 +1,8 @@
 """The categories that the network has outputs for, and its training arrays."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 import numpy as np
@@ -22,6 +22,8 @@ class Known:
     """The category that each row of the head counts for, by name."""
     temperature: float = 1.0
     """What the base divides its logits by."""
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    """What the base suggests to act from, by category."""
 
 
 NOTHING: Final = Known()

@@ -85,6 +85,15 @@ def test_the_temperature_of_overconfident_logits_is_above_one() -> None:
     assert fit_temperature(logits * 3, allowed) == pytest.approx(3, abs=0.3)
 
 
+def test_a_dozen_lines_move_the_temperature_little() -> None:
+    allowed = np.eye(3, dtype=np.bool_)[[0, 1, 2] * 4]
+    right = np.where(allowed, 1.0, 0.0)
+    assert 0.5 < fit_temperature(right, allowed) < 1
+    assert 1 < fit_temperature(1 - right, allowed) < 2
+    many = np.tile(allowed, (200, 1))
+    assert fit_temperature(np.where(many, 1.0, 0.0), many) < 0.3
+
+
 def test_an_interval_holds_the_value_and_narrows_with_rows() -> None:
     drawn = np.random.default_rng(2)
     widths = []

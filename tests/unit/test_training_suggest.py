@@ -31,7 +31,7 @@ CLEAN = [("non_toxic", 1.0)] * 20
 
 def test_a_severe_category_of_few_lines_takes_the_threshold_of_the_sum() -> None:
     rows = [*CLEAN, *[("insult", 0.4)] * 20, ("threat", 0.6), ("threat", 0.7), ("report_call", 0.9)]
-    found = suggest(0.9, *scored(rows), NAMES, TAXONOMY)
+    found = suggest(0.9, *scored(rows), NAMES, TAXONOMY, {})
     assert found.borrowed == ("threat",)
     assert found.thresholds == {"insult": 0.4, "threat": 0.4}
     assert found.said.startswith("no threshold of their own reaches precision 0.9 on the development lines: threat;")
@@ -40,16 +40,31 @@ def test_a_severe_category_of_few_lines_takes_the_threshold_of_the_sum() -> None
 
 def test_where_not_even_the_sum_reaches_the_precision_a_half_is_acted_on_and_told() -> None:
     rows = [*CLEAN, ("insult", 0.8), ("threat", 0.6)]
-    found = suggest(0.9, *scored(rows), NAMES, TAXONOMY)
+    found = suggest(0.9, *scored(rows), NAMES, TAXONOMY, {})
     assert found.borrowed == ("insult", "threat")
     assert {name: found.thresholds[name] for name in found.borrowed} == {"insult": 0.5, "threat": 0.5}
     assert ANY not in found.thresholds
     assert "insult, threat; the default policy acts on them from 0.5 on" in found.said
 
 
+def test_where_the_lines_tell_nothing_the_thresholds_of_before_stay() -> None:
+    rows = [*CLEAN, ("insult", 0.8), ("threat", 0.6)]
+    found = suggest(0.9, *scored(rows), NAMES, TAXONOMY, {"insult": 0.7, ANY: 0.6, "elsewhere": 0.1})
+    assert found.thresholds == {"insult": 0.6, "threat": 0.5, ANY: 0.6}
+    assert "from 0.5 on, whatever its precision" in found.said
+
+
+def test_thresholds_that_the_lines_support_are_not_lowered_to_those_of_before() -> None:
+    rows = [*[("non_toxic", 1.0)] * 20, *[("insult", 0.9)] * 20, *[("non_toxic", 0.2)] * 20]
+    shares, allowed = scored(rows)
+    shares[40:, 1] = 0.8
+    found = suggest(0.9, shares, allowed, NAMES, TAXONOMY, {"insult": 0.3, "threat": 0.4, ANY: 0.2})
+    assert min(found.thresholds.values()) > 0.8
+
+
 def test_nothing_is_said_where_each_has_its_own() -> None:
     rows = [*CLEAN, *[("insult", 0.4)] * 20, *[("threat", 0.6)] * 20]
-    found = suggest(0.9, *scored(rows), NAMES, TAXONOMY)
+    found = suggest(0.9, *scored(rows), NAMES, TAXONOMY, {})
     assert (found.borrowed, found.said) == ((), "")
     assert found.thresholds["insult"] == pytest.approx(0.4)
     assert "report_call" not in found.thresholds
