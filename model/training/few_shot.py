@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -12,11 +12,9 @@ from model.training.data import Labelled, Sides, join
 from model.training.evaluate import Progress
 from model.training.fit import Order
 from model.training.metrics import Bootstrap, Places, auc, average_precision, classes_of, macro_f1, recall_at
+from model.training.settings import repeats
 from model.training.train import Trained, predict, train
 from schemas.taxonomy import Taxonomy
-
-MOST_REPEATS: Final = 20
-"""Own lines are repeated at most this often beside public ones, so that they carry weight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +28,6 @@ class Part:
     def labels(self) -> int:
         """The total number of labels."""
         return len(self.train) + len(self.dev)
-
-
-def repeats(own: int, public: int) -> int:
-    """How often own lines are repeated: until they are as many as the public ones, at most ``MOST_REPEATS``."""
-    return max(1, min(MOST_REPEATS, public // max(own, 1)))
 
 
 def drawn(data: Labelled, size: int, seed: int) -> Labelled:
@@ -80,7 +73,8 @@ def learning_curve(
     found = []
     for part in parts:
         progress(f"learning curve: {part.labels:,} own labels")
-        learn = join([*[part.train] * repeats(len(part.train), len(public)), public])
+        often = order.settings.own_repeats or repeats(len(part.train), len(public))
+        learn = join([*[part.train] * often, public])
         costs = {"labels": part.labels, "train": len(part.train), "develop": len(part.dev)}
         trained = train(order.settings, order.taxonomy, learn, part.dev)
         if trained.leads:

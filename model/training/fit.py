@@ -23,7 +23,7 @@ from model.training.metrics import Bootstrap, Flags, Floats
 from model.training.outputs import Outputs, outputs_for
 from model.training.report import card
 from model.training.resume import claim, identity
-from model.training.settings import TrainingSettings
+from model.training.settings import TrainingSettings, repeats
 from model.training.suggest import Suggestion, suggest
 from model.training.train import Trained, train
 from schemas.taxonomy import Taxonomy
@@ -64,8 +64,8 @@ def fit(
         DataError: a side has no toxic or no clean line.
         WorkshopError: ``work`` holds another run, or one that cannot be resumed.
     """
-    repeats = order.settings.own_repeats
-    learn = join([*[sides.train] * repeats, public])
+    often = order.settings.own_repeats or repeats(len(sides.train), len(public))
+    learn = join([*[sides.train] * often, public])
     for name, side in (("training", learn), ("development", sides.dev), ("held-out", sides.test)):
         refuse_one_sided(name, side, order.taxonomy)
     if order.work is not None:
@@ -86,7 +86,7 @@ def fit(
     acting = of_all_severe(bundle.manifest.acting, order.taxonomy)
     measured["default_policy"] = by_default(score, sides.test, order.taxonomy, acting, bootstrap)
     measured["thresholds"] = {"suggested": dict(suggestion.thresholds), "note": suggestion.said}
-    rows = {"own lines to train": len(sides.train), "times that each is repeated": repeats}
+    rows = {"own lines to train": len(sides.train), "times that each is repeated": often}
     rows |= {
         "public lines to train": len(public),
         "lines to develop": len(sides.dev),

@@ -33,7 +33,7 @@ from model.training.outputs import Outputs, outputs_for, row_weights
 from model.training.precision import cpu_computes_bf16
 from model.training.progress import ShowProgress
 from model.training.resume import last_checkpoint
-from model.training.settings import Mixed, TrainingSettings
+from model.training.settings import ADAPTERS_RATE, Mixed, TrainingSettings, suited_rate
 from schemas.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def _train(settings: TrainingSettings, taxonomy: Taxonomy, learn: Labelled, dev:
     torch.manual_seed(settings.seed)
     model, tokenizer = load_base(settings, outputs, known)
     collator = Collator(tokenizer, settings.max_tokens)
-    arguments = _arguments(settings, work)
+    arguments = _arguments(settings, _rate(settings, model), work)
     arguments.output_dir = str(_shared(work, arguments.world_size))
     steps = -(-len(learn) // (settings.batch_size * arguments.world_size))
     arguments.warmup_steps = round(settings.warmup * steps * settings.epochs)
@@ -194,6 +194,12 @@ def _rows(data: Labelled, outputs: Outputs, settings: TrainingSettings, *, disgu
     return Rows(data.texts, outputs.allowed(data.targets), weights, disguised)
 
 
+def _rate(settings: TrainingSettings, model: "PreTrainedModel | PeftModel") -> float:
+    if settings.learning_rate is not None:
+        return settings.learning_rate
+    return suited_rate(model.num_parameters()) if isinstance(model, PreTrainedModel) else ADAPTERS_RATE
+
+
 def _precision(mixed: Mixed) -> Mixed:
     """Resolve ``auto`` for this machine; other values are returned unchanged."""
     if mixed != "auto":
@@ -203,7 +209,7 @@ def _precision(mixed: Mixed) -> Mixed:
     return "bf16" if cpu_computes_bf16() else "off"
 
 
-def _arguments(settings: TrainingSettings, work: Path) -> TrainingArguments:
+def _arguments(settings: TrainingSettings, rate: float, work: Path) -> TrainingArguments:
     cuda = torch.cuda.is_available()
     mixed = _precision(settings.mixed)
     return TrainingArguments(
@@ -211,7 +217,7 @@ def _arguments(settings: TrainingSettings, work: Path) -> TrainingArguments:
         per_device_train_batch_size=settings.batch_size,
         per_device_eval_batch_size=settings.batch_size * 4,
         num_train_epochs=settings.epochs,
-        learning_rate=settings.learning_rate,
+        learning_rate=rate,
         weight_decay=settings.weight_decay,
         bf16=mixed == "bf16",
         fp16=mixed == "fp16",

@@ -146,6 +146,19 @@ def test_the_same_lines_and_seed_make_the_same_bytes(studio: Path) -> None:
     assert steps[-1].startswith("step 54 of 54: loss"), "no terminal shows the bar"
 
 
+def test_training_goes_on_from_what_a_bundle_knows(studio: Path) -> None:
+    rows = [row for row in lines(700)[460:] if row["label"] != "threat"]
+    write_table(studio / "more.csv", rows)
+    arguments = train(studio, "further")
+    arguments[1] = studio / "more.csv"
+    output = run(*arguments, "--base", studio / "bundle", "--learning-rate", 1e-4, "--epochs", 1).output
+    assert "the base knows non_toxic, insult, threat\n" in output
+    bundle = load_bundle(studio / "further")
+    assert set(bundle.manifest.labels.values()) == {"non_toxic", "insult", "threat"}
+    scores = TorchClassifier(bundle, "cpu")(["gg wp nice", "you idiot noob", "kill the mid"])
+    assert [vector.index(max(vector)) for vector in scores] == [0, 1, 2], "no line of a threat was given"
+
+
 def test_a_leak_is_refused(studio: Path) -> None:
     rows = [*lines(500)[450:], {"text": "  GG WP nice!! ", "label": "non_toxic", "match": ""}]
     write_table(studio / "leaking.csv", rows)

@@ -6,7 +6,7 @@ import pytest
 
 from model.bundle import DEFAULT_BUNDLE
 from model.errors import WorkshopError
-from model.training.settings import TrainingSettings
+from model.training.settings import TrainingSettings, suited_rate
 
 
 def test_a_file_without_a_base_begins_with_the_bundle_that_ships(tmp_path: Path) -> None:
@@ -32,3 +32,10 @@ def test_a_fault_names_its_key(tmp_path: Path, line: str, told: str) -> None:
     with pytest.raises(WorkshopError) as caught:
         TrainingSettings.read(path, {})
     assert str(caught.value) == f"{path}: {told}"
+
+
+def test_a_smaller_network_learns_faster() -> None:
+    assert suited_rate(110_000_000) == pytest.approx(5e-5)
+    assert suited_rate(5_600_000) == pytest.approx(2.2e-4)
+    assert suited_rate(355_000_000) == pytest.approx(2.8e-5)
+    assert suited_rate(10_000) == pytest.approx(3e-4)
