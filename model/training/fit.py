@@ -86,13 +86,17 @@ def fit(
     acting = of_all_severe(bundle.manifest.acting, order.taxonomy)
     measured["default_policy"] = by_default(score, sides.test, order.taxonomy, acting, bootstrap)
     measured["thresholds"] = {"suggested": dict(suggestion.thresholds), "note": suggestion.said}
-    rows = {"own lines to train": len(sides.train), "times that each is repeated": often}
-    rows |= {
+    return Fitted(_finish(bundle, described, measured, floor, _counted(sides, public, often)), measured, floor)
+
+
+def _counted(sides: Sides, public: Labelled, often: int) -> dict[str, int]:
+    return {
+        "own lines to train": len(sides.train),
+        "times that each is repeated": often,
         "public lines to train": len(public),
         "lines to develop": len(sides.dev),
         "held-out lines": len(sides.test),
     }
-    return Fitted(_finish(bundle, described, measured, floor, rows), measured, floor)
 
 
 def _announce_head(order: Order, learn: Labelled, progress: Progress) -> None:

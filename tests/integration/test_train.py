@@ -25,7 +25,7 @@ from tests.support.labelled import lines, write_table, write_taxonomy
 RUNNER = CliRunner()
 SETTINGS = """
 epochs = 6
-learning_rate = 5e-3
+learning_rate = 8e-3
 batch_size = 32
 max_tokens = 32
 disguised = 0.1
@@ -47,7 +47,8 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("studio")
     rows = lines(460)
     write_table(folder / "own.csv", rows[:400])
-    write_table(folder / "held_back.csv", rows[400:])
+    mistaken = rows[459] | {"label": "non_toxic" if rows[459]["label"] != "non_toxic" else "insult"}
+    write_table(folder / "held_back.csv", [*rows[400:459], mistaken])
     write_taxonomy(folder / "taxonomy.toml")
     write_checkpoint(folder / "base", spread=0.1)
     (folder / "settings.toml").write_text(f'base = "{folder / "base"}"\n{SETTINGS}')
