@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from model.bundle import UNSUGGESTED
 from model.training.acting import due, with_together
 from model.training.calibrate import thresholds_for, together_for
@@ -43,9 +45,10 @@ def suggest(
 ) -> Suggestion:
     """Suggest thresholds.
 
-    By category, and for any of them together with those.  A category of a severity above 0 that has no threshold of its
-    own takes that of the sum of all scores, as in the recipe: without one it would never be acted on.  If the sum has
-    none either, the category keeps the threshold of before, or takes ``UNSUGGESTED``.
+    By category, and for any of them together with those.  None is suggested for a category of severity 0, or for one
+    that a label may mean as well as ``non_toxic``: the lines then say that it is part of the game.  Any other that has
+    no threshold of its own takes that of the sum of all their scores, as in the recipe: without one it would never be
+    acted on.  If the sum has none either, the category keeps the threshold of before, or takes ``UNSUGGESTED``.
 
     Args:
         precision: target, 0 to 1.
@@ -55,21 +58,17 @@ def suggest(
         taxonomy: gives their severities.
         before: thresholds that the network was used with before it was trained on, by category.
     """
-    own = dict(thresholds_for(precision, shares[:, 1:], allowed[:, 1:], names[1:]))
     severe = {category.name for category in taxonomy.categories if category.severity}
-    borrowed = tuple(name for name in names[1:] if name in severe and name not in own)
-    lent = _of_the_sum(precision, shares, allowed, names, severe)
+    harmless: Flags = np.logical_or.reduce(allowed[allowed[:, names.index(NON_TOXIC)]], axis=0)
+    places = [place for place, name in enumerate(names) if name in severe and not harmless[place]]
+    acting = tuple(names[place] for place in places)
+    own = dict(thresholds_for(precision, shares[:, places], allowed[:, places], acting))
+    borrowed = tuple(name for name in acting if name not in own)
+    summed = shares[:, places].sum(axis=1, keepdims=True).clip(0, 1)
+    toxic: Flags = np.logical_or.reduce(allowed[:, places], axis=1, keepdims=True)
+    lent = thresholds_for(precision, summed, toxic, (ANY,)).get(ANY)
     limits = own | {name: before.get(name, UNSUGGESTED) if lent is None else lent for name in borrowed}
     together = together_for(precision, shares, due(allowed, limits, names), limits, names)
     if together is None and lent is None and not own:
         together = before.get(ANY)
     return Suggestion(with_together(limits, together), borrowed, precision)
-
-
-def _of_the_sum(
-    precision: float, shares: Floats, allowed: Flags, names: tuple[str, ...], severe: set[str]
-) -> float | None:
-    places = [place for place, name in enumerate(names) if name in severe]
-    summed = shares[:, places].sum(axis=1, keepdims=True).clip(0, 1)
-    toxic = allowed[:, places].any(axis=1) & ~allowed[:, names.index(NON_TOXIC)]
-    return thresholds_for(precision, summed, toxic[:, None], (ANY,)).get(ANY)

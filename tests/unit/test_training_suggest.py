@@ -62,6 +62,15 @@ def test_thresholds_that_the_lines_support_are_not_lowered_to_those_of_before() 
     assert min(found.thresholds.values()) > 0.8
 
 
+def test_what_the_lines_call_part_of_the_game_is_not_acted_on() -> None:
+    rows = [*CLEAN, *[("insult", 0.4)] * 20, *[("threat", 0.6)] * 20, *[("report_call", 0.9)] * 20]
+    shares, allowed = scored(rows)
+    allowed[:20, NAMES.index("threat")] = True
+    found = suggest(0.9, shares, allowed, NAMES, TAXONOMY, {"threat": 0.1})
+    assert found.borrowed == ()
+    assert set(found.thresholds) - {ANY} == {"insult"}, "a clean line may be a threat here"
+
+
 def test_nothing_is_said_where_each_has_its_own() -> None:
     rows = [*CLEAN, *[("insult", 0.4)] * 20, *[("threat", 0.6)] * 20]
     found = suggest(0.9, *scored(rows), NAMES, TAXONOMY, {})
