@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -10,6 +11,14 @@ from model.training.acting import due, with_together
 from model.training.calibrate import thresholds_for, together_for
 from model.training.metrics import Flags, Floats
 from schemas.taxonomy import ANY, NON_TOXIC, Taxonomy
+
+PROMISED: Final = 20
+"""How many lines the calibrated scores count for beside the development lines, in the threshold of their sum.
+
+On draws of 125 GameTox lines scored by the shipped bundle, whose thresholds were then measured on the other 3,000
+(target .90), the middle 80 % of precisions were .87 to .94 instead of .83 to .94, of recalls .38 to .66 instead of
+.25 to .71; with 25 lines a threshold was found in 57 of 60 draws instead of 26.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +75,10 @@ def suggest(
     borrowed = tuple(name for name in acting if name not in own)
     summed = shares[:, places].sum(axis=1, keepdims=True).clip(0, 1)
     toxic: Flags = np.logical_or.reduce(allowed[:, places], axis=1, keepdims=True)
-    lent = thresholds_for(precision, summed, toxic, (ANY,)).get(ANY)
+    lent = thresholds_for(precision, summed, toxic, (ANY,), least=1, promised=PROMISED).get(ANY)
     limits = own | {name: before.get(name, UNSUGGESTED) if lent is None else lent for name in borrowed}
-    together = together_for(precision, shares, due(allowed, limits, names), limits, names)
+    wanted = due(allowed, limits, names)
+    together = together_for(precision, shares, wanted, limits, names, least=1, promised=PROMISED)
     if together is None and lent is None and not own:
         together = before.get(ANY)
     return Suggestion(with_together(limits, together), borrowed, precision)

@@ -30,12 +30,12 @@ CLEAN = [("non_toxic", 1.0)] * 20
 
 
 def test_a_severe_category_of_few_lines_takes_the_threshold_of_the_sum() -> None:
-    rows = [*CLEAN, *[("insult", 0.4)] * 20, ("threat", 0.6), ("threat", 0.7), ("report_call", 0.9)]
+    rows = [*CLEAN, *[("insult", 0.95)] * 20, ("threat", 0.96), ("threat", 0.97), ("report_call", 0.9)]
     found = suggest(0.9, *scored(rows), NAMES, TAXONOMY, {})
     assert found.borrowed == ("threat",)
-    assert found.thresholds == {"insult": 0.4, "threat": 0.4}
+    assert found.thresholds == {"insult": 0.95, "threat": 0.95}
     assert found.said.startswith("no threshold of their own reaches precision 0.9 on the development lines: threat;")
-    assert "from 0.4 on" in found.said
+    assert "from 0.95 on" in found.said
 
 
 def test_where_not_even_the_sum_reaches_the_precision_a_half_is_acted_on_and_told() -> None:
@@ -45,6 +45,13 @@ def test_where_not_even_the_sum_reaches_the_precision_a_half_is_acted_on_and_tol
     assert {name: found.thresholds[name] for name in found.borrowed} == {"insult": 0.5, "threat": 0.5}
     assert ANY not in found.thresholds
     assert "insult, threat; the default policy acts on them from 0.5 on" in found.said
+
+
+def test_a_few_right_lines_do_not_outvote_what_the_scores_promise() -> None:
+    rows = [*CLEAN, *[("threat", 0.4)] * 2, *[("threat", 0.93)] * 2]
+    assert suggest(0.9, *scored(rows), NAMES, TAXONOMY, {}).thresholds["threat"] == 0.93
+    rows = [*CLEAN, *[("threat", 0.4)] * 400, *[("threat", 0.93)] * 3]
+    assert suggest(0.9, *scored(rows), NAMES, TAXONOMY, {}).thresholds["threat"] == 0.4
 
 
 def test_where_the_lines_tell_nothing_the_thresholds_of_before_stay() -> None:
