@@ -54,26 +54,21 @@ def test_a_few_right_lines_do_not_outvote_what_the_scores_promise() -> None:
     assert suggest(0.9, *scored(rows), NAMES, TAXONOMY, {}).thresholds["threat"] == 0.4
 
 
-def test_where_the_lines_tell_nothing_the_thresholds_of_before_stay() -> None:
-    rows = [*CLEAN, ("insult", 0.8), ("threat", 0.6)]
-    found = suggest(0.9, *scored(rows), NAMES, TAXONOMY, {"insult": 0.7, ANY: 0.6, "elsewhere": 0.1})
-    assert found.thresholds == {"insult": 0.6, "threat": 0.5, ANY: 0.6}
-    assert "from 0.5 on, whatever its precision" in found.said
-
-
-def test_thresholds_that_the_lines_support_are_not_lowered_to_those_of_before() -> None:
-    rows = [*[("non_toxic", 1.0)] * 20, *[("insult", 0.9)] * 20, *[("non_toxic", 0.2)] * 20]
-    shares, allowed = scored(rows)
-    shares[40:, 1] = 0.8
-    found = suggest(0.9, shares, allowed, NAMES, TAXONOMY, {"insult": 0.3, "threat": 0.4, ANY: 0.2})
-    assert min(found.thresholds.values()) > 0.8
+def test_a_few_lines_do_not_replace_the_thresholds_of_before() -> None:
+    before = {"insult": 0.7, ANY: 0.6, "elsewhere": 0.1}
+    rows = [*CLEAN, *[("insult", 0.95)] * 40, *[("threat", 0.95)] * 9]
+    found = suggest(0.9, *scored(rows), NAMES, TAXONOMY, before)
+    assert found.thresholds == {"insult": 0.6, "threat": 0.6, ANY: 0.6}
+    assert found.said == "fewer than 50 development lines are to be acted on: the thresholds of the base stay"
+    found = suggest(0.9, *scored([*rows, ("threat", 0.95)]), NAMES, TAXONOMY, before)
+    assert found.thresholds == {"insult": 0.95, "threat": 0.95}
 
 
 def test_what_the_lines_call_part_of_the_game_is_not_acted_on() -> None:
     rows = [*CLEAN, *[("insult", 0.4)] * 20, *[("threat", 0.6)] * 20, *[("report_call", 0.9)] * 20]
     shares, allowed = scored(rows)
     allowed[:20, NAMES.index("threat")] = True
-    found = suggest(0.9, shares, allowed, NAMES, TAXONOMY, {"threat": 0.1})
+    found = suggest(0.9, shares, allowed, NAMES, TAXONOMY, {})
     assert found.borrowed == ()
     assert set(found.thresholds) - {ANY} == {"insult"}, "a clean line may be a threat here"
 
