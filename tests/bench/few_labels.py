@@ -21,12 +21,15 @@ from safetensors.torch import load_file
 
 from model.bundle import Description
 from model.checkpoint import save_bundle
+from model.training.base import load_base
 from model.training.calibrate import fit_temperature, softmax
 from model.training.data import Labelled, bind
 from model.training.few_shot import drawn
 from model.training.floor import fit_floor
+from model.training.heads import known_by
 from model.training.labels import LabelMaps
 from model.training.metrics import Floats, auc, average_precision, calibration_error, classes_of, macro_f1, recall_at
+from model.training.outputs import outputs_for
 from model.training.recipe.bases import minilm
 from model.training.recipe.corpus import Corpus, read_corpus
 from model.training.recipe.plan import Plan, trained_categories
@@ -77,6 +80,7 @@ def main() -> None:
     game = Game(bind(distinct, maps), bind(corpus.test["gametox"], maps), maps)
     base = made_base(corpus, maps, given.out)
     rows: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    rows["none", "the base as it is"].append(game.row(untrained(base, game)))
     for size in map(int, given.sizes.split(",")):
         for draw in range(given.draws if size else 1):
             for way, row in ways(game, base, drawn(game.own, size or len(game.own), draw), draw):
@@ -84,6 +88,15 @@ def main() -> None:
                 said = " ".join(f"{name} {value:.3f}" for name, value in row.items())
                 sys.stderr.write(f"{size or 'all'} labels, draw {draw}, {way}: {said}\n")
     print(table(rows))
+
+
+def untrained(base: Path, game: Game) -> Floats:
+    """Return the base's own scores of the held-out lines, [lines, categories]."""
+    known = known_by(str(base))
+    outputs = outputs_for([], game.maps.taxonomy, known)
+    model, tokenizer = load_base(TrainingSettings(base=str(base)), outputs, known)
+    unmoved = Trained(model, tokenizer, outputs, np.zeros((0, len(outputs.names))), [])
+    return scored(unmoved, game.test.texts, 1.0, len(game.maps.taxonomy.names))
 
 
 def ways(game: Game, base: Path, own: Labelled, seed: int) -> Iterator[tuple[str, Row]]:
