@@ -6,24 +6,23 @@ patterns in one pass; for words, only those texts are that have a part of an ent
 
 import re
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from typing import Final, NamedTuple
 
 import ahocorasick_rs
 import numpy as np
-import re2
 
 from model.normalise import canonical
 from model.pack_files import PackError
 from model.parts import Column, Lines
-from model.rule_patterns import compiled
+from model.rule_patterns import compiled, search_set, size, union
 from model.rules_detect import PATTERNS, check_of, flood
 from model.rules_pack import PackSource, Rule, Sourced
 from model.suspects import search
 from model.word_borders import word_around, word_goes_on
 
-UNION_MEMORY: Final = 64 << 20
 TABLE_LETTERS: Final = 1 << 13
 """Maximum letters of a pack's entries for a DFA; a megabyte or two at most."""
 
@@ -92,7 +91,8 @@ class Matcher:
         """Compile.
 
         Raises:
-            PackError: an entry or a pattern cannot be used; names every one with its place and the reason.
+            PackError: an entry or a pattern cannot be used; names every one with its place and the reason.  Or all
+                patterns together are too large; names the rule with the largest.
         """
         self._rules: Final = [sourced.rule for sourced in pack.rules]
         self._entries: dict[str, list[_Entry]] = {}
@@ -111,7 +111,8 @@ class Matcher:
         self._automaton = _automaton(list(self._entries))
         self._telling = _automaton(sorted({max(each.split(" "), key=len) for each in (*self._entries, *self._whole)}))
         self._known = Column(np.uint8, 0)
-        self._union, self._which = _union(self._patterns), _set(self._patterns)
+        self._union = self._united(pack)
+        self._which = search_set([pattern.compiled for pattern in self._patterns])
 
     def find(self, texts: Sequence[str]) -> dict[int, list[Hit]]:
         """Return the matches by number of the text; texts without any are omitted."""
@@ -217,6 +218,17 @@ class Matcher:
             except PackError as exc:
                 yield sourced.fault(str(exc), source if source in rule.patterns else None)
 
+    def _united(self, pack: PackSource) -> re.Pattern[bytes] | None:
+        """Return one pattern for all; None if there are none."""
+        if not self._patterns:
+            return None
+        try:
+            return union([pattern.compiled for pattern in self._patterns])
+        except PackError as exc:
+            together = f"all {len(self._patterns)} patterns of pack {pack.head.name!r} together"
+            reason = f"{together}, of which this rule's are the largest: {exc}"
+            raise PackError(pack.rules[_largest(self._patterns)].fault(reason)) from exc
+
     def _checked(self, sourced: Sourced, entry: str, what: _Entry) -> Iterator[str]:
         if not self._entry(entry, what):
             yield sourced.fault(
@@ -248,33 +260,12 @@ def _automaton(entries: list[str]) -> ahocorasick_rs.AhoCorasick:
     return ahocorasick_rs.AhoCorasick(entries, store_patterns=False, implementation=table)
 
 
-def _union(patterns: Sequence[_Pattern]) -> re.Pattern[bytes] | None:
-    """Return one pattern that matches wherever any of them does; with little memory it is slower but never misses."""
-    if not patterns:
-        return None
-    either = "|".join(f"(?:{pattern.compiled.pattern})" for pattern in patterns)
-    union: re.Pattern[bytes] = re2.compile(either.encode(), _options())
-    return union
-
-
-def _set(patterns: Sequence[_Pattern]) -> re2.Set | None:
-    """Return what tells in one search which patterns match; None if that would take too much memory."""
-    together = re2.Set.SearchSet(_options())
+def _largest(patterns: Sequence[_Pattern]) -> int:
+    """Return the number of the rule whose patterns are the largest in all."""
+    sizes: Counter[int] = Counter()
     for pattern in patterns:
-        together.Add(pattern.compiled.pattern.encode())
-    try:
-        together.Compile()
-    except re2.error:
-        return None
-    return together
-
-
-def _options() -> re2.Options:
-    options = re2.Options()
-    options.max_mem = UNION_MEMORY
-    options.never_capture = True
-    options.log_errors = False
-    return options
+        sizes[pattern.rule] += size(pattern.compiled)
+    return max(sizes, key=sizes.__getitem__)
 
 
 def _without_allowed(hits: list[Hit]) -> list[Hit]:

@@ -28,6 +28,7 @@ words = ["turnip"]
 hit = ["turnip", "turnips"]
 miss = ["tulip"]
 """
+HUGE = RULES.replace('words = ["turnip"]', r"patterns = ['a\pL{50}'" + r", 'b\pL{50}', 'a\pL{50}'" * 100 + "]")
 
 
 def a_pack(folder: Path, rules: str = RULES, examples: str = "") -> Path:
@@ -71,6 +72,7 @@ def test_a_pack_extends_a_shipped_one_by_name_and_a_wrong_name_is_told(tmp_path:
     ("rules", "examples", "says"),
     [
         (RULES.replace("words", "wordz"), "", "rules.toml:3: rule 'turnip'"),
+        (HUGE, "", "rules.toml:3: rule 'turnip': all 201 patterns of pack 'small' together"),
         (RULES, '{"text": "hello", "expect": "ban"}', "examples.jsonl:1: expect"),
         (RULES, "{", "examples.jsonl:1: line"),
     ],
