@@ -36,8 +36,7 @@ class RedisCache:
             pool = ConnectionPool.from_url(url, protocol=2, retry=Retry(NoBackoff(), 0), retry_on_error=[])
         except ValueError as exc:
             raise ConfigError("redis.url: must begin with redis://, rediss:// or unix://") from exc
-        # redis-py leaves this one method untyped.
-        self._connection: AbstractConnection = pool.make_connection()  # type: ignore[no-untyped-call]
+        self._connection: AbstractConnection = pool.make_connection()  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
         self._timeout_s = timeout_s
         self._connect_timeout_s = connect_timeout_s
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -82,7 +82,7 @@ def in_numbers(values: Sequence[float | None]) -> str:
 def _environment(kind: str) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
-        autoescape=kind == "html",  # noqa: S701  # a model card is Markdown
+        autoescape=kind == "html",  # noqa: S701 - a model card is Markdown
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

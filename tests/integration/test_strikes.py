@@ -90,7 +90,7 @@ def test_standings_are_told_from_any_worker_and_forgotten_on_request(trial: Tria
     malformed.flush()
     urls = [f"http://127.0.0.1:{port}/v1/players/p%2F{number}" for port in ports for number in range(7)]
     for url in urls:
-        wait_until(lambda url=url: answers(url, 200), 120, url)  # type: ignore[misc] # bound at once
+        wait_until(lambda url=url: answers(url, 200), 120, url)  # type: ignore[misc]  # bound at once
     goal = ends(trial)
     wait_until(lambda: is_done(trial, goal), 120, "all is tallied")
     status, told = ask(urls[0])
@@ -106,7 +106,7 @@ def test_standings_are_told_from_any_worker_and_forgotten_on_request(trial: Tria
     status, accepted = ask(urls[0], method="DELETE")
     assert status == 202
     for url in (urls[0], urls[7]):
-        wait_until(lambda url=url: answers(url, 404), 60, "the player is forgotten")  # type: ignore[misc] # bound at once
+        wait_until(lambda url=url: answers(url, 404), 60, "the player is forgotten")  # type: ignore[misc]  # bound at once
     assert ask(urls[1])[0] == 200
     wait_until(lambda: len(list(read(trial.bootstrap, trial.topic("audit")))) == 4, 60, "the audit is complete")
     audit = [json.loads(message.value() or b"") for message in read(trial.bootstrap, trial.topic("audit"))]

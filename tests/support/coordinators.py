@@ -19,11 +19,11 @@ _ASK_S: Final = 5.0
 def wait_for_coordinators(bootstrap: str) -> None:
     """Wait until every group and every transactional id would find its coordinator."""
     for topic, answers in (("__consumer_offsets", _keeps_offsets), ("__transaction_state", _begins_transactions)):
-        wait_until(lambda ask=answers: ask(bootstrap, "ready"), _LOAD_S, f"{topic} is there")  # type: ignore[misc] # bound at once
+        wait_until(lambda ask=answers: ask(bootstrap, "ready"), _LOAD_S, f"{topic} is there")  # type: ignore[misc]  # bound at once
         partitions = len(admin(bootstrap).list_topics(timeout=20).topics[topic].partitions)
         for number in range(partitions):
             name = _name_in(number, partitions)
-            wait_until(lambda ask=answers, name=name: ask(bootstrap, name), _LOAD_S, f"{topic} {number} is loaded")  # type: ignore[misc] # bound at once
+            wait_until(lambda ask=answers, name=name: ask(bootstrap, name), _LOAD_S, f"{topic} {number} is loaded")  # type: ignore[misc]  # bound at once
 
 
 def kept_in(name: str, partitions: int) -> int:

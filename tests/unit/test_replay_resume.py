@@ -149,7 +149,7 @@ def test_work_that_is_damaged_is_told(history: tuple[Path, Path], tmp_path: Path
         replay_files(tmp_path / "report", a_request(*history), resume=True)
 
 
-class TaggedStore(MemoryFileSystem):  # type: ignore[misc]
+class TaggedStore(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
     """A store as clouds have them: it names contents, and every upload has a new time."""
 
     protocol = "tagged"

@@ -87,7 +87,7 @@ class ScarceMemory:
 
 
 def starve(classifier: TorchClassifier, tokens: int) -> None:
-    classifier._network = ScarceMemory(tokens)  # noqa: SLF001  # memory cannot run out on demand
+    classifier._network = ScarceMemory(tokens)  # noqa: SLF001 - memory cannot run out on demand
 
 
 def test_out_of_memory_halves_the_budget_and_goes_on(tmp_path: Path) -> None:

@@ -159,7 +159,7 @@ class Joiner:
             return
         try:
             piece = _BETWEEN.join(values)  # type: ignore[arg-type]  # mostly there is none among them
-            lengths = map(len, values)  # type: ignore[arg-type]
+            lengths = map(len, values)  # type: ignore[arg-type]  # as above
         except TypeError:
             self._absent.update(self._count + place for place, value in enumerate(values) if value is None)
             known = [value or b"" for value in values]
