@@ -35,7 +35,9 @@ Work = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Keep checkpoints here; an interrupted run resumes from the last.")
 ]
 Epochs = Annotated[float | None, typer.Option(help="Maximum passes over the lines.")]
-LearningRate = Annotated[float | None, typer.Option(help="Highest learning rate; by default chosen for the network's size.")]
+LearningRate = Annotated[
+    float | None, typer.Option(help="Highest learning rate; by default by the size of the network.")
+]
 BatchSize = Annotated[int | None, typer.Option(help="Lines per step and device.")]
 MaxTokens = Annotated[int | None, typer.Option(help="Tokens per input window.")]
 Metric = Annotated[
