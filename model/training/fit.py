@@ -100,13 +100,22 @@ def _counted(sides: Sides, public: Labelled, often: int) -> dict[str, int]:
 
 
 def _announce_head(order: Order, learn: Labelled, progress: Progress) -> None:
-    """Say which categories the base's head knows and which it has to learn, if it knows any."""
-    outputs = outputs_for(learn.targets, order.taxonomy, known_by(order.settings.base))
-    names = order.taxonomy.names
-    new = [names[place] for place, row in zip(outputs.categories, outputs.rows, strict=False) if row is None]
-    if outputs.rows:
-        known = [names[place] for place in sorted(set(outputs.categories)) if names[place] not in new]
-        progress(f"the base knows {', '.join(known)}" + (f"; to learn: {', '.join(new)}" if new else ""))
+    """Say what the categories start as, if the base is a bundle."""
+    known = known_by(order.settings.base)
+    outputs = outputs_for(learn.targets, order.taxonomy, known)
+    if not outputs.rows:
+        progress("the last layer is new: the base is not a bundle of exclusive categories")
+        return
+    origins: dict[str, set[str]] = {}
+    for place, row in zip(outputs.categories, outputs.rows, strict=True):
+        origins.setdefault(order.taxonomy.names[place], set()).update(() if row is None else (known.categories[row],))
+    progress("the categories start as the base has them: " + ", ".join(_started(*each) for each in origins.items()))
+
+
+def _started(name: str, origins: set[str]) -> str:
+    if name in origins:
+        return name
+    return f"{name} (as {', '.join(sorted(origins))})" if origins else f"{name} (new)"
 
 
 def _describe(order: Order, trained: Trained, dev: Labelled, learn: Labelled) -> tuple[Description, Suggestion]:
@@ -119,6 +128,7 @@ def _describe(order: Order, trained: Trained, dev: Labelled, learn: Labelled) ->
         "base": origin(settings.base),
         "data_fingerprint": fingerprint(learn),
         "epochs": settings.epochs,
+        "learning_rate": trained.learning_rate,
         "seed": settings.seed,
         "settings": settings.model_dump_json(exclude={"base"}),
         "transformers": transformers.__version__,

@@ -1,5 +1,7 @@
 """The head that training starts from: rows of the base's head for categories that it knows, new rows for the others."""
 
+import math
+
 import torch
 from torch import nn
 from transformers import PreTrainedModel
@@ -26,16 +28,17 @@ def known_by(source: str) -> Known:
         return NOTHING
     names = bundle.taxonomy.names
     categories = tuple(names[place] for place in bundle.outputs if place is not None)
-    return Known(categories, bundle.manifest.temperature, bundle.manifest.thresholds)
+    manifest = bundle.manifest
+    return Known(categories, manifest.temperature, frozenset(manifest.acting), manifest.thresholds)
 
 
 def put_head(model: PreTrainedModel, outputs: Outputs, known: Known) -> None:
     """Replace a classifier's last layer by one with these outputs.
 
     An output that the base knows starts as the base's row, divided by the base's temperature: before any training a
-    network whose outputs are all known scores as the base does.  A new output beside known ones starts at the mean of
-    the rows left over, whose categories the taxonomy lacks, or of all rows if none is.  Without known outputs all
-    rows are drawn from torch's random state.
+    network that lacks no row and has no new output scores as the base does.  New outputs beside known ones start
+    at the mean of the rows left over, weighing together as much as those, or of all rows if none is.  Without
+    known outputs all rows are drawn from torch's random state.
     """
     place, old = _last_layer(model)
     new = nn.Linear(old.in_features, len(outputs.names), bias=old.bias is not None)
@@ -54,7 +57,9 @@ def put_head(model: PreTrainedModel, outputs: Outputs, known: Known) -> None:
 
 def _continue(new: nn.Linear, old: nn.Linear, outputs: Outputs, temperature: float) -> None:
     """Copy the known rows; ``new`` has small random weights, which keep new outputs apart."""
-    rest = sorted(set(range(old.out_features)).difference(outputs.rows)) or range(old.out_features)
+    left = sorted(set(range(old.out_features)).difference(outputs.rows))
+    rest = left or list(range(old.out_features))
+    share = math.log(len(left) / outputs.rows.count(None)) if left and None in outputs.rows else 0.0
     with torch.no_grad():
         for output, row in enumerate(outputs.rows):
             if row is None:
@@ -62,7 +67,8 @@ def _continue(new: nn.Linear, old: nn.Linear, outputs: Outputs, temperature: flo
             else:
                 new.weight[output] = old.weight[row] / temperature
             if old.bias is not None:
-                new.bias[output] = old.bias[rest if row is None else [row]].mean() / temperature
+                start = old.bias[rest].mean() / temperature + share if row is None else old.bias[row] / temperature
+                new.bias[output] = start
 
 
 def _last_layer(model: PreTrainedModel) -> tuple[str, nn.Linear]:

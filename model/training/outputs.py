@@ -1,7 +1,7 @@
 """The categories that the network has outputs for, and its training arrays."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -22,6 +22,8 @@ class Known:
     """The category that each row of the head counts for, by name."""
     temperature: float = 1.0
     """What the base divides its logits by."""
+    acting: frozenset[str] = frozenset()
+    """The categories that the base's default policy acts on."""
     thresholds: Mapping[str, float] = field(default_factory=dict)
     """What the base suggests to act from, by category."""
 
@@ -58,22 +60,39 @@ class Outputs:
 
 
 def outputs_for(targets: Sequence[Target], taxonomy: Taxonomy, known: Known = NOTHING) -> Outputs:
-    """Choose the outputs: every one of the base's for a category of the taxonomy, and those that the targets need.
+    """Choose the outputs: those of the base that have a place in the taxonomy, and those that the targets need.
 
     The targets need ``non_toxic``, and every category that some target names alone.  If a target names only
     categories that have no output, its first one is chosen too.
     """
-    kept = [(taxonomy.names.index(name), row) for row, name in enumerate(known.categories) if name in taxonomy.names]
-    chosen = {taxonomy.names.index(NON_TOXIC), *(category for category, _ in kept)}
+    chosen = {taxonomy.names.index(NON_TOXIC)}
+    chosen |= {taxonomy.names.index(name) for name in known.categories if name in taxonomy.names}
     chosen |= {target.categories[0] for target in targets if len(target.categories) == 1}
     for target in targets:
         if chosen.isdisjoint(target.categories):
             chosen.add(target.categories[0])
-    new = [(category, None) for category in chosen.difference(category for category, _ in kept)]
-    ordered = sorted([*kept, *new], key=lambda each: each[0])
+    new = {place for place in chosen if taxonomy.names[place] not in known.categories}
+    kept = list(_kept(known, taxonomy, new))
+    added = [(category, None) for category in chosen.difference(category for category, _ in kept)]
+    ordered = sorted([*kept, *added], key=lambda each: each[0])
     categories = tuple(category for category, _ in ordered)
-    rows = tuple(row for _, row in ordered) if kept else ()
-    return Outputs(categories, _names(categories, taxonomy), rows)
+    return Outputs(categories, _names(categories, taxonomy), tuple(row for _, row in ordered) if kept else ())
+
+
+def _kept(known: Known, taxonomy: Taxonomy, new: Collection[int]) -> Iterator[tuple[int, int | None]]:
+    """Yield the place in the taxonomy of each row of the base that has one, and the row.
+
+    A row goes to the category of its name.  Where there is none, what the base does not act on is ``non_toxic``, and
+    what it acts on is the one new category of a severity above 0, if there is exactly one.
+    """
+    offences = [place for place in new if taxonomy.categories[place].severity]
+    for row, name in enumerate(known.categories):
+        if name in taxonomy.names:
+            yield taxonomy.names.index(name), row
+        elif name not in known.acting:
+            yield taxonomy.names.index(NON_TOXIC), row
+        elif len(offences) == 1:
+            yield offences[0], row
 
 
 def _names(categories: Sequence[int], taxonomy: Taxonomy) -> tuple[str, ...]:

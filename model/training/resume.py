@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from model.checkpoint import origin
 from model.errors import WorkshopError
 from model.training.data import Labelled, Sides, fingerprint
 from model.training.heads import known_by
@@ -28,11 +29,12 @@ They decide when it ends and what is suggested, not how it learns; ``epochs`` af
 
 
 def identity(settings: TrainingSettings, taxonomy: Taxonomy, learn: Labelled, sides: Sides) -> dict[str, Any]:
-    """Return what identifies a run, as plain data: lines, categories, outputs and settings."""
+    """Return what identifies a run, as plain data: lines, base, categories, outputs and settings."""
     return {
         "training lines": fingerprint(learn),
         "development lines": fingerprint(sides.dev),
         "held-out lines": fingerprint(sides.test),
+        "base": origin(settings.base),
         "categories": list(taxonomy.names),
         "outputs": list(outputs_for(learn.targets, taxonomy, known_by(settings.base)).names),
         "settings": settings.model_dump(mode="json", exclude=set(_FREE)),

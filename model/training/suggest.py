@@ -44,12 +44,15 @@ class Suggestion:
     @property
     def said(self) -> str:
         """A one-sentence note for the user; empty if every category has a threshold of its own."""
-        if self.stayed:
-            return f"fewer than {SETTLING} development lines are to be acted on: the thresholds of the base stay"
-        if not self.borrowed:
-            return ""
         names = ", ".join(self.borrowed)
-        lowest = min(self.thresholds[name] for name in self.borrowed)
+        lowest = min((self.thresholds[name] for name in self.borrowed), default=UNSUGGESTED)
+        if self.stayed:
+            kept = f"fewer than {SETTLING} development lines are to be acted on: the thresholds of the base stay"
+            return kept + (
+                f"; it has none for {names}, on which the default policy acts from {lowest:g} on" * bool(names)
+            )
+        if not names:
+            return ""
         return (
             f"no threshold of their own reaches precision {self.precision:g} on the development lines: {names}; "
             f"the default policy acts on them from {lowest:g} on, whatever its precision"
@@ -100,4 +103,5 @@ def suggest(
 def _kept(before: Mapping[str, float], acting: Sequence[str], precision: float) -> Suggestion:
     """Keep the thresholds of before; a category that had none takes that of any."""
     limits = {name: before.get(name, before.get(ANY, UNSUGGESTED)) for name in acting}
-    return Suggestion(with_together(limits, before.get(ANY)), (), precision, stayed=True)
+    borrowed = tuple(name for name in acting if name not in before)
+    return Suggestion(with_together(limits, before.get(ANY)), borrowed, precision, stayed=True)

@@ -57,6 +57,8 @@ class Trained:
     dev_logits: Floats
     history: list[dict[str, float]]
     """The Trainer's log, one entry per logged step and per evaluation."""
+    learning_rate: float = 0.0
+    """The highest of the run."""
     leads: bool = True
     """Whether this process writes the output, if several train together."""
 
@@ -119,7 +121,8 @@ def _train(settings: TrainingSettings, taxonomy: Taxonomy, learn: Labelled, dev:
     torch.manual_seed(settings.seed)
     model, tokenizer = load_base(settings, outputs, known)
     collator = Collator(tokenizer, settings.max_tokens)
-    arguments = _arguments(settings, _rate(settings, model), work)
+    rate = _rate(settings, model)
+    arguments = _arguments(settings, rate, work)
     arguments.output_dir = str(_shared(work, arguments.world_size))
     steps = -(-len(learn) // (settings.batch_size * arguments.world_size))
     arguments.warmup_steps = round(settings.warmup * steps * settings.epochs)
@@ -145,7 +148,7 @@ def _train(settings: TrainingSettings, taxonomy: Taxonomy, learn: Labelled, dev:
         raise WorkshopError(f"{work}: cannot resume: {exc}; name another folder or remove it") from exc
     logits = np.asarray(trainer.predict(developed).predictions, dtype=np.float64)
     history = list(trainer.state.log_history)
-    return Trained(_merged(model), tokenizer, outputs, logits, history, trainer.is_world_process_zero())
+    return Trained(_merged(model), tokenizer, outputs, logits, history, rate, trainer.is_world_process_zero())
 
 
 def _shared(work: Path, processes: int) -> Path:

@@ -153,7 +153,7 @@ def test_training_goes_on_from_what_a_bundle_knows(studio: Path) -> None:
     arguments = train(studio, "further")
     arguments[1] = studio / "more.csv"
     output = run(*arguments, "--base", studio / "bundle", "--learning-rate", 1e-4, "--epochs", 1).output
-    assert "the base knows non_toxic, insult, threat\n" in output
+    assert "the categories start as the base has them: non_toxic, insult, threat\n" in output
     bundle = load_bundle(studio / "further")
     assert set(bundle.manifest.labels.values()) == {"non_toxic", "insult", "threat"}
     scores = TorchClassifier(bundle, "cpu")(["gg wp nice", "you idiot noob", "kill the mid"])

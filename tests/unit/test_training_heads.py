@@ -1,6 +1,7 @@
 """What a base knows of our categories is not thrown away: training starts from its own scores."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -66,17 +67,39 @@ def test_a_category_that_no_line_names_stays_if_the_base_knows_it(tmp_path: Path
     assert outputs_for([Target((0,), 1.0), Target((1,), 1.0)], TAXONOMY).names == ("non_toxic", "insult")
 
 
-def test_a_new_category_starts_at_what_the_base_called_otherwise(tmp_path: Path) -> None:
+TWO = Taxonomy(name="two", categories=(TAXONOMY.categories[0], Category(name="toxic", severity=2, description="Any.")))
+
+
+def test_the_one_new_offence_starts_as_all_that_the_base_acts_on(tmp_path: Path) -> None:
     bundle = base(tmp_path / "base")
-    two = Taxonomy(name="two", categories=(TAXONOMY.categories[0], Category(name="toxic", severity=2, description="x")))
+    outputs = outputs_for([Target((1,), 1.0)], TWO, known_by(str(bundle.path)))
+    assert outputs.names == ("non_toxic", "non_toxic, 2", "toxic", "toxic, 2")
+    assert outputs.rows == (0, 3, 1, 2)
+    _, trained = started(bundle, outputs)
+    scores = outputs.spread(softmax(predict(trained, TEXTS, 32)), 2)
+    for found, told in zip(scores.tolist(), TorchClassifier(bundle, "cpu")(TEXTS), strict=True):
+        assert found == pytest.approx([told[0], told[1] + told[2]], abs=1e-3)
+
+
+def test_what_the_base_does_not_act_on_and_the_taxonomy_lacks_is_harmless(tmp_path: Path) -> None:
+    bundle = tiny_bundle(tmp_path / "base", describe(labels=LABELS, thresholds={"insult": 0.7}))
+    outputs = outputs_for([Target((1,), 1.0)], TWO, known_by(str(bundle.path)))
+    assert outputs.labels(TWO) == dict.fromkeys(outputs.names[:3], "non_toxic") | {"toxic": "toxic"}
+    assert outputs.rows == (0, 2, 3, 1), "a threat is not acted on"
+
+
+def test_several_new_offences_start_at_the_mean_of_what_has_no_place(tmp_path: Path) -> None:
+    bundle = base(tmp_path / "base")
+    rude = tuple(Category(name=name, severity=2, description="Any.") for name in ("rude", "ruder", "rudest"))
+    three = Taxonomy(name="three", categories=(TAXONOMY.categories[0], *rude))
     known = known_by(str(bundle.path))
-    outputs = outputs_for([Target((1,), 1.0)], two, known)
-    assert (outputs.names, outputs.rows) == (("non_toxic", "non_toxic, 2", "toxic"), (0, 3, None))
+    outputs = outputs_for([Target((place,), 1.0) for place in (1, 2, 3)], three, known)
+    assert outputs.rows == (0, 3, None, None, None)
     old = head(load_base(TrainingSettings(base=str(bundle.path)), outputs_for(ALL, TAXONOMY, known), known)[0])
     new = head(started(bundle, outputs)[0])
     left_over = old.weight[2:].mean(0)  # insult and threat
     assert torch.corrcoef(torch.stack([new.weight[2], left_over]))[0, 1] > 0.95
-    assert new.bias[2] == pytest.approx(old.bias[2:].mean().item(), abs=1e-6)
+    assert new.bias[2] == pytest.approx(old.bias[2:].mean().item() + math.log(2 / 3), abs=1e-6)
 
 
 def test_where_nothing_is_left_over_a_new_category_starts_at_the_middle_of_all(tmp_path: Path) -> None:
@@ -107,9 +130,9 @@ def test_a_bundle_of_categories_that_do_not_exclude_each_other_has_no_rows_to_go
 
 
 def test_outputs_of_one_category_add_up() -> None:
-    outputs = outputs_for(ALL, TAXONOMY, Known(("insult", "non_toxic", "insult", "elsewhere")))
+    outputs = outputs_for(ALL, TAXONOMY, Known(("insult", "non_toxic", "insult", "threat")))
     assert outputs.names == ("non_toxic", "insult", "insult, 2", "threat")
-    assert outputs.rows == (1, 0, 2, None)
+    assert outputs.rows == (1, 0, 2, 3)
     assert outputs.allowed(ALL).tolist() == [
         [True, False, False, False],
         [False, True, True, False],

@@ -13,7 +13,7 @@ from model.training.resume import RUN, claim, identity, last_checkpoint
 from model.training.settings import TrainingSettings
 from model.training.sources import Example
 from model.training.train import train
-from tests.support.checkpoints import TAXONOMY, write_checkpoint
+from tests.support.checkpoints import TAXONOMY, tiny_bundle, write_checkpoint
 from tests.support.labelled import lines
 
 
@@ -46,6 +46,18 @@ def test_a_run_of_other_lines_or_another_seed_is_refused_and_told(tmp_path: Path
     ]:
         with pytest.raises(WorkshopError, match=told):
             claim(tmp_path, other)
+
+
+def test_checkpoints_of_another_bundle_at_the_same_place_are_refused(tmp_path: Path) -> None:
+    base, work = tmp_path / "base", tmp_path / "work"
+    tiny_bundle(base, seed=7)
+    work.mkdir()
+    claim(work, identity(given(base), TAXONOMY, labelled(64), sides()))
+    (work / "checkpoint-4").mkdir()
+    shutil.rmtree(base)
+    tiny_bundle(base, seed=8)
+    with pytest.raises(WorkshopError, match="another run: other base; name"):
+        claim(work, identity(given(base), TAXONOMY, labelled(64), sides()))
 
 
 def test_checkpoints_that_nobody_signed_are_refused(tmp_path: Path) -> None:

@@ -59,7 +59,10 @@ def test_a_few_lines_do_not_replace_the_thresholds_of_before() -> None:
     rows = [*CLEAN, *[("insult", 0.95)] * 40, *[("threat", 0.95)] * 9]
     found = suggest(0.9, *scored(rows), NAMES, TAXONOMY, before)
     assert found.thresholds == {"insult": 0.6, "threat": 0.6, ANY: 0.6}
-    assert found.said == "fewer than 50 development lines are to be acted on: the thresholds of the base stay"
+    assert found.said == (
+        "fewer than 50 development lines are to be acted on: the thresholds of the base stay; "
+        "it has none for threat, on which the default policy acts from 0.6 on"
+    )
     found = suggest(0.9, *scored([*rows, ("threat", 0.95)]), NAMES, TAXONOMY, before)
     assert found.thresholds == {"insult": 0.95, "threat": 0.95}
 
