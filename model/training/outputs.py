@@ -1,7 +1,7 @@
 """The categories that the network has outputs for, and its training arrays."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -72,27 +72,25 @@ def outputs_for(targets: Sequence[Target], taxonomy: Taxonomy, known: Known = NO
         if chosen.isdisjoint(target.categories):
             chosen.add(target.categories[0])
     new = {place for place in chosen if taxonomy.names[place] not in known.categories}
-    kept = list(_kept(known, taxonomy, new))
+    offences = [place for place in new if taxonomy.categories[place].severity]
+    heir = offences[0] if len(offences) == 1 else None
+    found = [_place(name, known, taxonomy, heir) for name in known.categories]
+    kept = [(category, row) for row, category in enumerate(found) if category is not None]
     added = [(category, None) for category in chosen.difference(category for category, _ in kept)]
     ordered = sorted([*kept, *added], key=lambda each: each[0])
     categories = tuple(category for category, _ in ordered)
     return Outputs(categories, _names(categories, taxonomy), tuple(row for _, row in ordered) if kept else ())
 
 
-def _kept(known: Known, taxonomy: Taxonomy, new: Collection[int]) -> Iterator[tuple[int, int | None]]:
-    """Yield the place in the taxonomy of each row of the base that has one, and the row.
+def _place(name: str, known: Known, taxonomy: Taxonomy, heir: int | None) -> int | None:
+    """Return the place in the taxonomy of one of the base's categories, None if it has none.
 
-    A row goes to the category of its name.  Where there is none, what the base does not act on is ``non_toxic``, and
-    what it acts on is the one new category of a severity above 0, if there is exactly one.
+    It is that of the same name.  Where there is none, what the base does not act on is ``non_toxic``, and what it
+    acts on is the heir: the new category of a severity above 0, if there is exactly one.
     """
-    offences = [place for place in new if taxonomy.categories[place].severity]
-    for row, name in enumerate(known.categories):
-        if name in taxonomy.names:
-            yield taxonomy.names.index(name), row
-        elif name not in known.acting:
-            yield taxonomy.names.index(NON_TOXIC), row
-        elif len(offences) == 1:
-            yield offences[0], row
+    if name in taxonomy.names:
+        return taxonomy.names.index(name)
+    return heir if name in known.acting else taxonomy.names.index(NON_TOXIC)
 
 
 def _names(categories: Sequence[int], taxonomy: Taxonomy) -> tuple[str, ...]:
