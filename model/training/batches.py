@@ -14,6 +14,9 @@ from model.training.metrics import Flags, Floats
 
 Row = dict[str, Any]
 
+MIXED: Final = 0.2
+"""Share by which a length counts as more or less, anew in each epoch."""
+
 POOLED: Final = 50
 """Maximum batches whose rows are drawn together and then sorted by length; at least four such pools to an epoch.
 
@@ -72,19 +75,18 @@ class ByLength(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         generator = np.random.default_rng([self._seed, self._epoch])
         drawn = generator.permutation(len(self))
+        # Nearly equal lengths are mixed, so that copies of a repeated line part.
+        roughly = self._lengths * generator.uniform(1 - MIXED, 1 + MIXED, len(self))
         pool = self._batch * max(1, min(POOLED, len(drawn) // (4 * self._batch)))
+        whole = len(drawn) - len(drawn) % self._batch
         batches: list[np.ndarray[Any, Any]] = []
-        for start in range(0, len(drawn), pool):
-            rows = drawn[start : start + pool]
-            rows = rows[np.argsort(self._lengths[rows], kind="stable")]
-            batches += [rows[place : place + self._batch] for place in range(0, len(rows), self._batch)]
-        # The one that is not full goes last, or every batch after it would be of two lengths.
-        full = [batch for batch in batches if len(batch) == self._batch]
-        rest = [batch for batch in batches if len(batch) < self._batch]
-        for place in generator.permutation(len(full)):
-            yield from full[place].tolist()
-        for batch in rest:
-            yield from batch.tolist()
+        for start in range(0, whole, pool):
+            rows = drawn[start : min(start + pool, whole)]
+            rows = rows[np.argsort(roughly[rows], kind="stable")]
+            batches += np.split(rows, len(rows) // self._batch)
+        for place in generator.permutation(len(batches)):
+            yield from batches[place].tolist()
+        yield from drawn[whole:].tolist()
 
 
 class Collator:

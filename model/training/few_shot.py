@@ -12,7 +12,6 @@ from model.training.data import Labelled, Sides, join
 from model.training.evaluate import Progress
 from model.training.fit import Order
 from model.training.metrics import Bootstrap, Places, auc, average_precision, classes_of, macro_f1, recall_at
-from model.training.settings import repeats
 from model.training.train import Trained, predict, train
 from schemas.taxonomy import Taxonomy
 
@@ -73,7 +72,7 @@ def learning_curve(
     found = []
     for part in parts:
         progress(f"learning curve: {part.labels:,} own labels")
-        often = order.settings.own_repeats or repeats(len(part.train), len(public))
+        often = order.settings.repeats(len(part.train), len(public))
         learn = join([*[part.train] * often, public])
         costs = {"labels": part.labels, "train": len(part.train), "develop": len(part.dev)}
         trained = train(order.settings, order.taxonomy, learn, part.dev)

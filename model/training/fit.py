@@ -20,10 +20,10 @@ from model.training.evaluate import Document, Given, Progress, by_default, evalu
 from model.training.floor import fit_floor
 from model.training.heads import known_by
 from model.training.metrics import Bootstrap, Flags, Floats
-from model.training.outputs import Outputs, outputs_for
+from model.training.outputs import outputs_for
 from model.training.report import card
 from model.training.resume import claim, identity
-from model.training.settings import TrainingSettings, repeats
+from model.training.settings import TrainingSettings
 from model.training.suggest import Suggestion, suggest
 from model.training.train import Trained, train
 from schemas.taxonomy import Taxonomy
@@ -64,7 +64,7 @@ def fit(
         DataError: a side has no toxic or no clean line.
         WorkshopError: ``work`` holds another run, or one that cannot be resumed.
     """
-    often = order.settings.own_repeats or repeats(len(sides.train), len(public))
+    often = order.settings.repeats(len(sides.train), len(public))
     learn = join([*[sides.train] * often, public])
     for name, side in (("training", learn), ("development", sides.dev), ("held-out", sides.test)):
         refuse_one_sided(name, side, order.taxonomy)
@@ -110,11 +110,14 @@ def _announce_head(order: Order, learn: Labelled, progress: Progress) -> None:
     for place, row in zip(outputs.categories, outputs.rows, strict=True):
         origins.setdefault(order.taxonomy.names[place], set()).update(() if row is None else (known.categories[row],))
     progress("the categories start as the base has them: " + ", ".join(_started(*each) for each in origins.items()))
+    if lost := sorted(set(known.categories).difference(*origins.values())):
+        progress(f"of the base's categories these have no place: {', '.join(lost)}")
 
 
 def _started(name: str, origins: set[str]) -> str:
+    others = origins - {name}
     if name in origins:
-        return name
+        return name + (f" (also {', '.join(sorted(others))})" if others else "")
     return f"{name} (as {', '.join(sorted(origins))})" if origins else f"{name} (new)"
 
 
@@ -123,7 +126,7 @@ def _describe(order: Order, trained: Trained, dev: Labelled, learn: Labelled) ->
     allowed = trained.outputs.allowed(dev.targets)
     temperature = fit_temperature(trained.dev_logits, allowed)
     settings = order.settings
-    suggestion = _suggested(order, trained.outputs, softmax(trained.dev_logits, temperature), allowed)
+    suggestion = _suggested(order, trained, softmax(trained.dev_logits, temperature), allowed)
     training: dict[str, Any] = {
         "base": origin(settings.base),
         "data_fingerprint": fingerprint(learn),
@@ -146,14 +149,14 @@ def _describe(order: Order, trained: Trained, dev: Labelled, learn: Labelled) ->
     return described, suggestion
 
 
-def _suggested(order: Order, outputs: Outputs, shares: Floats, allowed: Flags) -> Suggestion:
+def _suggested(order: Order, trained: Trained, shares: Floats, allowed: Flags) -> Suggestion:
     """Suggest thresholds by category, however many outputs each has."""
+    outputs = trained.outputs
     covered = sorted(set(outputs.categories))
     size = len(order.taxonomy.names)
     scores, flags = (outputs.spread(each.astype(np.float64), size)[:, covered] for each in (shares, allowed))
     names = tuple(order.taxonomy.names[place] for place in covered)
-    before = known_by(order.settings.base).thresholds
-    return suggest(order.settings.precision, scores, flags > 0, names, order.taxonomy, before)
+    return suggest(order.settings.precision, scores, flags > 0, names, order.taxonomy, trained.known)
 
 
 def _finish(

@@ -1,7 +1,5 @@
 """The head that training starts from: rows of the base's head for categories that it knows, new rows for the others."""
 
-import math
-
 import torch
 from torch import nn
 from transformers import PreTrainedModel
@@ -10,10 +8,13 @@ from model.bundle import load_bundle
 from model.checkpoint import locate
 from model.training.outputs import NOTHING, Known, Outputs
 from model.vetting import MANIFEST
+from schemas.taxonomy import NON_TOXIC
 
 
 def known_by(source: str) -> Known:
-    """Return what a base's head says about categories; only a bundle of exclusive categories is known to say any.
+    """Return what a base's head says about categories.
+
+    Only a bundle of exclusive categories, ``non_toxic`` among them, is known to say any.
 
     Blocks on the disk, and on the network for a hub name.
 
@@ -28,6 +29,8 @@ def known_by(source: str) -> Known:
         return NOTHING
     names = bundle.taxonomy.names
     categories = tuple(names[place] for place in bundle.outputs if place is not None)
+    if NON_TOXIC not in categories:
+        return NOTHING
     manifest = bundle.manifest
     return Known(categories, manifest.temperature, frozenset(manifest.acting), manifest.thresholds)
 
@@ -36,9 +39,8 @@ def put_head(model: PreTrainedModel, outputs: Outputs, known: Known) -> None:
     """Replace a classifier's last layer by one with these outputs.
 
     An output that the base knows starts as the base's row, divided by the base's temperature: before any training a
-    network that lacks no row and has no new output scores as the base does.  New outputs beside known ones start
-    at the mean of the rows left over, weighing together as much as those, or of all rows if none is.  Without
-    known outputs all rows are drawn from torch's random state.
+    network that lacks no row and has no new output scores as the base does.  A new output beside known ones starts
+    at the mean of all rows.  Without known outputs all rows are drawn from torch's random state.
     """
     place, old = _last_layer(model)
     new = nn.Linear(old.in_features, len(outputs.names), bias=old.bias is not None)
@@ -57,24 +59,21 @@ def put_head(model: PreTrainedModel, outputs: Outputs, known: Known) -> None:
 
 def _continue(new: nn.Linear, old: nn.Linear, outputs: Outputs, temperature: float) -> None:
     """Copy the known rows; ``new`` has small random weights, which keep new outputs apart."""
-    left = sorted(set(range(old.out_features)).difference(outputs.rows))
-    rest = left or list(range(old.out_features))
-    share = math.log(len(left) / outputs.rows.count(None)) if left and None in outputs.rows else 0.0
     with torch.no_grad():
         for output, row in enumerate(outputs.rows):
             if row is None:
-                new.weight[output] += old.weight[rest].mean(0) / temperature
+                new.weight[output] += old.weight.mean(0) / temperature
             else:
                 new.weight[output] = old.weight[row] / temperature
             if old.bias is not None:
-                start = old.bias[rest].mean() / temperature + share if row is None else old.bias[row] / temperature
-                new.bias[output] = start
+                new.bias[output] = (old.bias.mean() if row is None else old.bias[row]) / temperature
 
 
 def _last_layer(model: PreTrainedModel) -> tuple[str, nn.Linear]:
-    """Return a classifier's last linear layer of one row per label, and its place."""
+    """Return a classifier's last linear layer of one row per label, and its place, which is not in the body."""
+    body = f"{model.base_model_prefix}."
     return [
         (place, layer)
         for place, layer in model.named_modules()
-        if isinstance(layer, nn.Linear) and layer.out_features == model.config.num_labels
+        if isinstance(layer, nn.Linear) and layer.out_features == model.config.num_labels and not place.startswith(body)
     ][-1]

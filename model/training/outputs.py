@@ -71,8 +71,7 @@ def outputs_for(targets: Sequence[Target], taxonomy: Taxonomy, known: Known = NO
     for target in targets:
         if chosen.isdisjoint(target.categories):
             chosen.add(target.categories[0])
-    new = {place for place in chosen if taxonomy.names[place] not in known.categories}
-    offences = [place for place in new if taxonomy.categories[place].severity]
+    offences = [place for place in chosen if taxonomy.categories[place].severity]
     heir = offences[0] if len(offences) == 1 else None
     found = [_place(name, known, taxonomy, heir) for name in known.categories]
     kept = [(category, row) for row, category in enumerate(found) if category is not None]
@@ -86,11 +85,13 @@ def _place(name: str, known: Known, taxonomy: Taxonomy, heir: int | None) -> int
     """Return the place in the taxonomy of one of the base's categories, None if it has none.
 
     It is that of the same name.  Where there is none, what the base does not act on is ``non_toxic``, and what it
-    acts on is the heir: the new category of a severity above 0, if there is exactly one.
+    acts on is the heir: the only category of a severity above 0, if the base does not know that one.
     """
     if name in taxonomy.names:
         return taxonomy.names.index(name)
-    return heir if name in known.acting else taxonomy.names.index(NON_TOXIC)
+    if name not in known.acting:
+        return taxonomy.names.index(NON_TOXIC)
+    return None if heir is None or taxonomy.names[heir] in known.categories else heir
 
 
 def _names(categories: Sequence[int], taxonomy: Taxonomy) -> tuple[str, ...]:

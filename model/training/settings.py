@@ -15,6 +15,8 @@ ADAPTERS_RATE: Final = 2e-4
 _LIKE_BERT: Final = (110_000_000, 5e-5)
 """Parameters of BERT's base model, and the learning rate it is fine-tuned with; source: Devlin et al. 2019, A.3."""
 _HIGHEST: Final = 3e-4
+MOST_REPEATS: Final = 20
+"""Own lines are repeated at most this often beside public ones, so that they carry weight."""
 
 Mixed = Literal["auto", "off", "bf16", "fp16"]
 Metric = Literal["average_precision", "auc", "macro_f1", "loss"]
@@ -67,6 +69,10 @@ class TrainingSettings(BaseModel):
     """How often own lines are repeated per epoch; None repeats them beside more public ones (``repeats``)."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 7
 
+    def repeats(self, own: int, public: int) -> int:
+        """How often own lines are repeated: as set, or until they are about as many as the public ones."""
+        return self.own_repeats or max(1, min(MOST_REPEATS, public // max(own, 1)))
+
     @classmethod
     def read(cls, path: Path | None, given: dict[str, Any]) -> Self:
         """Read a TOML file of settings; explicit values take precedence, None means not given.
@@ -81,15 +87,6 @@ class TrainingSettings(BaseModel):
             raise WorkshopError(f"{path}: {exc}") from exc
         except ValidationError as exc:
             raise WorkshopError(f"{path or 'options'}: {_faults(exc)}") from exc
-
-
-MOST_REPEATS: Final = 20
-"""Own lines are repeated at most this often beside public ones, so that they carry weight."""
-
-
-def repeats(own: int, public: int) -> int:
-    """How often own lines are repeated: until they are as many as the public ones, at most ``MOST_REPEATS``."""
-    return max(1, min(MOST_REPEATS, public // max(own, 1)))
 
 
 def suited_rate(parameters: int) -> float:

@@ -29,7 +29,7 @@ from model.training.calibrate import softmax
 from model.training.data import Labelled
 from model.training.heads import known_by
 from model.training.metrics import Flags, Floats, auc, average_precision, classes_of, macro_f1
-from model.training.outputs import Outputs, outputs_for, row_weights
+from model.training.outputs import Known, Outputs, outputs_for, row_weights
 from model.training.precision import cpu_computes_bf16
 from model.training.progress import ShowProgress
 from model.training.resume import last_checkpoint
@@ -54,6 +54,8 @@ class Trained:
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     outputs: Outputs
+    known: Known
+    """What its base said before."""
     dev_logits: Floats
     history: list[dict[str, float]]
     """The Trainer's log, one entry per logged step and per evaluation."""
@@ -148,7 +150,7 @@ def _train(settings: TrainingSettings, taxonomy: Taxonomy, learn: Labelled, dev:
         raise WorkshopError(f"{work}: cannot resume: {exc}; name another folder or remove it") from exc
     logits = np.asarray(trainer.predict(developed).predictions, dtype=np.float64)
     history = list(trainer.state.log_history)
-    return Trained(_merged(model), tokenizer, outputs, logits, history, rate, trainer.is_world_process_zero())
+    return Trained(_merged(model), tokenizer, outputs, known, logits, history, rate, trainer.is_world_process_zero())
 
 
 def _shared(work: Path, processes: int) -> Path:

@@ -95,7 +95,7 @@ def untrained(base: Path, game: Game) -> Floats:
     known = known_by(str(base))
     outputs = outputs_for([], game.maps.taxonomy, known)
     model, tokenizer = load_base(TrainingSettings(base=str(base)), outputs, known)
-    unmoved = Trained(model, tokenizer, outputs, np.zeros((0, len(outputs.names))), [])
+    unmoved = Trained(model, tokenizer, outputs, known, np.zeros((0, len(outputs.names))), [])
     return scored(unmoved, game.test.texts, 1.0, len(game.maps.taxonomy.names))
 
 
@@ -120,8 +120,9 @@ def scored(trained: Trained, texts: Sequence[str], temperature: float, categorie
 def made_base(corpus: Corpus, maps: LabelMaps, out: Path) -> Path:
     """Make the base, as a bundle and, beside it, as a bare checkpoint of the same weights."""
     base = out / "base"
-    if (base / MANIFEST).exists():
+    if (out / "bare").exists():
         return base
+    shutil.rmtree(base, ignore_errors=True)
     closed = [*corpus.train["gametox"], *corpus.dev["gametox"], *corpus.test["gametox"]]
     learn = bind(list(_lines(corpus, closed)), maps)
     dev = bind(corpus.dev["conda"], maps)

@@ -30,6 +30,7 @@ batch_size = 32
 max_tokens = 32
 disguised = 0.1
 patience = 6
+metric = "macro_f1"
 """
 
 

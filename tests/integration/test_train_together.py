@@ -15,7 +15,15 @@ from tests.support.checkpoints import write_checkpoint
 from tests.support.labelled import lines, write_table, write_taxonomy
 
 LAUNCHER = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-SETTINGS = "epochs = 6\npatience = 6\nlearning_rate = 5e-3\nbatch_size = 16\nmax_tokens = 32\ndisguised = 0.1\n"
+SETTINGS = """
+epochs = 6
+patience = 6
+metric = "macro_f1"
+learning_rate = 8e-3
+batch_size = 16
+max_tokens = 32
+disguised = 0.1
+"""
 
 
 @pytest.fixture(scope="module")

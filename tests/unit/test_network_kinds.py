@@ -97,7 +97,7 @@ def test_a_head_of_any_kind_is_gone_on_from(tmp_path: Path, kind: str) -> None:
     known = known_by(str(bundle.path))
     outputs = outputs_for([Target((0,), 1.0)], TAXONOMY, known)
     model, tokenizer = load_base(TrainingSettings(base=str(bundle.path)), outputs, known)
-    shares = softmax(predict(Trained(model, tokenizer, outputs, np.zeros((0, 3)), []), TEXTS[:5], 32))
+    shares = softmax(predict(Trained(model, tokenizer, outputs, known, np.zeros((0, 3)), []), TEXTS[:5], 32))
     for found, expected in zip(shares.tolist(), TorchClassifier(bundle, "cpu")(TEXTS[:5]), strict=True):
         assert found == pytest.approx(expected[:3], abs=0.01)
 
