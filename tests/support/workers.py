@@ -22,7 +22,7 @@ def at_once(judge: Callable[[Chunk], Judged]) -> Callable[[Chunk], "Future[Judge
         future: Future[Judged] = Future()
         try:
             future.set_result(judge(chunk))
-        except Exception as exc:
+        except Exception as exc:  # as an executor does: whoever waits for the answer gets it
             future.set_exception(exc)
         return future
 
