@@ -1,31 +1,51 @@
-"""Batches under a budget of padded tokens.  Pure.
+"""Batches under a budget of tokens.  Pure.
 
-A batch costs its longest row times its number of rows, because shorter rows are padded.  Rows are sorted by length, so
-that padding is small; with ``slack`` 0 only rows of one length share a batch, and there is no padding.
+A padded batch costs its longest row times its number of rows.  Rows are sorted by length, so that padding is small;
+with ``slack`` 0 only rows of one length share a batch, and there is none.  A packed batch costs its rows' tokens.
 """
 
 from collections.abc import Sequence
 
 
-def plan(lengths: Sequence[int], budget: int, slack: int | None = None) -> list[list[int]]:
-    """Split rows into batches.
+def plan_padded(lengths: Sequence[int], budget: int, slack: int) -> list[list[int]]:
+    """Split rows into batches that are padded.
 
     Args:
         lengths: tokens of each row.
         budget: maximum padded tokens in a batch; a longer row gets a batch of its own.
-        slack: maximum difference in tokens between rows of one batch; None for any.
+        slack: maximum difference in tokens between rows of one batch.
 
     Returns:
         Row indices by batch, shortest rows first; every index once.
     """
     batches: list[list[int]] = []
     shortest = 0
-    for index in sorted(range(len(lengths)), key=lengths.__getitem__):
+    for index in _by_length(lengths):
         length = lengths[index]
         fits = bool(batches) and (len(batches[-1]) + 1) * length <= budget
-        if fits and (slack is None or length - shortest <= slack):
+        if fits and length - shortest <= slack:
             batches[-1].append(index)
         else:
             batches.append([index])
             shortest = length
     return batches
+
+
+def plan_packed(lengths: Sequence[int], budget: int) -> list[list[int]]:
+    """Split rows of any lengths into batches of at most ``budget`` tokens; a longer row gets a batch of its own.
+
+    Returns row indices by batch, shortest rows first; every index once.
+    """
+    batches: list[list[int]] = []
+    tokens = budget
+    for index in _by_length(lengths):
+        tokens += lengths[index]
+        if tokens > budget:
+            batches.append([])
+            tokens = lengths[index]
+        batches[-1].append(index)
+    return batches
+
+
+def _by_length(lengths: Sequence[int]) -> list[int]:
+    return sorted(range(len(lengths)), key=lengths.__getitem__)

@@ -7,12 +7,17 @@ layer is computed for the first token alone, which is all that the classifier re
 Source of the arithmetic: Devlin et al. 2019, as ``BertForSequenceClassification`` computes it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import gelu, layer_norm, linear, scaled_dot_product_attention
+
+from model.packing import Group, Packed
+
+Asking = Sequence[tuple[slice, Group]]
+"""Groups that attend to themselves, each with the place of its queries."""
 
 _PLAIN = {
     "hidden_act": "gelu",
@@ -42,6 +47,7 @@ class Bert:
             KeyError: a weight is missing.
         """
         self._heads: int = config["num_attention_heads"]
+        self._head_width: int = config["hidden_size"] // self._heads
         self._epsilon: float = config.get("layer_norm_eps", 1e-12)
         self._weights = dict(weights)
         embeddings = "bert.embeddings."
@@ -54,39 +60,39 @@ class Bert:
                 _ = weights[f"{prefix}{part}.weight"]
         _ = weights["classifier.weight"], weights["bert.pooler.dense.weight"]
 
-    def __call__(self, ids: Tensor, mask: Tensor | None) -> Tensor:
-        """Return logits.
-
-        Args:
-            ids: token ids, [rows, tokens].
-            mask: True where a token counts, [rows, tokens]; None if all do.
-        """
-        attended = None if mask is None else mask[:, None, None, :]
-        hidden = self._words[ids] + self._type
-        hidden = self._norm("bert.embeddings.LayerNorm", hidden + self._positions[: ids.shape[1]])
+    def __call__(self, rows: Packed) -> Tensor:
+        """Return logits, [rows, outputs]."""
+        hidden = self._words[rows.ids] + self._type
+        hidden = self._norm("bert.embeddings.LayerNorm", hidden + self._positions[rows.positions])
         for prefix in self._layers[:-1]:
-            hidden = self._layer(prefix, hidden, hidden, attended)
-        # The pooler reads the first token only, so the last layer computes no other.
-        hidden = self._layer(self._layers[-1], hidden[:, :1], hidden, attended)
-        pooled = torch.tanh(self._linear("bert.pooler.dense", hidden[:, 0]))
-        return self._linear("classifier", pooled)
+            hidden = self._layer(prefix, hidden, hidden, [(group.tokens, group) for group in rows.groups])
+        # The pooler reads the first tokens only, so the last layer computes no others.
+        firsts = hidden[rows.firsts]
+        hidden = self._layer(self._layers[-1], firsts, hidden, [(group.rows, group) for group in rows.groups])
+        return self._linear("classifier", torch.tanh(self._linear("bert.pooler.dense", hidden)))
 
-    def _layer(self, prefix: str, hidden: Tensor, seen: Tensor, mask: Tensor | None) -> Tensor:
-        context = self._attend(prefix + "attention.self.", hidden, seen, mask)
+    def _layer(self, prefix: str, hidden: Tensor, seen: Tensor, asking: Asking) -> Tensor:
+        """Return the next layer's output for ``hidden``, which attends to ``seen``, all tokens."""
+        context = self._attend(prefix + "attention.self.", hidden, seen, asking)
         projected = self._linear(prefix + "attention.output.dense", context)
         hidden = self._norm(prefix + "attention.output.LayerNorm", projected + hidden)
         inner = gelu(self._linear(prefix + "intermediate.dense", hidden))
         return self._norm(prefix + "output.LayerNorm", self._linear(prefix + "output.dense", inner) + hidden)
 
-    def _attend(self, prefix: str, hidden: Tensor, seen: Tensor, mask: Tensor | None) -> Tensor:
-        query = self._heads_of(prefix + "query", hidden)
-        key, value = self._heads_of(prefix + "key", seen), self._heads_of(prefix + "value", seen)
-        context = scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        return context.transpose(1, 2).reshape(hidden.shape)
+    def _attend(self, prefix: str, hidden: Tensor, seen: Tensor, asking: Asking) -> Tensor:
+        query = self._linear(prefix + "query", hidden)
+        key, value = self._linear(prefix + "key", seen), self._linear(prefix + "value", seen)
+        context = torch.empty_like(query)
+        for place, group in asking:
+            parts = query[place], key[group.tokens], value[group.tokens]
+            asked, keys, values = (self._by_head(part, group.size) for part in parts)
+            found = scaled_dot_product_attention(asked, keys, values, attn_mask=group.mask)
+            context[place] = found.transpose(1, 2).reshape(-1, query.shape[1])
+        return context
 
-    def _heads_of(self, name: str, hidden: Tensor) -> Tensor:
-        rows, tokens, _ = hidden.shape
-        return self._linear(name, hidden).view(rows, tokens, self._heads, -1).transpose(1, 2)
+    def _by_head(self, tokens: Tensor, rows: int) -> Tensor:
+        """Return the tokens of equally long rows as [rows, heads, tokens of a row, width of a head]."""
+        return tokens.view(rows, -1, self._heads, self._head_width).transpose(1, 2)
 
     def _linear(self, name: str, hidden: Tensor) -> Tensor:
         return linear(hidden, self._weights[name + ".weight"], self._weights[name + ".bias"])

@@ -1,21 +1,74 @@
-"""A verified bundle's network on a device: token ids in, logits out."""
+"""A verified bundle's network on a device: token ids in, logits out.
 
-from collections.abc import Callable
-from typing import Literal
+On a CPU a row's logits do not depend on its batch: nothing is padded, and a batch has at least four rows, the minimum
+at which the matrix kernels treat every row alike.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final, Literal, Protocol
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor
 
+from model.batching import plan_packed, plan_padded
 from model.bert import Bert, is_plain_bert
 from model.bundle import Bundle
 from model.errors import BundleError, DeviceError
+from model.packing import Row, as_packed, packed, padded
 from model.vetting import WEIGHTS
 
 Device = Literal["auto", "cpu", "cuda"]
-Network = Callable[[Tensor, Tensor | None], Tensor]
+Forward = Callable[[Tensor, Tensor | None], Tensor]
 """Token ids and mask, both [rows, tokens], to logits [rows, outputs]; without a mask every token counts."""
+LEAST_ROWS: Final = 4
+CUDA_SLACK: Final = 8
+
+
+class Network(Protocol):
+    """Rows of token ids to logits."""
+
+    def plan(self, lengths: Sequence[int], budget: int, /) -> list[list[int]]:
+        """Split rows of these lengths into batches for ``__call__``; returns row indices, every index once."""
+        ...
+
+    def __call__(self, rows: Sequence[Row], /) -> Tensor:
+        """Return logits, [rows, outputs], of one batch.  Blocks on the device."""
+        ...
+
+
+class PackedBert:
+    """BERT on a CPU: rows of all lengths share a batch."""
+
+    def __init__(self, bert: Bert) -> None:
+        self._bert = bert
+        self.plan = plan_packed
+
+    def __call__(self, rows: Sequence[Row], /) -> Tensor:
+        """Return logits, [rows, outputs]."""
+        return self._bert(packed(_enough(rows), torch.device("cpu")))[: len(rows)]
+
+
+class Padded:
+    """Any network over padded rows: on a CPU those of one length, on CUDA of similar length, to share a launch."""
+
+    def __init__(self, forward: Forward, pad: int, device: torch.device) -> None:
+        self._forward, self._pad, self._device = forward, pad, device
+        self._on_cpu = device.type == "cpu"
+
+    def plan(self, lengths: Sequence[int], budget: int, /) -> list[list[int]]:
+        """Split rows into batches, by length."""
+        return plan_padded(lengths, budget, 0 if self._on_cpu else CUDA_SLACK)
+
+    def __call__(self, rows: Sequence[Row], /) -> Tensor:
+        """Return logits, [rows, outputs]."""
+        given = _enough(rows) if self._on_cpu else rows
+        return self._forward(*padded(given, self._pad, self._device))[: len(rows)]
+
+
+def _enough(rows: Sequence[Row]) -> list[Row]:
+    return [*rows, *[rows[-1]] * (LEAST_ROWS - len(rows))]
 
 
 def choose_device(device: Device) -> torch.device:
@@ -39,16 +92,20 @@ def load_network(bundle: Bundle, device: torch.device) -> Network:
     dtype = torch.float32 if device.type == "cpu" else None
     try:
         weights = {name: tensor.to(device, dtype) for name, tensor in load(bundle.read(WEIGHTS)).items()}
-        if is_plain_bert(bundle.config):
-            return Bert(bundle.config, weights)
-        return _from_transformers(bundle, weights, device)
+        pad = bundle.config.get("pad_token_id") or 0
+        if not is_plain_bert(bundle.config):
+            return Padded(_from_transformers(bundle, weights, device), pad, device)
+        bert = Bert(bundle.config, weights)
+        if device.type == "cpu":
+            return PackedBert(bert)
+        return Padded(lambda ids, mask: bert(as_packed(ids, mask)), pad, device)
     except (KeyError, SafetensorError, RuntimeError) as exc:
         if isinstance(exc, torch.OutOfMemoryError):
             raise
         raise BundleError(f"{bundle.path / WEIGHTS}: not the weights that config.json describes: {exc}") from exc
 
 
-def _from_transformers(bundle: Bundle, weights: dict[str, Tensor], device: torch.device) -> Network:
+def _from_transformers(bundle: Bundle, weights: dict[str, Tensor], device: torch.device) -> Forward:
     """Build any other network with transformers, from the vetted configuration alone."""
     from transformers import AutoConfig, AutoModelForSequenceClassification
 

@@ -3,8 +3,7 @@
 A text may be read in several ways (``model.readings`` undoes disguises) and, where it is long, in overlapping
 windows.  Every reading is scored, and the worst counts: nothing added to a message can make it milder.
 
-On a CPU a row's scores do not depend on its batch: rows of one length go together, so nothing is padded, each batch is
-computed by one thread, and has at least four rows, the minimum at which the matrix kernels treat every row alike.
+On a CPU a row's scores do not depend on its batch (``model.network``); each batch is computed by one thread.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +15,6 @@ import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from model.batching import plan
 from model.bundle import Bundle
 from model.classifier import ClassifierDown, PoisonedText, on_grid
 from model.errors import BundleError
@@ -33,9 +31,7 @@ Matrix = NDArray[np.float64]
 
 CPU_BUDGET: Final = 2_048
 CUDA_BUDGET: Final = 16_384
-"""Padded tokens per batch; about 8,192 fill a large GPU."""
-CUDA_SLACK: Final = 8
-LEAST_ROWS: Final = 4
+"""Tokens per batch; about 8,192 fill a large GPU."""
 _WARM_UP: Final = "warm up"
 
 
@@ -67,8 +63,8 @@ class TorchClassifier:
         self._head = _Head(bundle)
         self._readings = readings
         self._budget = budget or (CPU_BUDGET if on_cpu else CUDA_BUDGET)
-        self._slack = 0 if on_cpu else CUDA_SLACK
-        self._pool = ThreadPoolExecutor(threads if on_cpu else 1, "classifier", initializer=_one_thread)
+        self._threads = threads if on_cpu else 1
+        self._pool = ThreadPoolExecutor(self._threads, "classifier", initializer=_one_thread)
         try:
             self([_WARM_UP])
         except PoisonedText as exc:
@@ -77,7 +73,7 @@ class TorchClassifier:
 
     @property
     def budget(self) -> int:
-        """Current padded tokens per batch; halved whenever memory runs out."""
+        """Current maximum of tokens per batch; halved whenever memory runs out."""
         return self._budget
 
     def __call__(self, texts: Sequence[str], /) -> list[Scores]:
@@ -130,7 +126,7 @@ class TorchClassifier:
     def _logits(self, rows: list[tuple[int, ...]]) -> Matrix:
         """Return logits, [rows, outputs]; when memory runs out, continue with half the budget."""
         logits: Matrix = np.full((len(rows), self._head.outputs), np.nan)
-        waiting = plan([len(row) for row in rows], self._budget, self._slack)
+        waiting = self._plan(rows, range(len(rows)))
         while waiting:
             done = list(self._pool.map(self._try_batch, [[rows[index] for index in batch] for batch in waiting]))
             for batch, found in zip(waiting, done, strict=True):
@@ -140,16 +136,19 @@ class TorchClassifier:
             waiting = self._halve(rows, failed) if failed else []
         return logits
 
+    def _plan(self, rows: list[tuple[int, ...]], indices: Sequence[int]) -> list[list[int]]:
+        """Return batches of these rows, so many that every thread has one."""
+        lengths = [len(rows[index]) for index in indices]
+        budget = min(self._budget, -(-sum(lengths) // self._threads)) if self._threads > 1 else self._budget
+        return [[indices[place] for place in batch] for batch in self._network.plan(lengths, budget)]
+
     def _halve(self, rows: list[tuple[int, ...]], failed: list[list[int]]) -> list[list[int]]:
         if all(len(batch) == 1 for batch in failed):
             raise ClassifierDown("out of memory on a single row; use a larger device or a smaller bundle")
         self._budget = max(self._budget // 2, 1)
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
-        left = [index for batch in failed for index in batch]
-        return [
-            [left[place] for place in batch] for batch in plan([len(rows[i]) for i in left], self._budget, self._slack)
-        ]
+        return self._plan(rows, [index for batch in failed for index in batch])
 
     def _try_batch(self, rows: list[tuple[int, ...]]) -> Matrix | None:
         """Return one batch's logits, or None when memory runs out.
@@ -168,17 +167,7 @@ class TorchClassifier:
 
     @torch.inference_mode()
     def _run(self, rows: list[tuple[int, ...]]) -> Matrix:
-        longest = max(map(len, rows))
-        padded = [[*row, *[self._pad] * (longest - len(row))] for row in rows]
-        if self._device.type == "cpu":
-            padded += [padded[-1]] * (LEAST_ROWS - len(rows))
-        ids = torch.tensor(padded, device=self._device)
-        mask = None
-        if any(len(row) < longest for row in rows):
-            lengths = torch.tensor([len(row) for row in rows], device=self._device)
-            mask = torch.arange(longest, device=self._device) < lengths[:, None]
-        logits = self._network(ids, mask)[: len(rows)]
-        return logits.to("cpu", torch.float64).numpy()
+        return self._network(rows).to("cpu", torch.float64).numpy()
 
 
 class _Head:

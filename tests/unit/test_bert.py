@@ -7,9 +7,11 @@ import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
 from model.bert import Bert, is_plain_bert
+from model.packing import as_packed, packed, padded
 from tests.support.checkpoints import random_weights, tiny_config
 
 LAST_BITS = 1e-5
+CPU = torch.device("cpu")
 
 
 @pytest.fixture(params=[(32, 2, 2), (96, 3, 4)], ids=["tiny", "wider"])
@@ -28,22 +30,37 @@ def rows(count: int, length: int) -> torch.Tensor:
     return torch.randint(5, 80, (count, length), generator=torch.Generator().manual_seed(count * length))
 
 
+def mixed(*lengths: int) -> list[list[int]]:
+    """Return rows of these lengths, sorted."""
+    drawn = torch.Generator().manual_seed(sum(lengths))
+    return [torch.randint(5, 80, (length,), generator=drawn).tolist() for length in sorted(lengths)]
+
+
 @torch.inference_mode()
 def test_logits_are_those_of_transformers(pair: tuple[Bert, torch.nn.Module]) -> None:
     ours, theirs = pair
     for count in (1, 2, 7, 33):
         for length in (2, 3, 9, 40):
             ids = rows(count, length)
-            torch.testing.assert_close(ours(ids, None), theirs(input_ids=ids).logits, rtol=LAST_BITS, atol=LAST_BITS)
+            expected = theirs(input_ids=ids).logits
+            torch.testing.assert_close(ours(as_packed(ids, None)), expected, rtol=LAST_BITS, atol=LAST_BITS)
 
 
 @torch.inference_mode()
 def test_masked_logits_are_those_of_transformers(pair: tuple[Bert, torch.nn.Module]) -> None:
     ours, theirs = pair
-    ids = rows(9, 12)
-    mask = torch.arange(12) < torch.tensor([12, 3, 5, 12, 2, 7, 11, 4, 6])[:, None]
+    ids, mask = padded(mixed(12, 3, 5, 12, 2, 7, 11, 4, 6), 0, CPU)
+    assert mask is not None
     expected = theirs(input_ids=ids, attention_mask=mask.long()).logits
-    torch.testing.assert_close(ours(ids, mask), expected, rtol=LAST_BITS, atol=LAST_BITS)
+    torch.testing.assert_close(ours(as_packed(ids, mask)), expected, rtol=LAST_BITS, atol=LAST_BITS)
+
+
+@torch.inference_mode()
+def test_rows_of_all_lengths_have_the_logits_of_transformers(pair: tuple[Bert, torch.nn.Module]) -> None:
+    ours, theirs = pair
+    given = mixed(12, 3, 5, 12, 2, 7, 11, 4, 6, 3, 40, 1)
+    expected = torch.cat([theirs(input_ids=torch.tensor([row])).logits for row in given])
+    torch.testing.assert_close(ours(packed(given, CPU)), expected, rtol=LAST_BITS, atol=LAST_BITS)
 
 
 @torch.inference_mode()
@@ -52,11 +69,14 @@ def test_a_row_is_equal_to_the_last_bit_in_any_batch_of_four_or_more(pair: tuple
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        for length in (2, 3, 5, 8, 13, 40):
-            ids = rows(64, length)
-            whole = ours(ids, None)
-            for count in (4, 5, 6, 7, 8, 11, 31):
-                assert torch.equal(ours(ids[:count], None), whole[:count])
+        given = mixed(*[2, 3, 3, 3, 5, 5, 8, 13, 13, 13, 13, 13, 27, 40] * 5)
+        whole = ours(packed(given, CPU))
+        for first in range(0, len(given) - 4, 3):
+            for count in (4, 5, 7, 31):
+                part = ours(packed(given[first : first + count], CPU))
+                assert torch.equal(part, whole[first : first + count])
+        for number in range(0, len(given), 5):
+            assert torch.equal(ours(packed([given[number]] * 4, CPU))[2], whole[number])
     finally:
         torch.set_num_threads(before)
 

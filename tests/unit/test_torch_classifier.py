@@ -1,12 +1,14 @@
 """What is particular to the network: probabilities, windows, readings, memory, numbers that are none."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from model.batching import plan_packed
 from model.bundle import Bundle, write_bundle
 from model.classifier import ClassifierDown, PoisonedText
 from model.errors import BundleError, DeviceError
@@ -80,10 +82,13 @@ class ScarceMemory:
     def __init__(self, tokens: int) -> None:
         self.tokens = tokens
 
-    def __call__(self, ids: torch.Tensor, _: torch.Tensor | None) -> torch.Tensor:
-        if ids.numel() > self.tokens:
+    def plan(self, lengths: Sequence[int], budget: int, /) -> list[list[int]]:
+        return plan_packed(lengths, budget)
+
+    def __call__(self, rows: Sequence[Sequence[int]], /) -> torch.Tensor:
+        if sum(map(len, rows)) > self.tokens:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return ids[:, :3].double()
+        return torch.tensor([row[:3] for row in rows]).double()
 
 
 def starve(classifier: TorchClassifier, tokens: int) -> None:
@@ -102,7 +107,7 @@ def test_out_of_memory_halves_the_budget_and_goes_on(tmp_path: Path) -> None:
 
 def test_out_of_memory_on_a_single_row_is_the_device_being_down(tmp_path: Path) -> None:
     classifier = TorchClassifier(tiny_bundle(tmp_path / "b"), "cpu")
-    starve(classifier, 3)
+    starve(classifier, 2)
     with pytest.raises(ClassifierDown, match="single row"):
         classifier(["gg", "wp"])
 
