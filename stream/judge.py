@@ -13,7 +13,7 @@ import msgspec
 
 from model.normalise import align, canonical
 from model.policy import Circumstances, Decider, Decision
-from model.resolver import Answer, Poison, Scores, Span, Text
+from model.resolver import Answer, Floor, Poison, Scores, Span, Text
 from model.scorer import Scorer
 from schemas.codec import (
     Event,
@@ -107,9 +107,9 @@ class Judge:
         if self._audit is not None:
             self._audit.close()
 
-    def decide(self, event: Event, text: Text, answer: Answer) -> Decision:
-        """Apply the policy to an answer in the event's circumstances."""
-        return self._decider(answer, circumstances_of(event))
+    def decide(self, answer: Answer, circumstances: Circumstances) -> Decision:
+        """Apply the policy to an answer in an event's circumstances."""
+        return self._decider(answer, circumstances)
 
     def fingerprint(self, text: str) -> str:
         """Return the keyed digest of a canonical text."""
@@ -143,7 +143,7 @@ class Judge:
 
 
 class _Writer:
-    """Writes one chunk's verdicts; what equal texts share is computed once."""
+    """Writes one chunk's verdicts; what equal texts and equal scores share is computed once."""
 
     def __init__(self, judge: Judge, decided_at: datetime) -> None:
         self._judge = judge
@@ -151,6 +151,7 @@ class _Writer:
         self._scorer, self._policy = judge.digests
         self._fingerprints: dict[str, str] = {}
         self._scores: dict[Scores, msgspec.Raw] = {}
+        self._decisions: dict[tuple[Scores, Floor | None, Circumstances], Decision] = {}
 
     def write(
         self,
@@ -160,13 +161,20 @@ class _Writer:
         answer: Answer,
         tally: Counter[tuple[str, str, str]],
     ) -> Outgoing:
-        decision = self._judge.decide(event, text, answer)
+        decision = self._decision(answer, circumstances_of(event))
         tally[decision.action, decision.category, answer.resolved_by] += 1
         verdict = encode(self._ruling(record, event, text, answer, decision))
         flagged = None
         if decision.action != "allow":
             flagged = encode(FlaggedRuling(msgspec.Raw(verdict), event))
         return Outgoing(event.player_id.encode(), verdict, flagged)
+
+    def _decision(self, answer: Answer, circumstances: Circumstances) -> Decision:
+        key = answer.scores, answer.floor, circumstances
+        decision = self._decisions.get(key)
+        if decision is None:
+            decision = self._decisions[key] = self._judge.decide(answer, circumstances)
+        return decision
 
     def _ruling(self, record: Record, event: Event, text: Text, answer: Answer, decision: Decision) -> Ruling:
         fingerprint = self._fingerprints.get(text.canonical)
