@@ -13,11 +13,12 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from model.bundle import Bundle
 from model.classifier import ClassifierDown, PoisonedText, on_grid
 from model.errors import BundleError
+from model.folding import Encoder
 from model.network import Device, choose_device, load_network
 from model.pieces import load_tokenizer
 from model.readings import readings
@@ -58,7 +59,7 @@ class TorchClassifier:
         self._device = choose_device(device)
         on_cpu = self._device.type == "cpu"
         self._network = load_network(bundle, self._device)
-        self._tokenizer = _tokenizer(bundle)
+        self._encoder = Encoder(_tokenizer(bundle))
         self._pad: int = bundle.config.get("pad_token_id") or 0
         self._head = _Head(bundle)
         self._readings = readings
@@ -109,16 +110,16 @@ class TorchClassifier:
             owners.append(list(own))
         return list(rows), owners
 
-    def _tokenize(self, readings: list[tuple[str, ...]]) -> list:  # type: ignore[type-arg]  # tokenizers has no types
+    def _tokenize(self, readings: list[tuple[str, ...]]) -> list[Encoding]:
         try:
-            return self._tokenizer.encode_batch([way for ways in readings for way in ways])
+            return self._encoder([way for ways in readings for way in ways])
         except (TypeError, ValueError, UnicodeError) as exc:
             raise PoisonedText(self._unreadable(readings), "it cannot be encoded") from exc
 
     def _unreadable(self, readings: list[tuple[str, ...]]) -> int:
         for index, ways in enumerate(readings):
             try:
-                self._tokenizer.encode_batch(list(ways))
+                self._encoder(ways)
             except (TypeError, ValueError, UnicodeError):
                 return index
         return 0

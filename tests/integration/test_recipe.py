@@ -19,8 +19,8 @@ from transformers import BertConfig, BertModel
 
 from model.bundle import DEFAULT_BUNDLE, Bundle, load_bundle
 from model.errors import WorkshopError
+from model.folding import install
 from model.torch_classifier import TorchClassifier
-from model.training.folding import install
 from model.training.recipe.mend import main as mend_command
 from model.training.recipe.mend import mend
 from model.training.recipe.own import group_lines, own_lines

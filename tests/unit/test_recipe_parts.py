@@ -6,7 +6,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
-from model.training.folding import folding, install
+from model.folding import folding, install
 from model.training.labels import LabelMap, LabelMaps, Target
 from model.training.probe import sentences
 from model.training.recipe.blend import as_categories, blend, with_label

@@ -12,7 +12,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline, make_union
 
-from model.training.folding import folding
+from model.folding import folding
 from model.training.recipe.lessons import Lesson
 
 FOLDS: Final = 4

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import BertForMaskedLM
 
-from model.training.folding import install
+from model.folding import install
 from model.training.precision import half_where_quick
 from model.training.recipe.batches import Progress, batches, encode, optimiser, piece, warm_then_fall
 

@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
-from model.training.folding import install
+from model.folding import install
 from model.training.precision import half_where_quick
 from model.training.recipe.batches import (
     Batch,
