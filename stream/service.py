@@ -16,6 +16,7 @@ from stream import kafka_logs
 from stream.dead_letters import DeadLetterLimits
 from stream.errors import Fenced, TransportError
 from stream.health import Health, open_admin
+from stream.heap import freeze_heap
 from stream.judge import Judge
 from stream.kafka_config import consumer_properties, producer_properties, transactional_id
 from stream.metrics import PrometheusMetrics
@@ -80,6 +81,7 @@ def serve(
 
 def _run(worker: Worker) -> None:
     sys.setswitchinterval(SWITCH_S)
+    freeze_heap()
     try:
         worker.run()
     except Fenced:

@@ -63,6 +63,7 @@ def moderate(
 
 def _moderate(settings: "Settings", source: Path, output: Path, dead_letters: Path | None) -> None:
     from stream import wiring
+    from stream.heap import freeze_heap
     from stream.interrupts import Interrupted, Interrupts
     from stream.lines import LineSource
     from stream.summary import Summary
@@ -72,6 +73,7 @@ def _moderate(settings: "Settings", source: Path, output: Path, dead_letters: Pa
         if "classifier" in settings.pipeline.resolvers:
             typer.echo("loading the model …", err=True)
         judge = wiring.judge(settings, lambda: datetime.now(UTC))
+        freeze_heap()
         outputs = stack.enter_context(_writing(output)), stack.enter_context(_writing(dead_letters))
         interrupts = stack.enter_context(Interrupts())
         lines = LineSource(lambda size: interrupts.wait(lambda: reader(size)), settings.pipeline.chunk_size)
