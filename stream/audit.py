@@ -9,6 +9,7 @@ import hashlib
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 WAITING: Final = 1_024
 """Maximum number of texts that wait for the audit; further ones are counted as skipped."""
 BATCH: Final = 64
+PATIENCE_S: Final = 5.0
+"""How long a text waits for others at most: one by one they would take several times as long, and the judge's cores."""
 _CLOSE_WITHIN_S: Final = 0.5
 
 Classify = Callable[[Sequence[Text]], Sequence[Reply]]
@@ -41,8 +44,16 @@ class GateAudit:
     ``classify`` is called by a thread of its own; the judge never waits for it.
     """
 
-    def __init__(self, classify: Classify, decider: Decider, share: float, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        classify: Classify,
+        decider: Decider,
+        share: float,
+        metrics: Metrics,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
         self._classify = classify
+        self._patience_s = patience_s
         self._decider = decider
         self._limit = int(share * 2**64)
         self._metrics = metrics
@@ -82,11 +93,12 @@ class GateAudit:
                 self._look_at(cleared)
 
     def _batch(self) -> list[Cleared | None]:
-        """Wait for one, then take whatever else is queued."""
+        """Wait for one, and then for more until they are enough, the patience ends or the audit does."""
         batch = [self._waiting.get()]
+        until = time.monotonic() + self._patience_s
         while len(batch) < BATCH and batch[-1] is not None:
             try:
-                batch.append(self._waiting.get_nowait())
+                batch.append(self._waiting.get(timeout=max(0.0, until - time.monotonic())))
             except queue.Empty:
                 break
         return batch

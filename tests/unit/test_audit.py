@@ -13,8 +13,9 @@ from model.policy import Circumstances, Decider, Limits, Policy
 from model.resolver import Answer, Poison, Reply, Text
 from schemas.codec import Event
 from schemas.taxonomy import Category, Taxonomy
-from stream.audit import WAITING, GateAudit
+from stream.audit import BATCH, WAITING, GateAudit
 from stream.metrics import CounterName, NoMetrics
+from tests.support.processes import wait_until
 
 TAXONOMY = Taxonomy(
     name="test",
@@ -93,6 +94,29 @@ def test_a_slow_classifier_makes_nobody_wait() -> None:
     gate.set()
     audit.close()
     assert metrics.results.total() == 3 * WAITING
+
+
+def test_texts_that_come_one_by_one_are_scored_together() -> None:
+    asked: list[int] = []
+
+    def keep(texts: Sequence[Text]) -> list[Reply]:
+        asked.append(len(texts))
+        return classify(texts)
+
+    audit = GateAudit(keep, DECIDER, 1.0, Counted())
+    for number in range(BATCH + 3):
+        audit(an_event(number), Text("fine"), ANYWHERE)
+        time.sleep(0.001)
+    audit.close()
+    assert asked == [BATCH, 3]
+
+
+def test_no_text_waits_for_others_beyond_the_patience() -> None:
+    metrics = Counted()
+    audit = GateAudit(classify, DECIDER, 1.0, metrics, patience_s=0.01)
+    audit(an_event(1), Text("fine"), ANYWHERE)
+    wait_until(lambda: metrics.results["right"] == 1, 5, "one audit")
+    audit.close()
 
 
 def test_a_classifier_that_is_down_is_no_miss() -> None:
