@@ -10,6 +10,7 @@ from typing import Final
 
 from model.bundle import DEFAULT_BUNDLE, Bundle, bundle_digest, load_bundle
 from model.classifier import Classifier, ClassifierDown, ClassifierResolver, PassWhenDown, Widened
+from model.cores import usable_cores
 from model.errors import ModelError
 from model.gate import GateResolver, categories_out, gate_thresholds, load_gate
 from model.language import LANGUAGE_VERSION, Languages
@@ -21,7 +22,6 @@ from model.rules import OTHER_GAMES, Pack, RulesResolver, extended, load_packs, 
 from model.scorer import Scorer, scorer_digest
 from schemas.taxonomy import ANY, Taxonomy
 from stream.audit import GateAudit
-from stream.cores import usable_cores
 from stream.errors import ConfigError
 from stream.judge import Judge, Now
 from stream.metrics import Metrics, NoMetrics

@@ -75,6 +75,18 @@ def scoring(classifier: Classifier) -> Score:
     return score
 
 
+def remembering(score: Score) -> Score:
+    """The same scorer, which scores a text only once; it keeps every text that it has scored."""
+    known: dict[str, Floats] = {}
+
+    def score_once(texts: Sequence[str]) -> Floats:
+        if new := [text for text in dict.fromkeys(texts) if text not in known]:
+            known.update(zip(new, score(new), strict=True))
+        return np.array([known[text] for text in texts])
+
+    return score_once
+
+
 def _chunk(classifier: Classifier, texts: Sequence[str]) -> Sequence[Sequence[float]]:
     try:
         return classifier(texts)

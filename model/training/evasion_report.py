@@ -17,6 +17,7 @@ import numpy as np
 
 from model.bundle import Bundle, load_bundle
 from model.classifier import Classifier
+from model.cores import usable_cores
 from model.errors import DataError
 from model.normalise import canonical
 from model.readings import readings
@@ -118,8 +119,9 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=2_000, help="caught lines to disguise (default 2,000)")
     given = parser.parse_args()
     bundle = load_bundle(given.bundle)
-    pipeline = Pipeline(bundle, TorchClassifier(bundle, threads=2, readings=readings))
-    plain = Pipeline(bundle, TorchClassifier(bundle, threads=2))
+    cores = usable_cores()
+    pipeline = Pipeline(bundle, TorchClassifier(bundle, threads=cores, readings=readings))
+    plain = Pipeline(bundle, TorchClassifier(bundle, threads=cores))
     known = caught_lines(pipeline, toxic_lines(given.data), given.lines, _say)
     share = survival(pipeline, known, _say)
     _say(f"still caught over {len(EVASIONS)} evasions: {share:.1%}")

@@ -11,12 +11,13 @@ import transformers
 
 from model.bundle import Bundle, Description, write_bundle
 from model.checkpoint import origin, save_bundle
+from model.cores import usable_cores
 from model.torch_classifier import TorchClassifier
 from model.training.acting import of_all_severe
 from model.training.beforehand import refuse_one_sided
 from model.training.calibrate import fit_temperature, softmax
 from model.training.data import Labelled, Sides, fingerprint, join
-from model.training.evaluate import Document, Given, Progress, by_default, evaluation, quality, scoring
+from model.training.evaluate import Document, Given, Progress, by_default, evaluation, quality, remembering, scoring
 from model.training.floor import fit_floor
 from model.training.heads import known_by
 from model.training.metrics import Bootstrap, Flags, Floats
@@ -81,7 +82,7 @@ def fit(
     bundle = save_bundle(trained.model, trained.tokenizer, order.output, described)
     progress("fitting the linear floor")
     floor = quality(fit_floor(learn, len(order.taxonomy.names)), sides.test, order.taxonomy, bootstrap)
-    score = scoring(TorchClassifier(bundle))
+    score = remembering(scoring(TorchClassifier(bundle, threads=usable_cores())))
     measured = evaluation(score, sides.test, order.taxonomy, given, progress, bootstrap)
     acting = of_all_severe(bundle.manifest.acting, order.taxonomy)
     measured["default_policy"] = by_default(score, sides.test, order.taxonomy, acting, bootstrap)

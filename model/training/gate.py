@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from model.bundle import Bundle, Description, load_bundle, write_bundle
+from model.cores import usable_cores
 from model.errors import BundleError, DataError
 from model.gate import WEIGHTS_FILE, GateEntry, Point, categories_out, load_gate
 from model.gate_net import Net, Weights
@@ -203,7 +204,7 @@ def asking(bundle: Bundle) -> Ask:
     """Return the bundle's classifier, reporting progress on long calls."""
     from model.torch_classifier import TorchClassifier
 
-    classifier = TorchClassifier(bundle, threads=2)
+    classifier = TorchClassifier(bundle, threads=usable_cores())
 
     def ask(texts: Sequence[str]) -> Floats:
         began, found = time.monotonic(), []

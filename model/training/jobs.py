@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from model.bundle import Bundle, bundle_digest, load_bundle
 from model.checkpoint import vet_base
+from model.cores import usable_cores
 from model.errors import DataError, LeakError
 from model.training.acting import of_all_severe
 from model.training.beforehand import refuse_half_matched, refuse_places, refuse_sizes, report_of
 from model.training.data import Columns, Labelled, Sides, bind, hold_back, onto, read_mapped, read_own, split_own
-from model.training.evaluate import Document, Given, Progress, by_default, evaluation, scoring
+from model.training.evaluate import Document, Given, Progress, by_default, evaluation, remembering, scoring
 from model.training.floor import fit_floor
 from model.training.labels import LabelMaps
 from model.training.metrics import Bootstrap
@@ -183,7 +184,7 @@ def measure(bundle: Bundle, data: Labelled, job: EvaluateJob, given: Given, prog
     from model.torch_classifier import TorchClassifier
 
     device: Any = job.device
-    score = scoring(TorchClassifier(bundle, device))
+    score = remembering(scoring(TorchClassifier(bundle, device, threads=usable_cores())))
     found = evaluation(score, data, job.taxonomy, given, progress, job.bootstrap)
     acting = of_all_severe(bundle.manifest.acting, job.taxonomy)
     found["default_policy"] = by_default(score, data, job.taxonomy, acting, job.bootstrap)

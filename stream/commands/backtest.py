@@ -114,7 +114,7 @@ def _run(given: dict[str, Any]) -> "Document | None":
     import sys
     import time
 
-    from stream.cores import usable_cores
+    from model.cores import usable_cores
     from stream.replay.ahead import load_ahead
 
     cores = usable_cores()

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from stream.cores import usable_cores
+from model.cores import usable_cores
 
 
 def test_cores_that_a_process_may_not_use_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from model.training.compare import as_document, as_markdown, compare, contenders_of
 from model.training.data import Labelled
-from model.training.evaluate import CHUNK, Given, evaluation, telling
+from model.training.evaluate import CHUNK, Given, evaluation, remembering, telling
 from model.training.labels import Target
 from model.training.metrics import Bootstrap, Floats, proportion
 from model.training.probe import identity_bias
@@ -106,6 +106,19 @@ def test_long_scoring_tells_how_far_it_is() -> None:
     slowly = telling(score, told.append, lambda: float(next(ticks)))
     assert (slowly(texts) == score(texts)).all()
     assert told == [f"scored {2 * CHUNK:,} of {4 * CHUNK:,} texts"]
+
+
+def test_each_text_is_scored_once() -> None:
+    asked: list[str] = []
+
+    def noted(texts: Sequence[str]) -> Floats:
+        asked.extend(texts)
+        return score(texts)
+
+    once = remembering(noted)
+    assert (once(["gg", "you dog", "gg"]) == score(["gg", "you dog", "gg"])).all()
+    assert (once(["you dog", "wp"]) == score(["you dog", "wp"])).all()
+    assert asked == ["gg", "you dog", "wp"]
 
 
 def test_compare_says_what_is_not_known_and_how_sure_the_rest_is() -> None:
