@@ -1,8 +1,10 @@
-"""``python -m tests.bench.latency``: append → visible to a read_committed reader, at a pace, without the model.
+"""``python -m tests.bench.latency``: append → visible to a read_committed reader, at a pace.
 
-The worker and the bare transactional loop take turns on one broker, so that what the machine does to one it does to the
-other.  Before they do, the worker is given ``--season`` seconds of the same load, in which the broker is compiled.
-Prints one line of JSON for each turn, then one with the ratios; asserts no speed.
+Without ``--chat`` the worker answers without a model; with it, it is ``chatwarden run`` with the default bundle, and
+the file, a message a line, is what is said.  The worker and the bare transactional loop take turns on one broker, so
+that what the machine does to one it does to the other.  Before they do, the worker is given ``--season`` seconds of the
+same load, in which the broker is compiled.  Prints one line of JSON for each turn, then one with the ratios; asserts no
+speed.
 """
 
 import argparse
@@ -10,15 +12,18 @@ import json
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from statistics import median
 from time import monotonic, time
 
+from tests.bench.both_ways import COMMAND
 from tests.bench.worker import SEASONED
 from tests.support.broker import Broker
-from tests.support.processes import ROOT, Child
+from tests.support.processes import ROOT, Child, free_port, wait_until
 from tests.support.stream_topics import Reader, StreamTopics, delay_of
 from tests.support.worker_process import WorkerProcess
 
@@ -27,6 +32,7 @@ SHARES = (50, 90, 99)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--chat", type=Path, metavar="FILE", help="chat for the default bundle, as described above")
     parser.add_argument("--pace", type=int, default=10_000, help="events per second")
     parser.add_argument("--season", type=int, default=60, help="seconds of load before the first turn")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each")
@@ -37,7 +43,7 @@ def main() -> None:
         broker = Broker(Path(name) / "kafka", jvm=SEASONED)
         try:
             broker.start()
-            _take_turns(Turns(broker.bootstrap, Path(name), given.pace), given)
+            _take_turns(Turns(broker.bootstrap, Path(name), given.pace, given.chat), given)
         finally:
             broker.stop()
 
@@ -64,12 +70,20 @@ class Turns:
     bootstrap: str
     folder: Path
     pace: int
+    chat: Path | None
 
     def worker(self, topics: StreamTopics) -> Callable[[], None]:
         """Start the worker; returns what ends it."""
-        worker = WorkerProcess(self.folder, "worker", topics.env(KAFKA__GROUP_PROTOCOL="consumer"))
-        worker.wait_ready(60)
-        return worker.kill
+        env = topics.env(KAFKA__GROUP_PROTOCOL="consumer")
+        if self.chat is None:
+            worker = WorkerProcess(self.folder, "worker", env)
+            worker.wait_ready(60)
+            return worker.kill
+        address = f"127.0.0.1:{free_port()}"
+        env |= {"CHATWARDEN__ADMIN__PORT": address.rpartition(":")[2]}
+        command = Child([COMMAND, "run", "--slot", "bench"], self.folder / "run.log", env)
+        wait_until(lambda: _is_ready(address), 60, "the worker is ready")
+        return command.kill
 
     def bare(self, topics: StreamTopics) -> Callable[[], None]:
         """Start the bare loop, with the worker's largest chunk; returns what ends it."""
@@ -82,9 +96,10 @@ class Turns:
         topics = StreamTopics(self.bootstrap)
         topics.create()
         end, reader = start(topics), Reader(topics, ["verdicts"])
-        sender = [sys.executable, "-m", "tests.bench.sender", topics.bootstrap, topics.suffix]
+        sender = [sys.executable, "-m", "tests.bench.sender", topics.bootstrap, topics.suffix, str(self.pace)]
+        chat = [] if self.chat is None else [str(self.chat.resolve())]
         try:
-            with subprocess.Popen([*sender, str(self.pace), str(warm + seconds)], cwd=ROOT) as sending:
+            with subprocess.Popen([*sender, str(warm + seconds), *chat], cwd=ROOT) as sending:
                 delays = _delays(reader, self.pace * warm, self.pace * seconds, warm + seconds + 60)
                 sending.wait(60)
         finally:
@@ -93,6 +108,14 @@ class Turns:
         counted = len(delays)
         shares = {f"p{p}_ms": round(delays[min(int(counted * p / 100), counted - 1)] * 1e3, 1) for p in SHARES}
         return {**shares, "max_ms": round(delays[-1] * 1e3, 1)}
+
+
+def _is_ready(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{address}/readyz", timeout=1) as response:
+            return bool(response.status == HTTPStatus.OK)
+    except OSError:
+        return False
 
 
 def _delays(reader: Reader, skipped: int, counted: int, timeout: float) -> list[float]:
