@@ -32,19 +32,20 @@ def plan_padded(lengths: Sequence[int], budget: int, slack: int) -> list[list[in
 
 
 def plan_packed(lengths: Sequence[int], budget: int) -> list[list[int]]:
-    """Split rows of any lengths into batches of at most ``budget`` tokens; a longer row gets a batch of its own.
+    """Split rows of any lengths evenly into as few batches as a budget of tokens allows.
 
-    Returns row indices by batch, shortest rows first; every index once.
+    A batch may exceed the budget by less than its longest row.  Returns row indices by batch, shortest rows first;
+    every index once.
     """
-    batches: list[list[int]] = []
-    tokens = budget
+    tokens = sum(lengths)
+    count = -(-tokens // budget)
+    batches: list[list[int]] = [[] for _ in range(count)]
+    before = 0
     for index in _by_length(lengths):
-        tokens += lengths[index]
-        if tokens > budget:
-            batches.append([])
-            tokens = lengths[index]
-        batches[-1].append(index)
-    return batches
+        middle = 2 * before + lengths[index]  # in half tokens
+        batches[middle * count // (2 * tokens)].append(index)
+        before += lengths[index]
+    return [batch for batch in batches if batch]
 
 
 def _by_length(lengths: Sequence[int]) -> list[int]:

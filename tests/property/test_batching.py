@@ -55,7 +55,14 @@ def test_every_packed_row_is_in_exactly_one_batch(lengths: list[int], budget: in
 
 
 @given(LENGTHS, BUDGETS)
-def test_packed_tokens_stay_within_the_budget_and_nearly_fill_it(lengths: list[int], budget: int) -> None:
+def test_packed_batches_are_even_and_no_more_than_the_budget_asks_for(lengths: list[int], budget: int) -> None:
     batches = [[lengths[index] for index in batch] for batch in plan_packed(lengths, budget)]
-    assert all(sum(batch) <= budget or len(batch) == 1 for batch in batches)
-    assert all(sum(batch) + following[0] > budget for batch, following in pairwise(batches))
+    asked_for = -(-sum(lengths) // budget)
+    assert len(batches) <= asked_for
+    for batch in batches:
+        assert abs(sum(batch) - sum(lengths) / asked_for) < max(batch) or len(batch) == 1
+
+
+@given(LENGTHS)
+def test_with_the_smallest_budget_every_packed_row_is_alone(lengths: list[int]) -> None:
+    assert all(len(batch) == 1 for batch in plan_packed(lengths, 1))
