@@ -1,14 +1,15 @@
-"""BERT for sequence classification, forward only, on torch alone.
+"""BERT and RoBERTa for sequence classification, forward only, on torch alone.
 
 The default bundle is a small BERT.  Importing transformers costs seconds at every start, and the Python overhead of its
 forward pass is noticeable for a network of this size.  A test compares the two, to the last bits of a float32: the last
 layer is computed for the first token alone, which is all that the classifier reads.
 
-Source of the arithmetic: Devlin et al. 2019, as ``BertForSequenceClassification`` computes it.
+Sources of the arithmetic: Devlin et al. 2019 and Liu et al. 2019, as ``BertForSequenceClassification`` and
+``RobertaForSequenceClassification`` compute it.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,7 +20,32 @@ from model.packing import Group, Packed
 Asking = Sequence[tuple[slice, Group]]
 """Groups that attend to themselves, each with the place of its queries."""
 
-_PLAIN = {
+
+class _Kin(NamedTuple):
+    """What distinguishes an architecture."""
+
+    encoder: str
+    """Prefix of its weights, those of the classifier apart."""
+    pooler: str
+    classifier: str
+    pad: int | None
+    """Default of ``pad_token_id`` if positions are counted from behind it and leave it out; None if they are not."""
+
+
+_ROBERTA: Final = _Kin("roberta.", "classifier.dense", "classifier.out_proj", 1)
+_KINDS: Final = {
+    "bert": _Kin("bert.", "bert.pooler.dense", "classifier", None),
+    "roberta": _ROBERTA,
+    "xlm-roberta": _ROBERTA,
+    "camembert": _ROBERTA,
+}
+_PARTS: Final = (
+    *("attention.self.query", "attention.self.key", "attention.self.value"),
+    *("attention.output.dense", "attention.output.LayerNorm"),
+    *("intermediate.dense", "output.dense", "output.LayerNorm"),
+)
+"""What each layer has weights and biases of."""
+_PLAIN: Final = {
     "hidden_act": "gelu",
     "position_embedding_type": "absolute",
     "is_decoder": False,
@@ -32,13 +58,13 @@ def is_plain_bert(config: Mapping[str, Any]) -> bool:
     deep = config.get("num_hidden_layers", 0) > 0
     return (
         deep
-        and config["model_type"] == "bert"
+        and config["model_type"] in _KINDS
         and all(config.get(key, value) == value for key, value in _PLAIN.items())
     )
 
 
 class Bert:
-    """A BERT classifier over given weights, which it does not copy or change."""
+    """A classifier over given weights, which it does not copy or change."""
 
     def __init__(self, config: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
         """Bind weights by their Hugging Face names.
@@ -50,26 +76,29 @@ class Bert:
         self._head_width: int = config["hidden_size"] // self._heads
         self._epsilon: float = config.get("layer_norm_eps", 1e-12)
         self._weights = dict(weights)
-        embeddings = "bert.embeddings."
+        self._kin = _KINDS[config["model_type"]]
+        self._pad: int | None = None if self._kin.pad is None else config.get("pad_token_id", self._kin.pad)
+        embeddings = self._kin.encoder + "embeddings."
+        self._embeddings_norm = embeddings + "LayerNorm"
         self._words = weights[embeddings + "word_embeddings.weight"]
         self._positions = weights[embeddings + "position_embeddings.weight"]
         self._type = weights[embeddings + "token_type_embeddings.weight"][0]
-        self._layers = [f"bert.encoder.layer.{number}." for number in range(config["num_hidden_layers"])]
-        for prefix in self._layers:
-            for part in ("attention.self.query", "attention.self.key", "attention.self.value", "output.dense"):
-                _ = weights[f"{prefix}{part}.weight"]
-        _ = weights["classifier.weight"], weights["bert.pooler.dense.weight"]
+        self._layers = [f"{self._kin.encoder}encoder.layer.{number}." for number in range(config["num_hidden_layers"])]
+        parts = [prefix + part for prefix in self._layers for part in _PARTS]
+        for name in (self._embeddings_norm, *parts, self._kin.pooler, self._kin.classifier):
+            _ = weights[name + ".weight"], weights[name + ".bias"]
 
     def __call__(self, rows: Packed) -> Tensor:
         """Return logits, [rows, outputs]."""
         hidden = self._words[rows.ids] + self._type
-        hidden = self._norm("bert.embeddings.LayerNorm", hidden + self._positions[rows.positions])
+        places = rows.positions if self._pad is None else positions_behind(self._pad, rows)
+        hidden = self._norm(self._embeddings_norm, hidden + self._positions[places])
         for prefix in self._layers[:-1]:
             hidden = self._layer(prefix, hidden, hidden, [(group.tokens, group) for group in rows.groups])
         # The pooler reads the first tokens only, so the last layer computes no others.
         firsts = hidden[rows.firsts]
         hidden = self._layer(self._layers[-1], firsts, hidden, [(group.rows, group) for group in rows.groups])
-        return self._linear("classifier", torch.tanh(self._linear("bert.pooler.dense", hidden)))
+        return self._linear(self._kin.classifier, torch.tanh(self._linear(self._kin.pooler, hidden)))
 
     def _layer(self, prefix: str, hidden: Tensor, seen: Tensor, asking: Asking) -> Tensor:
         """Return the next layer's output for ``hidden``, which attends to ``seen``, all tokens."""
@@ -100,3 +129,14 @@ class Bert:
     def _norm(self, name: str, hidden: Tensor) -> Tensor:
         weight = self._weights[name + ".weight"]
         return layer_norm(hidden, weight.shape, weight, self._weights[name + ".bias"], self._epsilon)
+
+
+def positions_behind(pad: int, rows: Packed) -> Tensor:
+    """Return positions as RoBERTa counts them, [tokens]: from behind ``pad``, which as a token has its own number.
+
+    A text that contains the padding token's name has such a token inside.
+    """
+    counts = (rows.ids != pad).long()
+    until = counts.cumsum(0)
+    starts = torch.arange(len(counts), device=counts.device) - rows.positions
+    return (until - (until - counts)[starts]) * counts + pad
