@@ -12,7 +12,7 @@ from itertools import chain, product
 from typing import Final, NamedTuple
 
 from model.lexicon import COURTESY, HARSH, ORDINARY, PLAIN
-from model.normalise import View
+from model.view import Edit, View, cut, edited
 
 LEET: Final = str.maketrans("0134578@$!|+€", "oieastbasiite")
 _AS_L: Final = str.maketrans("013456789@$!|+€", "oleasgtbgasllte")
@@ -218,21 +218,18 @@ def _cost(part: str) -> float:
 def _written(view: View, pieces: list[_Piece]) -> View:
     """Write the pieces; an unchanged letter keeps its place, any other has that of the whole word."""
     text: list[str] = []
-    starts: list[int] = []
-    ends: list[int] = []
     last = 0
     for first, stop, piece in pieces:
         text += (view.text[last:first], piece)
-        starts += view.starts[last:first]
-        ends += view.ends[last:first]
-        letters = _places(view.text, first, stop, piece)
-        starts += [view.starts[at] if at is not None else view.starts[first] for at in letters]
-        ends += [view.ends[at] if at is not None else view.ends[stop - 1] for at in letters]
         last = stop
-    text.append(view.text[last:])
-    starts += view.starts[last:]
-    ends += view.ends[last:]
-    return View("".join(text), tuple(starts), tuple(ends))
+    return edited(view, "".join([*text, view.text[last:]]), lambda: _edits(view.text, pieces))
+
+
+def _edits(text: str, pieces: list[_Piece]) -> Iterator[Edit]:
+    for first, stop, piece in pieces:
+        letters = _places(text, first, stop, piece)
+        firsts = [first if at is None else at for at in letters]
+        yield Edit(first, stop, firsts, [stop - 1 if at is None else at for at in letters])
 
 
 def _places(text: str, first: int, stop: int, piece: str) -> list[int | None]:
@@ -261,4 +258,4 @@ def _bare(view: View) -> View:
     last = after.start() if after else len(view.text)
     if (first, last) == (0, len(view.text)) or first >= last:
         return view
-    return View(view.text[first:last], view.starts[first:last], view.ends[first:last])
+    return cut(view, first, last)

@@ -9,7 +9,9 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
+
+from model.view import View, as_view, cut
 
 NORMALISER_VERSION: Final = "7"
 """Part of the scorer digest: increase it with any change of ``canonical`` or ``model.readings``."""
@@ -35,21 +37,6 @@ _SECOND: Final = re.compile(
 )
 _BLANKS: Final = re.compile(r"\s+")
 _SURPLUS: Final = re.compile(r"\n|^ | $")
-
-
-class View(NamedTuple):
-    """A text derived from another, with the position of each of its code points there.
-
-    ``starts`` and ``ends`` have one offset per code point of ``text``.
-    """
-
-    text: str
-    starts: Sequence[int]
-    ends: Sequence[int]
-
-    def span(self, start: int, end: int) -> tuple[int, int]:
-        """Map a span of this view (end exclusive, not empty) to the text it was made from."""
-        return self.starts[start], self.ends[end - 1]
 
 
 def canonical(text: str) -> str:
@@ -98,20 +85,15 @@ def align(text: str) -> View:
         view = folded
     whole = canonical(text)
     if view.text != whole:  # a Unicode version with new compositions: only the whole span is known
-        return View(whole, [0] * len(whole), [len(text)] * len(whole))
+        return View(whole, ([0] * len(whole), [len(text)] * len(whole)))
     return view
-
-
-def as_view(text: str) -> View:
-    """Return a text as a view of itself."""
-    return View(text, range(len(text)), range(1, len(text) + 1))
 
 
 def _fold_view(view: View) -> View:
     """``_fold``, step by step, keeping positions."""
     view = _without(view, _INVISIBLE)
-    view = _cut(_composed(view))
-    view = _cut(_composed(_replaced(view, [letter.casefold() for letter in view.text])))
+    view = cut(_composed(view), 0, MAX_CANONICAL)
+    view = cut(_composed(_replaced(view, [letter.casefold() for letter in view.text])), 0, MAX_CANONICAL)
     view = _without(_without(view, _INVISIBLE), _LOOSE_JOINER)
     return _without(_replaced(view, _BLANKS.sub(_one_blank, view.text)), _SURPLUS)
 
@@ -124,7 +106,8 @@ def _one_blank(run: re.Match[str]) -> str:
 def _replaced(view: View, pieces: Sequence[str]) -> View:
     """Replace code point ``i`` by ``pieces[i]``."""
     places = [place for place, piece in enumerate(pieces) for _ in piece]
-    return View("".join(pieces), [view.starts[i] for i in places], [view.ends[i] for i in places])
+    starts, ends = view.places
+    return View("".join(pieces), ([starts[i] for i in places], [ends[i] for i in places]))
 
 
 def _without(view: View, pattern: re.Pattern[str]) -> View:
@@ -135,21 +118,18 @@ def _without(view: View, pattern: re.Pattern[str]) -> View:
     return _replaced(view, ["" if place in gone else letter for place, letter in enumerate(view.text)])
 
 
-def _cut(view: View) -> View:
-    return View(view.text[:MAX_CANONICAL], view.starts[:MAX_CANONICAL], view.ends[:MAX_CANONICAL])
-
-
 def _composed(view: View) -> View:
     """Convert to NFKC; composition and reordering stay within a starter and what may join it."""
+    from_starts, from_ends = view.places
     pieces: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
     for first, last in _segments(view.text):
         piece = unicodedata.normalize("NFKC", view.text[first:last])
         pieces.append(piece)
-        starts.extend([view.starts[first]] * len(piece))
-        ends.extend([view.ends[last - 1]] * len(piece))
-    return View("".join(pieces), starts, ends)
+        starts.extend([from_starts[first]] * len(piece))
+        ends.extend([from_ends[last - 1]] * len(piece))
+    return View("".join(pieces), (starts, ends))
 
 
 def _segments(text: str) -> Iterator[tuple[int, int]]:

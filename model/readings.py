@@ -6,15 +6,15 @@ letters, spaced or drawn-out words.  Undoing that damages ordinary words ("e50" 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
 from model.lexicon import BY_OUTLINE, PLAINLY_HARSH
 from model.lookalikes import AS_CYRILLIC
 from model.mending import LEET, decoded, is_harsh, mended
-from model.normalise import View, as_view
 from model.scripts import in_one_script
+from model.view import Edit, View, as_view, edited
 
 MAX_READINGS: Final = 4
 """The canonical text and at most three more."""
@@ -102,50 +102,37 @@ def _undo(view: View) -> View:
     return view
 
 
-Kept = list[tuple[int, str]]
-"""Replacement of a match: offsets into it, with the code point to write."""
+Kept = tuple[str, Sequence[int]]
+"""What is written for a match, and the offset into the match of each code point of that."""
 
 
 def _sub(view: View, pattern: re.Pattern[str], keep: Callable[[str], Kept]) -> View:
-    """Rewrite each match; dropped code points map to the one before, at the beginning to the first kept one."""
-    if pattern.search(view.text) is None:
-        return view
-    text: list[str] = []
-    starts: list[int] = []
-    ends: list[int] = []
-    last = 0
-    for match in pattern.finditer(view.text):
-        kept = keep(match.group())
-        begin, stop = match.span()
-        text.append(view.text[last:begin])
-        starts.extend(view.starts[last:begin])
-        ends.extend(view.ends[last:begin])
-        text.extend(letter for _, letter in kept)
-        starts.extend(view.starts[begin + place] for place, _ in kept)
-        ends.extend(view.ends[begin + place] for place, _ in kept)
-        if kept:
-            starts[-len(kept)], ends[-1] = view.starts[begin], view.ends[stop - 1]
-        last = stop
-    text.append(view.text[last:])
-    starts.extend(view.starts[last:])
-    ends.extend(view.ends[last:])
-    return View("".join(text), tuple(starts), tuple(ends))
+    """Rewrite each match; the first and last code point written cover what is dropped before and after them."""
+    text = pattern.sub(lambda match: keep(match.group())[0], view.text)
+    return view if text == view.text else edited(view, text, lambda: _edits(view.text, pattern, keep))
+
+
+def _edits(text: str, pattern: re.Pattern[str], keep: Callable[[str], Kept]) -> Iterator[Edit]:
+    for match in pattern.finditer(text):
+        start, stop = match.span()
+        firsts = [start + place for place in keep(match.group())[1]]
+        yield Edit(start, stop, [start, *firsts[1:]][: len(firsts)], [*firsts[:-1], stop - 1][: len(firsts)])
 
 
 def _first(run: str) -> Kept:
-    return [(0, run[0])]
+    return run[0], (0,)
 
 
 def _first_two(run: str) -> Kept:
-    return [(0, run[0]), (1, run[1])]
+    return run[:2], (0, 1)
 
 
 def _nothing(_: str) -> Kept:
-    return []
+    return "", ()
 
 
 def _blank(_: str) -> Kept:
-    return [(0, " ")]
+    return " ", (0,)
 
 
 def _joined(run: str) -> Kept:
@@ -158,19 +145,17 @@ def _joined(run: str) -> Kept:
     are_blank = {gap.group().isspace() for gap in gaps}
     blanks_part = not all(" " in gap.group() for gap in gaps)
     parting = {gap.start() for gap in gaps if len(are_blank) > 1 and gap.group().isspace() == blanks_part}
-    return [
-        (place, " " if place in parting else letter)
-        for place, letter in enumerate(run)
-        if place in parting or not _GAPS.fullmatch(letter)
-    ]
+    places = [place for place, letter in enumerate(run) if place in parting or not _GAPS.fullmatch(letter)]
+    return "".join(" " if place in parting else run[place] for place in places), places
 
 
 def _killing(_: str) -> Kept:
-    return list(enumerate("kill"))
+    return "kill", range(4)
 
 
 def _unbracketed(run: str) -> Kept:
-    return [(place, letter) for place, letter in enumerate(run) if letter.isalpha()]
+    places = [place for place, letter in enumerate(run) if letter.isalpha()]
+    return "".join(run[place] for place in places), places
 
 
 def _decoded(word: str) -> Kept:
@@ -181,10 +166,10 @@ def _decoded(word: str) -> Kept:
     ending = len(word.rstrip("!"))
     for end in dict.fromkeys((ending, len(word))):
         if meant := decoded(word[:end]):
-            return list(enumerate(meant + word[end:]))
+            return meant + word[end:], range(len(word))
     for _ in range(2):
         word = _LEET_WORD.sub(_letters, word)
-    return list(enumerate(word))
+    return word, range(len(word))
 
 
 def _letters(signs: re.Match[str]) -> str:
@@ -192,15 +177,15 @@ def _letters(signs: re.Match[str]) -> str:
 
 
 def _cyrillic(sign: str) -> Kept:
-    return [(0, sign.translate(AS_CYRILLIC))]
+    return sign.translate(AS_CYRILLIC), (0,)
 
 
 def _uncovered(word: str) -> Kept:
     """Replace a word with covered letters by the first word of our list that fits."""
     for meant in BY_OUTLINE.get((len(word), word[0]), ()):
         if all(sign in ("*", "#", letter) for sign, letter in zip(word, meant, strict=True)):
-            return list(enumerate(meant))
-    return list(enumerate(word))
+            return meant, range(len(word))
+    return word, range(len(word))
 
 
 def _uncovered_by_one(word: str) -> Kept:
@@ -208,8 +193,8 @@ def _uncovered_by_one(word: str) -> Kept:
     place = next(place for place, sign in enumerate(word) if not sign.isalpha())
     for meant in BY_OUTLINE.get((len(word), word[0]), ()):
         if meant in PLAINLY_HARSH and meant[:place] == word[:place] and meant[place + 1 :] == word[place + 1 :]:
-            return list(enumerate(meant))
-    return list(enumerate(word))
+            return meant, range(len(word))
+    return word, range(len(word))
 
 
 _PICTURES: Final = re.compile("[\u2600-\u27bf\U0001f000-\U0001faff\ufe0f\u200d]+ ?")

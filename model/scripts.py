@@ -2,12 +2,12 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
 from model.lookalikes import AS_CYRILLIC, LOOKALIKES
-from model.normalise import View
+from model.view import Places, View
 
 _LETTERS_IN_SHAPES: Final = (0x1F150, 0x1F170, 0x1F1E6)
 """First code points of the white letters in circles and squares, and of regional indicators."""
@@ -36,18 +36,28 @@ def in_one_script(view: View) -> View:
     Cyrillic words, and those of a text in another script, stay as they are unless they mix in ASCII letters; then they
     are read in the script of the letters that resemble none of the other.
     """
-    ways = _ways(view.text)
+    pieces = _pieces(view.text)
+    return View("".join(pieces), lambda: _placed(view.places, pieces))
+
+
+def _pieces(text: str) -> list[str]:
+    """Return what each code point is read as."""
+    ways = _ways(text)
     pieces: list[str] = []
-    for token in _TOKEN.findall(view.text):
+    for token in _TOKEN.findall(text):
         pieces.extend(next(read for form, read in ways if form.fullmatch(token))(token))
+    return pieces
+
+
+def _placed(places: Places, pieces: Sequence[str]) -> Places:
     starts: list[int] = []
     ends: list[int] = []
-    for place, piece in enumerate(pieces):
-        starts.extend([view.starts[place]] * len(piece))
-        ends.extend([view.ends[place]] * len(piece))
+    for start, end, piece in zip(*places, pieces, strict=True):
+        starts.extend([start] * len(piece))
+        ends.extend([end] * len(piece))
         if not piece and ends:  # a mark belongs to the letter it is on
-            ends[-1] = view.ends[place]
-    return View("".join(pieces), starts, ends)
+            ends[-1] = end
+    return starts, ends
 
 
 def _ways(text: str) -> list[_Way]:

@@ -16,9 +16,9 @@ import numpy as np
 
 from model.lexicon import COURTESY, HARSH
 from model.mending import GIVEAWAYS, meant_by
-from model.normalise import View, as_view
 from model.parts import Bools, Column, Ints, Lines, read
 from model.readings import APOSTROPHE, DISGUISED, GAP, views, without_punctuation
+from model.view import View, as_view
 
 Reading = tuple[int, View]
 """A text's number, and a further reading of it."""
