@@ -9,7 +9,10 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import chain, product
+from operator import add
 from typing import Final, NamedTuple
+
+import ahocorasick_rs
 
 from model.lexicon import COURTESY, HARSH, ORDINARY, PLAIN
 from model.view import Edit, View, cut, edited
@@ -33,6 +36,11 @@ _SOUGHT: Final = ("heil", "kill", "killyourself", "killurself")
 """Words for which a line with exchanged strokes ("kiIl") is mended, though they alone do not cause it."""
 _ABUSED: Final = ("bot", "shut", "wtf")
 """Words that are not harsh but frequent in abuse: if they are misspelt or split, a line is mended, too."""
+LEAST_INSIDE: Final = 4
+"""Letters of a harsh word that is also looked for inside longer ones."""
+_INSIDE: Final = ahocorasick_rs.AhoCorasick(
+    sorted(word for word in HARSH if word.isascii() and len(word) >= LEAST_INSIDE)
+)
 _LETTERS: Final = re.compile("[a-z]+")
 _WORD: Final = re.compile(r"[\w@$!|+€]*[\w@$+€]")
 
@@ -140,28 +148,36 @@ class _Piece(NamedTuple):
 
 
 def mended(view: View) -> View | None:
-    """Return the view with words mended and courtesies left out; None if that reveals nothing."""
-    words = list(_WORD.finditer(view.text))
-    pieces: list[_Piece] = []
-    place, harsh = 0, False
-    while place < len(words):
-        piece, taken = _piece(words, place, view.text)
-        if piece is not None:
-            pieces.append(piece)
-            written = view.text[piece.start : piece.end]
-            harsh = harsh or written in _TELLING or not HARSH.isdisjoint(piece.text.split(" "))
-        place += taken
-    if harsh:
+    """Return the view with words mended and courtesies left out, if that reveals a harsh word or one is there already.
+
+    That may be the view itself.
+    """
+    pieces = list(_pieces(view.text)) if _may_be_mended(_WORD.findall(view.text)) else []
+    written = (view.text[piece.start : piece.end] for piece in pieces)
+    if not _TELLING.isdisjoint(written) or any(not HARSH.isdisjoint(piece.text.split(" ")) for piece in pieces):
         return _bare(_written(view, pieces))
-    if is_harsh(view.text):
-        bare = _bare(view)
-        return bare if bare is not view else None
-    return None
+    return _bare(view) if is_harsh(view.text) else None
 
 
 def is_harsh(text: str) -> bool:
     """Whether the unmended text contains a harsh word."""
     return not HARSH.isdisjoint(_WORD.findall(text))
+
+
+def _may_be_mended(words: list[str]) -> bool:
+    """Whether a word may stand for another, or two neighbours for one."""
+    return any(map(meant_by, words)) or not KNOWN.isdisjoint(map(add, words, words[1:]))
+
+
+def _pieces(text: str) -> Iterator[_Piece]:
+    """Yield the replacements of words, in order."""
+    words = list(_WORD.finditer(text))
+    place = 0
+    while place < len(words):
+        piece, taken = _piece(words, place, text)
+        if piece is not None:
+            yield piece
+        place += taken
 
 
 def _piece(words: list[re.Match[str]], place: int, text: str) -> tuple[_Piece | None, int]:
@@ -183,7 +199,12 @@ def meant_by(word: str) -> str:
         return ""
     if meant := MISSPELT.get(word):
         return meant
-    return _apart(word) if 5 < len(word) <= LONGEST and _LETTERS.fullmatch(word) else ""
+    return _apart(word) if 5 < len(word) <= LONGEST and _LETTERS.fullmatch(word) and harsh_inside(word) else ""
+
+
+def harsh_inside(text: str) -> list[tuple[int, int, int]]:
+    """Return number, start and end of harsh words in ASCII with ``LEAST_INSIDE`` letters or more, even within others."""
+    return _INSIDE.find_matches_as_indexes(text, overlapping=True)
 
 
 def decoded(word: str) -> str:
@@ -205,7 +226,7 @@ def _apart(word: str) -> str:
         parts.append(word[best[end][1] : end])
         end = best[end][1]
     whole = all(part in KNOWN and (len(part) > 1 or part in "aiu") for part in parts)
-    harsh = any(len(part) > 3 and part in HARSH for part in parts)
+    harsh = any(len(part) >= LEAST_INSIDE and part in HARSH for part in parts)
     return " ".join(reversed(parts)) if whole and harsh and len(parts) > 1 else ""
 
 

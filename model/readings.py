@@ -12,7 +12,7 @@ from typing import Final
 
 from model.lexicon import BY_OUTLINE, PLAINLY_HARSH
 from model.lookalikes import AS_CYRILLIC
-from model.mending import LEET, decoded, is_harsh, mended
+from model.mending import LEET, decoded, mended
 from model.scripts import in_one_script
 from model.view import Edit, View, as_view, edited
 
@@ -26,7 +26,8 @@ _LEET_WORD: Final = re.compile(
     r"|(?<=[a-z]{3})[01345789@$€+]{1,2}(?![a-z0-9])"
 )
 _MIXED: Final = re.compile(r"[a-z]*[0-9@$!|+€][a-z0-9@$!|+€]*")
-GAP: Final = r"[ ._*\-,|/~'\"+=:;\\%<>&()\[\]{}]"
+_BETWEEN_LETTERS: Final = " ._*-,|/~'\"+=:;\\%<>&()[]{}"
+GAP: Final = f"[{re.escape(_BETWEEN_LETTERS)}]"
 _LETTER: Final = "a-zа-яёіїєґ"
 """Letters of the scripts in which disguises are undone, for use in a set."""
 _LONE: Final = rf"[{_LETTER}0-9@$!](?<!<3)"
@@ -34,7 +35,8 @@ _LONE: Final = rf"[{_LETTER}0-9@$!](?<!<3)"
 _SPACED: Final = re.compile(rf"(?<![{_LETTER}0-9@$]){_LONE}(?:{GAP}{{1,3}}{_LONE}(?![{_LETTER}0-9@$])){{2,}}")
 _GAPS: Final = re.compile(rf"{GAP}+")
 _BRACKETED: Final = re.compile(r"[(\[{][a-z][)\]}](?:[(\[{][a-z][)\]}])+")
-_SIGNS: Final = r"[._*\-,|/~\"+=:;^`\\%]"
+_INSIDE_WORDS: Final = "._*-,|/~\"+=:;^`\\%"
+_SIGNS: Final = f"[{re.escape(_INSIDE_WORDS)}]"
 _SIGN_INSIDE: Final = re.compile(rf"(?<=[{_LETTER}]){_SIGNS}(?=[{_LETTER}])")
 _SIGNS_INSIDE: Final = re.compile(rf"(?<=[{_LETTER}]){_SIGNS}{{2,}}(?=[{_LETTER}])")
 _COVERED: Final = re.compile(rf"(?<![{_LETTER}])[{_LETTER}]+[*#][{_LETTER}*#]*")
@@ -70,16 +72,17 @@ def _mended(found: list[View]) -> list[View]:
     """Mend the first reading that contains or hides a harsh word."""
     for view in found:
         if (better := mended(view)) is not None:
-            return [better]
-        if is_harsh(view.text):
-            break
+            return [better] if better is not view else []
     return []
 
 
 def _undisguised(shown: View) -> list[View]:
     plain = _undo(shown)
-    closed, parted = _sub(plain, _SIGN_INSIDE, _nothing), _sub(plain, _SIGN_INSIDE, _blank)
-    first, second = _sub(closed, _RUN, _first), _sub(parted, _RUN, _first_two)
+    closed = _sub(plain, _SIGN_INSIDE, _nothing)
+    first = _sub(closed, _RUN, _first)
+    if first is plain:
+        return [plain]
+    second = _sub(_sub(plain, _SIGN_INSIDE, _blank), _RUN, _first_two)
     return [first] if first.text == second.text else [first, second]
 
 
@@ -96,8 +99,11 @@ def readings(canonical: str) -> tuple[str, ...]:
 def _undo(view: View) -> View:
     if not view.text.isascii():
         view = _sub(in_one_script(view), _PICTURES, _nothing)
+    before, there = None, set[str]()
     for signs, pattern, keep in _STEPS:
-        if not signs or not signs.isdisjoint(view.text):
+        if view is not before:
+            before, there = view, set(view.text)
+        if not signs.isdisjoint(there):
             view = _sub(view, pattern, keep)
     return view
 
@@ -202,12 +208,12 @@ _PICTURES: Final = re.compile("[\u2600-\u27bf\U0001f000-\U0001faff\ufe0f\u200d]+
 _CYRILLIC_LEET: Final = re.compile("(?<=[а-яёіїєґ])[0346@](?=[а-яёіїєґ])")
 _STEPS: Final[tuple[tuple[frozenset[str], re.Pattern[str], Callable[[str], Kept]], ...]] = (
     (frozenset("([{"), _BRACKETED, _unbracketed),
-    (frozenset(), _SPACED, _joined),
+    (frozenset(_BETWEEN_LETTERS), _SPACED, _joined),
     (frozenset("0123456789@$!|+€"), _MIXED, _decoded),
     (frozenset("0346@"), _CYRILLIC_LEET, _cyrillic),
     (frozenset("*#"), _COVERED, _uncovered),
     (frozenset("._-"), _COVERED_BY_ONE, _uncovered_by_one),
-    (frozenset(), _SIGNS_INSIDE, _blank),
+    (frozenset(_INSIDE_WORDS), _SIGNS_INSIDE, _blank),
     (frozenset("k"), _STROKES, _killing),
 )
-"""Each with the signs of which it needs one, if any."""
+"""Each with the signs of which it needs one."""

@@ -43,6 +43,9 @@ def in_one_script(view: View) -> View:
 def _pieces(text: str) -> list[str]:
     """Return what each code point is read as."""
     ways = _ways(text)
+    form, read = ways[0]
+    if form.fullmatch(text):  # as most texts; then each of its words has this form, too
+        return list(read(text))
     pieces: list[str] = []
     for token in _TOKEN.findall(text):
         pieces.extend(next(read for form, read in ways if form.fullmatch(token))(token))
@@ -63,7 +66,7 @@ def _placed(places: Places, pieces: Sequence[str]) -> Places:
 def _ways(text: str) -> list[_Way]:
     """Return how to read the words of a text, letter by letter: the first way whose form a word has."""
     ways = [_AS_ASCII]
-    if any(letter.isalpha() and not _reads_as(letter).isascii() for letter in text):
+    if any(map(_stays_foreign, set(text))):
         ways = [_AS_IT_IS, _AS_CYRILLIC, *ways]
     return [_WITHOUT_MARKS, *ways] if _is_cyrillic(text) else ways
 
@@ -92,6 +95,17 @@ def _reads_as(letter: str) -> str:
     return base if base.isascii() else LOOKALIKES.get(base, letter).translate(_SIGNS_AS)
 
 
+@lru_cache(maxsize=4_096)
+def _stays_foreign(letter: str) -> bool:
+    """Whether it is a letter that resembles no ASCII one."""
+    return letter.isalpha() and not _reads_as(letter).isascii()
+
+
+@lru_cache(maxsize=4_096)
+def _unless_mark(letter: str) -> str:
+    return "" if _is_mark(letter) else letter
+
+
 def _as_ascii(word: str) -> Iterable[str]:
     return map(_reads_as, word)
 
@@ -101,10 +115,10 @@ def _as_cyrillic(word: str) -> Iterable[str]:
 
 
 def _without_marks(word: str) -> Iterable[str]:
-    return ("" if _is_mark(letter) else letter for letter in word)
+    return map(_unless_mark, word)
 
 
-_AS_ASCII: Final[_Way] = re.compile(r"\s+|\S+"), _as_ascii
+_AS_ASCII: Final[_Way] = re.compile(r"(?s:.*)"), _as_ascii
 _AS_CYRILLIC: Final[_Way] = re.compile(rf"\S*[{_LIKE_NO_ASCII}]\S*"), _as_cyrillic
 _AS_IT_IS: Final[_Way] = re.compile(r"[^a-z]+"), iter
 _WITHOUT_MARKS: Final[_Way] = re.compile(rf"[{_CYRILLIC}]+"), _without_marks

@@ -11,11 +11,10 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
-import ahocorasick_rs
 import numpy as np
 
 from model.lexicon import COURTESY, HARSH
-from model.mending import GIVEAWAYS, meant_by
+from model.mending import GIVEAWAYS, LEAST_INSIDE, harsh_inside, meant_by
 from model.parts import Bools, Column, Ints, Lines, read
 from model.readings import APOSTROPHE, DISGUISED, GAP, views, without_punctuation
 from model.view import View, as_view
@@ -33,9 +32,6 @@ _SECOND_HALF, _FIRST_HALF = 16, 32
 
 _WORDS_APART: Final = {sign: " " for sign in range(128) if not chr(sign).isalnum()}
 _PLAINLY_WRITTEN: Final = frozenset(filter(str.isascii, HARSH))
-_LONG: Final = 4
-"""Letters of a harsh word that is also looked for inside longer ones."""
-_INSIDE: Final = ahocorasick_rs.AhoCorasick(sorted(word for word in _PLAINLY_WRITTEN if len(word) >= _LONG))
 _GIVEAWAYS: Final = frozenset(GIVEAWAYS)
 _HALVES: Final = tuple(each.split(" ") for each in GIVEAWAYS if " " in each)
 _FIRST_HALVES: Final = {word: number for number, word in enumerate(dict.fromkeys(first for first, _ in _HALVES), 1)}
@@ -155,10 +151,10 @@ def _of_words(apart: str) -> int:
 
 def _is_glued(apart: str) -> bool:
     """Whether a harsh word may be glued to others."""
-    if len(apart) <= _LONG:
+    if len(apart) <= LEAST_INSIDE:
         return False
     padded = f" {apart} "
-    hits = _INSIDE.find_matches_as_indexes(padded, overlapping=True)
+    hits = harsh_inside(padded)
     inside = any(padded[start - 1] != " " or padded[end] != " " for _, start, end in hits)
     return inside and (_LETTERS.fullmatch(apart) is None or meant_by(apart) != "")
 
