@@ -1,8 +1,9 @@
 """The bundle's tokenizer: canonical texts to piece ids."""
 
+import json
 import re
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 from tokenizers import Tokenizer
 
@@ -16,6 +17,11 @@ Encode = Callable[[Sequence[str]], list[Sequence[int]]]
 _PLAIN: Final = re.compile(r"([a-z]+[0-9]*|[0-9]+[a-z]*)?([!?.,:;]*)")
 _DRAWN_OUT: Final = re.compile(r"([^0-9])\1\1")
 _ENDINGS: Final = ("", "!", "?", ".", ",", ":", ";", "?!", "..", "1", "50", "4.")
+_NO_ASCII: Final = re.compile(r"\[[^\x00-\x7f]+\]")
+"""A pattern for one of some characters outside ASCII."""
+_KEEP_ASCII: Final = frozenset(
+    {"NFC", "NFD", "NFKC", "NFKD", "Lowercase", "Strip", "StripAccents", "Nmt", "BertNormalizer"}
+)
 _PROBES: Final = 600
 """Pieces on which the shortcut for plain words is tested: about 20 ms."""
 
@@ -54,8 +60,12 @@ def quick_encode(tokenizer: Tokenizer) -> Encode:
     own vocabulary unchanged, plain words go straight to its model.
     """
 
+    brief = for_ascii(tokenizer)
+
     def whole(parts: Sequence[str]) -> list[Sequence[int]]:
-        return [tokenizer.encode(part, add_special_tokens=False).ids for part in parts]
+        return [
+            (brief if part.isascii() else tokenizer).encode(part, add_special_tokens=False).ids for part in parts
+        ]
 
     known = sorted(word for word in tokenizer.get_vocab() if re.fullmatch("[a-z]{2,}", word))
     tried = known[:: 1 + len(known) // _PROBES]
@@ -78,3 +88,27 @@ def quick_encode(tokenizer: Tokenizer) -> Encode:
         return [next(others) if pieces is None else pieces for pieces in found]
 
     return encode
+
+
+def for_ascii(tokenizer: Tokenizer) -> Tokenizer:
+    """Return a tokenizer that does the same to ASCII text, in fewer steps where possible.
+
+    Left out are replacements of characters that such text never has.  Each step costs half a microsecond per part,
+    whether it finds something or not.
+    """
+    form = json.loads(tokenizer.to_str())
+    steps = (form["normalizer"] or {}).get("normalizers", [])
+    kept = [step for step in steps if not _finds_no_ascii(step)]
+    if len(kept) == len(steps) or not all(map(_keeps_ascii, kept)):
+        return tokenizer
+    form["normalizer"]["normalizers"] = kept
+    return Tokenizer.from_str(json.dumps(form))
+
+
+def _finds_no_ascii(step: Mapping[str, Any]) -> bool:
+    return step["type"] == "Replace" and _NO_ASCII.fullmatch(step["pattern"].get("Regex", "")) is not None
+
+
+def _keeps_ascii(step: Mapping[str, Any]) -> bool:
+    """Whether ASCII text remains ASCII in this step."""
+    return step["content"].isascii() if step["type"] == "Replace" else step["type"] in _KEEP_ASCII

@@ -6,6 +6,7 @@ is worked out once and noted as a few bits; a text is found by the bits of its p
 
 import re
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
@@ -30,17 +31,18 @@ _OWN: Final = _SUSPECT | _HARSH | _APOSTROPHE
 _SECOND_HALF, _FIRST_HALF = 16, 32
 """Above the bits: the number of the first word as the rest of a split one, and of the last word as its beginning."""
 
+_ANYWHERE: Final = _SUSPECT | _HARSH
+_BEGINNING: Final = _HALF | _KIND | 0xFFFF << _SECOND_HALF
+_ENDING: Final = 2 * _HALF | 0xFFFF << _FIRST_HALF
+"""What counts wherever a word stands in a part, at its beginning and at its end."""
+
 _WORDS_APART: Final = {sign: " " for sign in range(128) if not chr(sign).isalnum()}
-_PLAINLY_WRITTEN: Final = frozenset(filter(str.isascii, HARSH))
-_GIVEAWAYS: Final = frozenset(GIVEAWAYS)
 _HALVES: Final = tuple(each.split(" ") for each in GIVEAWAYS if " " in each)
 _FIRST_HALVES: Final = {word: number for number, word in enumerate(dict.fromkeys(first for first, _ in _HALVES), 1)}
 _SECOND_HALVES: Final = {word: number for number, word in enumerate(dict.fromkeys(rest for _, rest in _HALVES), 1)}
 _SPLIT: Final = np.sort([_FIRST_HALVES[first] * len(_HALVES) + _SECOND_HALVES[rest] for first, rest in _HALVES])
 """The pairs that are one harsh word split by a blank."""
 _COURTESIES: Final = tuple(f" {each} " for each in COURTESY)
-_KIND_FIRST: Final = frozenset(each.split(" ")[0] for each in COURTESY)
-_KIND_LAST: Final = frozenset(each.split(" ")[-1] for each in COURTESY)
 _ALONE: Final = "(?<![a-z0-9@$])[a-z0-9@$!](?![a-z0-9@$])"
 _BEGINS_LONE: Final = re.compile(rf"{GAP}{{0,2}}{_ALONE}|{GAP}\Z")
 _ENDS_LONE: Final = re.compile(rf"{_ALONE}{GAP}{{0,2}}\Z|\A{GAP}\Z")
@@ -119,6 +121,27 @@ def _noted(parts: Sequence[str]) -> list[int]:
     return [_KNOWN | _of_words(part) if _PLAIN.fullmatch(part) else _KNOWN | _of_part(part) for part in parts]
 
 
+def _of_each_word() -> dict[str, int]:
+    """Return what is noted of each word, and of two with a blank between that are one split harsh word."""
+    found: Counter[str] = Counter()
+    for word in GIVEAWAYS:
+        found[word] |= _SUSPECT
+    for word in filter(str.isascii, HARSH):
+        found[word] |= _HARSH
+    for word, number in _SECOND_HALVES.items():
+        found[word] |= _HALF | number << _SECOND_HALF
+    for word, number in _FIRST_HALVES.items():
+        found[word] |= 2 * _HALF | number << _FIRST_HALF
+    for each in COURTESY:
+        found[each.split(" ")[0]] |= _KIND
+        found[each.split(" ")[-1]] |= 2 * _KIND
+    found[""] |= 2 * _KIND
+    return dict(found)
+
+
+_OF_WORD: Final = _of_each_word()
+
+
 def _of_part(part: str) -> int:
     """Return what is noted of a part with signs or digits, drawn-out or in another script."""
     return (
@@ -135,18 +158,12 @@ def _of_part(part: str) -> int:
 def _of_words(apart: str) -> int:
     """Return what is noted of words with blanks instead of signs."""
     words = apart.split(" ")
+    noted = [_OF_WORD.get(word, 0) for word in words]
     last = apart.rstrip().rsplit(" ", 1)[-1]  # empty if there are only signs, which may follow a last word
-    given_away = not _GIVEAWAYS.isdisjoint([*words, *map(" ".join, pairwise(words))])
-    return (
-        _SUSPECT * (given_away or _is_glued(apart))
-        | _HARSH * (not _PLAINLY_WRITTEN.isdisjoint(words))
-        | _HALF * (words[0] in _SECOND_HALVES)
-        | 2 * _HALF * (words[-1] in _FIRST_HALVES)
-        | _SECOND_HALVES.get(words[0], 0) << _SECOND_HALF
-        | _FIRST_HALVES.get(words[-1], 0) << _FIRST_HALF
-        | _KIND * (words[0] in _KIND_FIRST)
-        | 2 * _KIND * (last == "" or last in _KIND_LAST)
-    )
+    found = noted[0] & _BEGINNING | noted[-1] & _ENDING | _OF_WORD.get(last, 0) & 2 * _KIND
+    for bits in noted:
+        found |= bits & _ANYWHERE
+    return found | _SUSPECT * (any(map(_OF_WORD.get, map(" ".join, pairwise(words)))) or _is_glued(apart))
 
 
 def _is_glued(apart: str) -> bool:
