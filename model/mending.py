@@ -140,11 +140,16 @@ GIVEAWAYS: Final = tuple(filter(str.isascii, dict.fromkeys(_giveaways())))
 
 
 class _Piece(NamedTuple):
-    """Replacement for the letters from ``start`` to ``end``; empty text keeps them."""
+    """Replacement for the letters from ``start`` to ``end``, which are ``written``."""
 
     start: int
     end: int
     text: str
+    written: str
+
+    def reveals(self) -> bool:
+        """Whether it makes a line worth mending."""
+        return self.written in _TELLING or not HARSH.isdisjoint(self.text.split(" "))
 
 
 def mended(view: View) -> View | None:
@@ -152,16 +157,12 @@ def mended(view: View) -> View | None:
 
     That may be the view itself.
     """
-    pieces = list(_pieces(view.text)) if _may_be_mended(_WORD.findall(view.text)) else []
-    written = (view.text[piece.start : piece.end] for piece in pieces)
-    if not _TELLING.isdisjoint(written) or any(not HARSH.isdisjoint(piece.text.split(" ")) for piece in pieces):
-        return _bare(_written(view, pieces))
-    return _bare(view) if is_harsh(view.text) else None
-
-
-def is_harsh(text: str) -> bool:
-    """Whether the unmended text contains a harsh word."""
-    return not HARSH.isdisjoint(_WORD.findall(text))
+    words = _WORD.findall(view.text)
+    if _may_be_mended(words):
+        pieces = list(_pieces(view.text))
+        if any(map(_Piece.reveals, pieces)):
+            return _bare(_written(view, pieces))
+    return None if HARSH.isdisjoint(words) else _bare(view)
 
 
 def _may_be_mended(words: list[str]) -> bool:
@@ -187,9 +188,10 @@ def _piece(words: list[re.Match[str]], place: int, text: str) -> tuple[_Piece | 
     following = words[place + 1] if place + 1 < len(words) else None
     gap = text[end : following.start()] if following is not None else ""
     if following is not None and gap == " " and _splits(word.group(), following.group()):
-        return _Piece(start, following.end(), word.group() + following.group()), 2
+        written = text[start : following.end()]
+        return _Piece(start, following.end(), word.group() + following.group(), written), 2
     meant = meant_by(word.group())
-    return (_Piece(start, end, meant) if meant else None), 1
+    return (_Piece(start, end, meant, word.group()) if meant else None), 1
 
 
 @lru_cache(maxsize=8_192)
@@ -240,14 +242,14 @@ def _written(view: View, pieces: list[_Piece]) -> View:
     """Write the pieces; an unchanged letter keeps its place, any other has that of the whole word."""
     text: list[str] = []
     last = 0
-    for first, stop, piece in pieces:
+    for first, stop, piece, _ in pieces:
         text += (view.text[last:first], piece)
         last = stop
     return edited(view, "".join([*text, view.text[last:]]), lambda: _edits(view.text, pieces))
 
 
 def _edits(text: str, pieces: list[_Piece]) -> Iterator[Edit]:
-    for first, stop, piece in pieces:
+    for first, stop, piece, _ in pieces:
         letters = _places(text, first, stop, piece)
         firsts = [first if at is None else at for at in letters]
         yield Edit(first, stop, firsts, [stop - 1 if at is None else at for at in letters])

@@ -42,7 +42,7 @@ _SIGN_INSIDE: Final = re.compile(rf"{_SIGNS}(?<=[{_LETTER}].)(?=[{_LETTER}])")
 _SIGNS_INSIDE: Final = re.compile(rf"{_SIGNS}(?<=[{_LETTER}].){_SIGNS}+(?=[{_LETTER}])")
 _COVERED: Final = re.compile(rf"(?<![{_LETTER}])[{_LETTER}]+[*#][{_LETTER}*#]*")
 _COVERED_BY_ONE: Final = re.compile(r"(?<![a-z._-])(?=[a-z._-]{4})[a-z]+[._-][a-z]+(?![a-z._-])")
-_RUN: Final = re.compile(r"([^\W\d_])\1{2,}")
+_RUN: Final = re.compile(r"([^\W\d_])\1\1+")
 # "kiII", the one harsh word whose equal strokes would look like a drawn-out letter.
 _STROKES: Final = re.compile(r"(?<![a-z])k(?:iii|lll)(?=(?:s|ed|er|ing)?(?![a-z])|y?o?urse)")
 # A sign of each of the above.  Searching many texts joined by line breaks finds the same as searching each alone.
@@ -163,6 +163,7 @@ def _unbracketed(run: str) -> Kept:
     return "".join(run[place] for place in places), places
 
 
+@lru_cache(maxsize=4_096)
 def _decoded(word: str) -> Kept:
     """Read digits and signs as letters: all if that gives a known word, otherwise those near letters.
 

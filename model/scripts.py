@@ -2,8 +2,9 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from operator import ne
 from typing import Final
 
 from model.lookalikes import AS_CYRILLIC, LOOKALIKES
@@ -26,8 +27,8 @@ _PLAINLY_CYRILLIC: Final = re.compile(rf"(?=\S*[{_LIKE_NO_ASCII}пфшщья])[{
 """Cyrillic letters only, at least one of which is no exact copy of an ASCII letter."""
 
 
-_Way = tuple[re.Pattern[str], Callable[[str], Iterable[str]]]
-"""The form of a word, and what each of its letters is then read as."""
+_Way = tuple[re.Pattern[str], Callable[[str], str]]
+"""The form of a word, and what a letter of it is then read as."""
 
 
 def in_one_script(view: View) -> View:
@@ -37,18 +38,19 @@ def in_one_script(view: View) -> View:
     are read in the script of the letters that resemble none of the other.
     """
     pieces = _pieces(view.text)
-    return View("".join(pieces), lambda: _placed(view.places, pieces))
+    return View("".join(pieces), lambda: _placed(view.places, pieces)) if pieces else view
 
 
 def _pieces(text: str) -> list[str]:
-    """Return what each code point is read as."""
-    ways = _ways(text)
+    """Return what each code point is read as; nothing if all are read as they are."""
+    letters = set(text)
+    ways = _ways(text, letters)
     form, read = ways[0]
     if form.fullmatch(text):  # as most texts; then each of its words has this form, too
-        return list(read(text))
+        return list(map(read, text)) if any(map(ne, letters, map(read, letters))) else []
     pieces: list[str] = []
     for token in _TOKEN.findall(text):
-        pieces.extend(next(read for form, read in ways if form.fullmatch(token))(token))
+        pieces.extend(map(next(read for form, read in ways if form.fullmatch(token)), token))
     return pieces
 
 
@@ -63,10 +65,10 @@ def _placed(places: Places, pieces: Sequence[str]) -> Places:
     return starts, ends
 
 
-def _ways(text: str) -> list[_Way]:
-    """Return how to read the words of a text, letter by letter: the first way whose form a word has."""
+def _ways(text: str, letters: set[str]) -> list[_Way]:
+    """Return how to read the words of a text of these letters: the first way whose form a word has."""
     ways = [_AS_ASCII]
-    if any(map(_stays_foreign, set(text))):
+    if any(map(_stays_foreign, letters)):
         ways = [_AS_IT_IS, _AS_CYRILLIC, *ways]
     return [_WITHOUT_MARKS, *ways] if _is_cyrillic(text) else ways
 
@@ -106,19 +108,11 @@ def _unless_mark(letter: str) -> str:
     return "" if _is_mark(letter) else letter
 
 
-def _as_ascii(word: str) -> Iterable[str]:
-    return map(_reads_as, word)
+def _as_cyrillic(letter: str) -> str:
+    return letter.translate(AS_CYRILLIC)
 
 
-def _as_cyrillic(word: str) -> Iterable[str]:
-    return word.translate(AS_CYRILLIC)
-
-
-def _without_marks(word: str) -> Iterable[str]:
-    return map(_unless_mark, word)
-
-
-_AS_ASCII: Final[_Way] = re.compile(r"(?s:.*)"), _as_ascii
+_AS_ASCII: Final[_Way] = re.compile(r"(?s:.*)"), _reads_as
 _AS_CYRILLIC: Final[_Way] = re.compile(rf"\S*[{_LIKE_NO_ASCII}]\S*"), _as_cyrillic
-_AS_IT_IS: Final[_Way] = re.compile(r"[^a-z]+"), iter
-_WITHOUT_MARKS: Final[_Way] = re.compile(rf"[{_CYRILLIC}]+"), _without_marks
+_AS_IT_IS: Final[_Way] = re.compile(r"[^a-z]+"), str
+_WITHOUT_MARKS: Final[_Way] = re.compile(rf"[{_CYRILLIC}]+"), _unless_mark
