@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 import ahocorasick_rs
 
 from model.lexicon import COURTESY, HARSH, ORDINARY, PLAIN
-from model.view import Edit, View, cut, edited
+from model.view import Edit, View
 
 LEET: Final = str.maketrans("0134578@$!|+€", "oieastbasiite")
 _AS_L: Final = str.maketrans("013456789@$!|+€", "oleasgtbgasllte")
@@ -205,7 +205,7 @@ def meant_by(word: str) -> str:
 
 
 def harsh_inside(text: str) -> list[tuple[int, int, int]]:
-    """Return number, start and end of harsh words in ASCII with ``LEAST_INSIDE`` letters or more, even within others."""
+    """Return number, start and end of the harsh ASCII words of ``LEAST_INSIDE`` letters or more, even inside others."""
     return _INSIDE.find_matches_as_indexes(text, overlapping=True)
 
 
@@ -239,17 +239,18 @@ def _cost(part: str) -> float:
 
 
 def _written(view: View, pieces: list[_Piece]) -> View:
-    """Write the pieces; an unchanged letter keeps its place, any other has that of the whole word."""
+    """Write the pieces, which are those of the view's text."""
     text: list[str] = []
     last = 0
     for first, stop, piece, _ in pieces:
         text += (view.text[last:first], piece)
         last = stop
-    return edited(view, "".join([*text, view.text[last:]]), lambda: _edits(view.text, pieces))
+    return View("".join([*text, view.text[last:]]), view, _edits)
 
 
-def _edits(text: str, pieces: list[_Piece]) -> Iterator[Edit]:
-    for first, stop, piece, _ in pieces:
+def _edits(text: str) -> Iterator[Edit]:
+    """Yield how a text is mended; an unchanged letter keeps its place, any other has that of the whole word."""
+    for first, stop, piece, _ in _pieces(text):
         letters = _places(text, first, stop, piece)
         firsts = [first if at is None else at for at in letters]
         yield Edit(first, stop, firsts, [stop - 1 if at is None else at for at in letters])
@@ -275,10 +276,20 @@ _KIND_AFTER: Final = re.compile(rf"[ .,!?]+(?:(?:{_KIND})(?:[ .,!?:)]+|$))+$")
 
 def _bare(view: View) -> View:
     """Drop courtesies at both ends, unless nothing else is left."""
-    before = _KIND_BEFORE.match(view.text)
+    first, last = _bared(view.text)
+    return view if (first, last) == (0, len(view.text)) else View(view.text[first:last], view, _ends_dropped)
+
+
+def _bared(text: str) -> tuple[int, int]:
+    """Return start and end of what is left of a text without courtesies at its ends: all if nothing else is there."""
+    before = _KIND_BEFORE.match(text)
     first = before.end() if before else 0
-    after = _KIND_AFTER.search(view.text, max(0, first - 1))
-    last = after.start() if after else len(view.text)
-    if (first, last) == (0, len(view.text)) or first >= last:
-        return view
-    return cut(view, first, last)
+    after = _KIND_AFTER.search(text, max(0, first - 1))
+    last = after.start() if after else len(text)
+    return (first, last) if first < last else (0, len(text))
+
+
+def _ends_dropped(text: str) -> Iterator[Edit]:
+    first, last = _bared(text)
+    yield Edit(0, first, (), ())
+    yield Edit(last, len(text), (), ())

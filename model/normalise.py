@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
-from model.view import View, as_view, cut
+from model.view import View, as_view
 
 NORMALISER_VERSION: Final = "7"
 """Part of the scorer digest: increase it with any change of ``canonical`` or ``model.readings``."""
@@ -92,8 +92,8 @@ def align(text: str) -> View:
 def _fold_view(view: View) -> View:
     """``_fold``, step by step, keeping positions."""
     view = _without(view, _INVISIBLE)
-    view = cut(_composed(view), 0, MAX_CANONICAL)
-    view = cut(_composed(_replaced(view, [letter.casefold() for letter in view.text])), 0, MAX_CANONICAL)
+    view = _cut(_composed(view))
+    view = _cut(_composed(_replaced(view, [letter.casefold() for letter in view.text])))
     view = _without(_without(view, _INVISIBLE), _LOOSE_JOINER)
     return _without(_replaced(view, _BLANKS.sub(_one_blank, view.text)), _SURPLUS)
 
@@ -116,6 +116,11 @@ def _without(view: View, pattern: re.Pattern[str]) -> View:
     if not gone:
         return view
     return _replaced(view, ["" if place in gone else letter for place, letter in enumerate(view.text)])
+
+
+def _cut(view: View) -> View:
+    starts, ends = view.places
+    return View(view.text[:MAX_CANONICAL], (starts[:MAX_CANONICAL], ends[:MAX_CANONICAL]))
 
 
 def _composed(view: View) -> View:

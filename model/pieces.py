@@ -59,13 +59,10 @@ def quick_encode(tokenizer: Tokenizer) -> Encode:
     A tokenizer spends most of its time on folds that do not affect plain words.  If folding leaves the words of its
     own vocabulary unchanged, plain words go straight to its model.
     """
-
     brief = for_ascii(tokenizer)
 
     def whole(parts: Sequence[str]) -> list[Sequence[int]]:
-        return [
-            (brief if part.isascii() else tokenizer).encode(part, add_special_tokens=False).ids for part in parts
-        ]
+        return [(brief if part.isascii() else tokenizer).encode(part, add_special_tokens=False).ids for part in parts]
 
     known = sorted(word for word in tokenizer.get_vocab() if re.fullmatch("[a-z]{2,}", word))
     tried = known[:: 1 + len(known) // _PROBES]

@@ -7,6 +7,7 @@ letters, spaced or drawn-out words.  Undoing that damages ordinary words ("e50" 
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -14,7 +15,7 @@ from model.lexicon import BY_OUTLINE, PLAINLY_HARSH
 from model.lookalikes import AS_CYRILLIC
 from model.mending import LEET, decoded, mended
 from model.scripts import in_one_script
-from model.view import Edit, View, as_view, edited
+from model.view import Edit, View, as_view
 
 MAX_READINGS: Final = 4
 """The canonical text and at most three more."""
@@ -35,7 +36,7 @@ _LONE: Final = rf"[{_LETTER}0-9@$!](?<!<3)"
 _SPACED: Final = re.compile(rf"(?<![{_LETTER}0-9@$]){_LONE}(?:{GAP}{{1,3}}{_LONE}(?![{_LETTER}0-9@$])){{2,}}")
 _GAPS: Final = re.compile(rf"{GAP}+")
 _BRACKETED: Final = re.compile(r"[(\[{][a-z][)\]}](?:[(\[{][a-z][)\]}])+")
-_INSIDE_WORDS: Final = "._*-,|/~\"+=:;^`\\%"
+_INSIDE_WORDS: Final = '._*-,|/~"+=:;^`\\%'
 _SIGNS: Final = f"[{re.escape(_INSIDE_WORDS)}]"
 # What is before a sign is looked at after it: a search for a set of signs passes over anything else far faster.
 _SIGN_INSIDE: Final = re.compile(rf"{_SIGNS}(?<=[{_LETTER}].)(?=[{_LETTER}])")
@@ -52,9 +53,7 @@ DISGUISED: Final = re.compile(
     rf"|(?<![a-z0-9@$])[a-z0-9@$!]{GAP}{{1,3}}[a-z0-9@$!](?![a-z0-9@$])"
 )
 _LOOSE: Final = r"[^\w\s'@#$&]"
-_BETWEEN: Final = re.compile(
-    rf"[^\w'@#$&](?<=\w.)(?:(?<!\s){_LOOSE}* [^\w\n@#$&]*|(?<= ){_LOOSE}+ ?)(?=\w)"
-)
+_BETWEEN: Final = re.compile(rf"[^\w'@#$&](?<=\w.)(?:(?<!\s){_LOOSE}* [^\w\n@#$&]*|(?<= ){_LOOSE}+ ?)(?=\w)")
 APOSTROPHE: Final = re.compile(r"['’](?<=[a-z].)(?=[a-z])")
 
 
@@ -82,17 +81,17 @@ def _mended(found: list[View]) -> list[View]:
 
 def _undisguised(shown: View) -> list[View]:
     plain = _undo(shown)
-    closed = _sub(plain, _SIGN_INSIDE, "")
-    first = _sub(closed, _RUN, _first)
+    closed = _sub(plain, _SIGNS_OUT)
+    first = _sub(closed, _RUNS_TO_ONE)
     if first is plain:
         return [plain]
-    second = _sub(_sub(plain, _SIGN_INSIDE, " "), _RUN, _first_two)
+    second = _sub(_sub(plain, _SIGNS_TO_BLANKS), _RUNS_TO_TWO)
     return [first] if first.text == second.text else [first, second]
 
 
 def without_punctuation(view: View) -> View:
     """Return the view as phrases are written: signs between words become one blank, apostrophes are dropped."""
-    return _sub(_sub(view, _BETWEEN, " "), APOSTROPHE, "")
+    return _sub(_sub(view, _TO_BLANKS), _APOSTROPHES_OUT)
 
 
 def readings(canonical: str) -> tuple[str, ...]:
@@ -102,34 +101,44 @@ def readings(canonical: str) -> tuple[str, ...]:
 
 def _undo(view: View) -> View:
     if not view.text.isascii():
-        view = _sub(in_one_script(view), _PICTURES, "")
+        view = _sub(in_one_script(view), _PICTURES_OUT)
     before, there = None, set[str]()
-    for signs, pattern, keep in _STEPS:
+    for signs, rewriting in _STEPS:
         if view is not before:
             before, there = view, set(view.text)
         if not signs.isdisjoint(there):
-            view = _sub(view, pattern, keep)
+            view = _sub(view, rewriting)
     return view
 
 
 Kept = tuple[str, Sequence[int]]
 """What is written for a match, and the offset into the match of each code point of that."""
-Keep = str | Callable[[str], Kept]
-"""What is written for any match, one code point at most, or a function that tells it."""
 
 
-def _sub(view: View, pattern: re.Pattern[str], keep: Keep) -> View:
-    """Rewrite each match; the first and last code point written cover what is dropped before and after them."""
-    text = pattern.sub(keep if isinstance(keep, str) else lambda match: keep(match.group())[0], view.text)
-    return view if text == view.text else edited(view, text, lambda: _edits(view.text, pattern, keep))
+@dataclass(frozen=True, slots=True)
+class _Rewriting:
+    """What is written for the matches of a pattern: one code point at most for all, or what a function says."""
+
+    pattern: re.Pattern[str]
+    keep: str | Callable[[str], Kept]
+
+    def __call__(self, text: str) -> Iterator[Edit]:
+        """Yield what is written; the first and last code point of a match cover what is dropped before and after."""
+        for match in self.pattern.finditer(text):
+            start, stop = match.span()
+            kept = range(len(self.keep)) if isinstance(self.keep, str) else self.keep(match.group())[1]
+            places = [start + place for place in kept]
+            yield Edit(start, stop, [start, *places[1:]][: len(places)], [*places[:-1], stop - 1][: len(places)])
+
+    def text(self, text: str) -> str:
+        """Return the text as it is then."""
+        keep = self.keep
+        return self.pattern.sub(keep if isinstance(keep, str) else lambda match: keep(match.group())[0], text)
 
 
-def _edits(text: str, pattern: re.Pattern[str], keep: Keep) -> Iterator[Edit]:
-    for match in pattern.finditer(text):
-        start, stop = match.span()
-        kept = range(len(keep)) if isinstance(keep, str) else keep(match.group())[1]
-        places = [start + place for place in kept]
-        yield Edit(start, stop, [start, *places[1:]][: len(places)], [*places[:-1], stop - 1][: len(places)])
+def _sub(view: View, rewriting: _Rewriting) -> View:
+    text = rewriting.text(view.text)
+    return view if text == view.text else View(text, view, rewriting)
 
 
 def _first(run: str) -> Kept:
@@ -206,14 +215,21 @@ def _uncovered_by_one(word: str) -> Kept:
 _PICTURES: Final = re.compile("[\u2600-\u27bf\U0001f000-\U0001faff\ufe0f\u200d]+ ?")
 """Emoji, which may soften a line ("😂") without changing its meaning."""
 _CYRILLIC_LEET: Final = re.compile("(?<=[а-яёіїєґ])[0346@](?=[а-яёіїєґ])")
-_STEPS: Final[tuple[tuple[frozenset[str], re.Pattern[str], Keep], ...]] = (
-    (frozenset("([{"), _BRACKETED, _unbracketed),
-    (frozenset(_BETWEEN_LETTERS), _SPACED, _joined),
-    (frozenset("0123456789@$!|+€"), _MIXED, _decoded),
-    (frozenset("0346@"), _CYRILLIC_LEET, _cyrillic),
-    (frozenset("*#"), _COVERED, _uncovered),
-    (frozenset("._-"), _COVERED_BY_ONE, _uncovered_by_one),
-    (frozenset(_INSIDE_WORDS), _SIGNS_INSIDE, " "),
-    (frozenset("k"), _STROKES, _killing),
+_STEPS: Final = (
+    (frozenset("([{"), _Rewriting(_BRACKETED, _unbracketed)),
+    (frozenset(_BETWEEN_LETTERS), _Rewriting(_SPACED, _joined)),
+    (frozenset("0123456789@$!|+€"), _Rewriting(_MIXED, _decoded)),
+    (frozenset("0346@"), _Rewriting(_CYRILLIC_LEET, _cyrillic)),
+    (frozenset("*#"), _Rewriting(_COVERED, _uncovered)),
+    (frozenset("._-"), _Rewriting(_COVERED_BY_ONE, _uncovered_by_one)),
+    (frozenset(_INSIDE_WORDS), _Rewriting(_SIGNS_INSIDE, " ")),
+    (frozenset("k"), _Rewriting(_STROKES, _killing)),
 )
 """Each with the signs of which it needs one."""
+_PICTURES_OUT: Final = _Rewriting(_PICTURES, "")
+_SIGNS_OUT: Final = _Rewriting(_SIGN_INSIDE, "")
+_SIGNS_TO_BLANKS: Final = _Rewriting(_SIGN_INSIDE, " ")
+_RUNS_TO_ONE: Final = _Rewriting(_RUN, _first)
+_RUNS_TO_TWO: Final = _Rewriting(_RUN, _first_two)
+_TO_BLANKS: Final = _Rewriting(_BETWEEN, " ")
+_APOSTROPHES_OUT: Final = _Rewriting(APOSTROPHE, "")

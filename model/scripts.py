@@ -2,13 +2,13 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from operator import ne
 from typing import Final
 
 from model.lookalikes import AS_CYRILLIC, LOOKALIKES
-from model.view import Places, View
+from model.view import Edit, View
 
 _LETTERS_IN_SHAPES: Final = (0x1F150, 0x1F170, 0x1F1E6)
 """First code points of the white letters in circles and squares, and of regional indicators."""
@@ -38,7 +38,18 @@ def in_one_script(view: View) -> View:
     are read in the script of the letters that resemble none of the other.
     """
     pieces = _pieces(view.text)
-    return View("".join(pieces), lambda: _placed(view.places, pieces)) if pieces else view
+    return View("".join(pieces), view, _edits) if pieces else view
+
+
+def _edits(text: str) -> list[Edit]:
+    firsts: list[int] = []
+    lasts: list[int] = []
+    for place, piece in enumerate(_pieces(text)):
+        firsts += [place] * len(piece)
+        lasts += [place] * len(piece)
+        if not piece and lasts:  # a mark belongs to the letter it is on
+            lasts[-1] = place
+    return [Edit(0, len(text), firsts, lasts)]
 
 
 def _pieces(text: str) -> list[str]:
@@ -52,17 +63,6 @@ def _pieces(text: str) -> list[str]:
     for token in _TOKEN.findall(text):
         pieces.extend(map(next(read for form, read in ways if form.fullmatch(token)), token))
     return pieces
-
-
-def _placed(places: Places, pieces: Sequence[str]) -> Places:
-    starts: list[int] = []
-    ends: list[int] = []
-    for start, end, piece in zip(*places, pieces, strict=True):
-        starts.extend([start] * len(piece))
-        ends.extend([end] * len(piece))
-        if not piece and ends:  # a mark belongs to the letter it is on
-            ends[-1] = end
-    return starts, ends
 
 
 def _ways(text: str, letters: set[str]) -> list[_Way]:

@@ -118,7 +118,7 @@ def _phrased(text: str) -> tuple[View, ...]:
 
 
 def _noted(parts: Sequence[str]) -> list[int]:
-    return [_KNOWN | _of_words(part) if _PLAIN.fullmatch(part) else _KNOWN | _of_part(part) for part in parts]
+    return [_KNOWN | _of_word(part) if _PLAIN.fullmatch(part) else _KNOWN | _of_part(part) for part in parts]
 
 
 def _of_each_word() -> dict[str, int]:
@@ -155,9 +155,16 @@ def _of_part(part: str) -> int:
     )
 
 
+def _of_word(word: str) -> int:
+    """Return what is noted of a word that is all of a part."""
+    return _OF_WORD.get(word, 0) | _SUSPECT * _is_glued(word)
+
+
 def _of_words(apart: str) -> int:
     """Return what is noted of words with blanks instead of signs."""
     words = apart.split(" ")
+    if len(words) == 1:
+        return _of_word(apart)
     noted = [_OF_WORD.get(word, 0) for word in words]
     last = apart.rstrip().rsplit(" ", 1)[-1]  # empty if there are only signs, which may follow a last word
     found = noted[0] & _BEGINNING | noted[-1] & _ENDING | _OF_WORD.get(last, 0) & 2 * _KIND
@@ -172,8 +179,9 @@ def _is_glued(apart: str) -> bool:
         return False
     padded = f" {apart} "
     hits = harsh_inside(padded)
-    inside = any(padded[start - 1] != " " or padded[end] != " " for _, start, end in hits)
-    return inside and (_LETTERS.fullmatch(apart) is None or meant_by(apart) != "")
+    if not hits or all(padded[start - 1] == " " == padded[end] for _, start, end in hits):
+        return False
+    return _LETTERS.fullmatch(apart) is None or meant_by(apart) != ""
 
 
 def _is_kind_at_an_end(text: str) -> bool:

@@ -1,30 +1,50 @@
 """Views: texts made from others, with the position of each of their code points there."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Union
 
 Places = tuple[Sequence[int], Sequence[int]]
 """Start and end of each code point in the text that a view was made from."""
 
 
+class Edit(NamedTuple):
+    """What is written for the code points of a text from ``start`` to ``stop``: first and last place of each letter."""
+
+    start: int
+    stop: int
+    firsts: Sequence[int]
+    lasts: Sequence[int]
+
+
+Step = Callable[[str], Iterable[Edit]]
+"""Tells how a text was rewritten, in order."""
+
+
+def _unchanged(_: str) -> Iterable[Edit]:
+    return ()
+
+
 class View:
     """A text derived from another, with the position of each of its code points there.
 
-    Positions are worked out when first asked for: few readings have a match to point at.
+    Positions are worked out when first asked for: few readings have a match to point at.  Until then a view keeps what
+    it was made from and nothing else, since many are kept, and the garbage collector looks at all that they refer to.
     """
 
-    __slots__ = ("_places", "text")
+    __slots__ = ("_source", "_step", "text")
 
-    def __init__(self, text: str, places: Places | Callable[[], Places]) -> None:
+    def __init__(self, text: str, source: Union["View", Places], step: Step = _unchanged) -> None:
+        """Take a text and its positions, or another view and how that was rewritten."""
         self.text: Final = text
-        self._places = places
+        self._source = source
+        self._step = step
 
     @property
     def places(self) -> Places:
         """Start and end of each code point of ``text``."""
-        if callable(self._places):
-            self._places = self._places()
-        return self._places
+        if isinstance(self._source, View):
+            self._source = _moved(self._source.places, self._step(self._source.text))
+        return self._source
 
     @property
     def starts(self) -> Sequence[int]:
@@ -41,32 +61,13 @@ class View:
         return self.starts[start], self.ends[end - 1]
 
 
-class Edit(NamedTuple):
-    """What is written for the code points of a view from ``start`` to ``stop``: first and last place of each letter."""
-
-    start: int
-    stop: int
-    firsts: Sequence[int]
-    lasts: Sequence[int]
-
-
 def as_view(text: str) -> View:
     """Return a text as a view of itself."""
     return View(text, (range(len(text)), range(1, len(text) + 1)))
 
 
-def edited(view: View, text: str, edits: Callable[[], Iterable[Edit]]) -> View:
-    """Return the view as ``text``, to which the edits, in order, change it; they are asked for with the positions."""
-    return View(text, lambda: _moved(view, edits()))
-
-
-def cut(view: View, start: int, stop: int) -> View:
-    """Return a part of the view."""
-    return View(view.text[start:stop], lambda: (view.starts[start:stop], view.ends[start:stop]))
-
-
-def _moved(view: View, edits: Iterable[Edit]) -> Places:
-    from_starts, from_ends = view.places
+def _moved(places: Places, edits: Iterable[Edit]) -> Places:
+    from_starts, from_ends = places
     starts: list[int] = []
     ends: list[int] = []
     kept = 0

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from model import mending, normalise, pack_files, parts, readings, rules_match, rules_pack, suspects
-from model.normalise import View
+from model.view import View
 from tests.property import test_normaliser_laws as normaliser
 from tests.property import test_rule_laws as rules
 
@@ -60,18 +60,18 @@ def _mark_left_out(patch: pytest.MonkeyPatch) -> None:
 def _dropped_belongs_before(patch: pytest.MonkeyPatch) -> None:
     def without(view: View, pattern: re.Pattern[str]) -> View:
         found: View = WITHOUT(view, pattern)
-        return found._replace(ends=[*found.starts[1:], *found.ends[-1:]])
+        return View(found.text, (found.starts, [*found.starts[1:], *found.ends[-1:]]))
 
     patch.setattr(normalise, "_without", without)
 
 
 def _match_ends_early(patch: pytest.MonkeyPatch) -> None:
     """What is dropped at the end of a match belongs to nothing."""
-    patch.setattr(readings, "_sub", lambda view, pattern, keep: _cut_short(SUB(view, pattern, keep)))
+    patch.setattr(readings, "_sub", lambda view, rewriting: _cut_short(SUB(view, rewriting)))
 
 
 def _cut_short(view: View) -> View:
-    return view._replace(ends=[start + 1 for start in view.starts])
+    return View(view.text, (view.starts, [start + 1 for start in view.starts]))
 
 
 def _places_of_the_reading(patch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from model.lexicon import HARSH
 from model.mending import KNOWN
-from model.normalise import MAX_CANONICAL, View, align, as_view, canonical
+from model.normalise import MAX_CANONICAL, align, canonical
 from model.readings import MAX_READINGS, readings, views, without_punctuation
 from model.suspects import search, search_again
+from model.view import View, as_view
 
 ODD = "\u200b\u200d\ufe0f\u00ad\u0301\u0323\u0345\u1100\u1161\u11a8\ufdfaİßſŉΐﬀKÅ각ﾞ😀👩🏽💻❤1#*е\U000e0041 \t\n"
 texts = st.text(st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from(ODD)), max_size=40)
