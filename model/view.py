@@ -42,9 +42,10 @@ class View:
     @property
     def places(self) -> Places:
         """Start and end of each code point of ``text``."""
-        if isinstance(self._source, View):
-            self._source = _moved(self._source.places, self._step(self._source.text))
-        return self._source
+        source = self._source  # another thread may work the positions out meanwhile
+        if isinstance(source, View):
+            source = self._source = _moved(source.places, self._step(source.text))
+        return source
 
     @property
     def starts(self) -> Sequence[int]:
