@@ -167,7 +167,8 @@ def mended(view: View) -> View | None:
 
 def _may_be_mended(words: list[str]) -> bool:
     """Whether a word may stand for another, or two neighbours for one."""
-    return any(map(meant_by, words)) or not KNOWN.isdisjoint(map(add, words, words[1:]))
+    pairs = words, words[1:]
+    return any(map(meant_by, words)) or (not KNOWN.isdisjoint(map(add, *pairs)) and any(map(_splits, *pairs)))
 
 
 def _pieces(text: str) -> Iterator[_Piece]:

@@ -1,13 +1,14 @@
 """Laws of the gate's network: a text's score is its own, whatever stands beside it and whatever came before."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer
-from tokenizers.normalizers import Replace
+from tokenizers import Regex, Tokenizer
+from tokenizers.normalizers import Lowercase, Prepend, Replace, Sequence
 
 import model
 from model import parts
@@ -15,7 +16,7 @@ from model.gate_net import MAX_TOKENS
 from model.gate_parts import PartRows
 from model.gate_words import Words, gram_buckets
 from model.normalise import canonical
-from model.pieces import quick_encode
+from model.pieces import for_ascii, quick_encode
 from tests.support.checkpoints import tiny_tokenizer
 from tests.support.gates import BUCKETS, a_net, weights
 
@@ -89,6 +90,30 @@ def test_a_tokenizer_that_folds_plain_words_reads_them_all(pattern: str, by: str
     parts = ["noob", "noob!", "mid1", "go", "x"]
     whole = [tokenizer.encode(part, add_special_tokens=False).ids for part in parts]
     assert [list(pieces) for pieces in quick_encode(tokenizer)(parts)] == whole
+
+
+def test_ascii_parts_are_spared_the_steps_that_find_nothing_there() -> None:
+    brief = for_ascii(TOKENIZER)
+    assert len(brief.normalizer) < len(TOKENIZER.normalizer) / 2
+    for part in ["noooob", "f.u.c.k", "n00b", "(t-34),", "x", ""]:
+        assert brief.encode(part, add_special_tokens=False).ids == TOKENIZER.encode(part, add_special_tokens=False).ids
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [Replace("o", "é"), Replace(Regex("[é]"), "u")],
+        [Prepend("é"), Replace(Regex("[é]"), "u")],
+        [Replace(Regex("[éo]"), "u")],
+        [Replace(Regex("[^é]"), "u")],
+        [Replace(Regex("[é]|o"), "u")],
+        [Lowercase()],
+    ],
+)
+def test_steps_that_may_find_something_in_ascii_stay(steps: list[Any]) -> None:
+    tokenizer = tiny_tokenizer()
+    tokenizer.normalizer = Sequence(steps)
+    assert for_ascii(tokenizer) is tokenizer
 
 
 @settings(max_examples=50, deadline=None)
