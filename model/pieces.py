@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ _DRAWN_OUT: Final = re.compile(r"([^0-9])\1\1")
 _ENDINGS: Final = ("", "!", "?", ".", ",", ":", ";", "?!", "..", "1", "50", "4.")
 _NO_ASCII: Final = re.compile(r"\[[^\x00-\x7f]+\]")
 """A pattern for one of some characters outside ASCII."""
+_CANONICAL: Final = frozenset({"NFC", "NFKC", "Lowercase"})
 _NORMAL_FORMS: Final = frozenset({"NFC", "NFD", "NFKC", "NFKD"})
 _KEEP_ASCII: Final = frozenset({"Lowercase", "Strip", "StripAccents", "BertNormalizer"})
 _PROBES: Final = 600
@@ -63,13 +65,16 @@ def quick_encode(tokenizer: Tokenizer) -> Encode:
     def whole(parts: Sequence[str]) -> list[Sequence[int]]:
         return [(brief if part.isascii() else tokenizer).encode(part, add_special_tokens=False).ids for part in parts]
 
+    letters = read_as_ascii(tokenizer)
     known = sorted(word for word in tokenizer.get_vocab() if re.fullmatch("[a-z]{2,}", word))
-    tried = known[:: 1 + len(known) // _PROBES]
+    tried = known[:: 1 + len(known) // _PROBES] + list(map(chr, letters))
     probes = [word + _ENDINGS[number % len(_ENDINGS)] for number, word in enumerate(tried)]
     model = tokenizer.model
 
     def plain(part: str) -> list[int] | None:
         """Return the pieces of a word or number with trailing signs; None for any other part."""
+        if letters and not part.isascii() and _is_canonical(part):
+            part = part.translate(letters)
         match = _PLAIN.fullmatch(part)
         if match is None or _DRAWN_OUT.search(part):
             return None
@@ -86,6 +91,27 @@ def quick_encode(tokenizer: Tokenizer) -> Encode:
     return encode
 
 
+def read_as_ascii(tokenizer: Tokenizer) -> dict[int, str]:
+    """Return the letters outside ASCII that a tokenizer first of all replaces by ASCII ones, and by which.
+
+    First but for steps that do nothing to a text in NFKC and lower case, as these letters are.
+    """
+    letters: dict[int, str] = {}
+    for step in _steps(json.loads(tokenizer.to_str())):
+        if step["type"] in _CANONICAL and not letters:
+            continue
+        if not (_finds_no_ascii(step) and _keeps_ascii(step)):
+            break
+        if re.fullmatch("[a-z]*", step["content"]):
+            for letter in filter(_is_canonical, step["pattern"]["Regex"][1:-1]):
+                letters.setdefault(ord(letter), step["content"])
+    return letters
+
+
+def _is_canonical(text: str) -> bool:
+    return unicodedata.is_normalized("NFKC", text) and text == text.lower()
+
+
 def for_ascii(tokenizer: Tokenizer) -> Tokenizer:
     """Return a tokenizer that does the same to ASCII text, in fewer steps where possible.
 
@@ -93,7 +119,7 @@ def for_ascii(tokenizer: Tokenizer) -> Tokenizer:
     half a microsecond per part, whether it finds something or not.
     """
     form = json.loads(tokenizer.to_str())
-    steps = (form["normalizer"] or {}).get("normalizers", [])
+    steps = _steps(form)
     kept = [step for step in steps if not _finds_no_ascii(step)]
     if len(kept) == len(steps) or not all(map(_keeps_ascii, kept)):
         return tokenizer
@@ -110,3 +136,9 @@ def _finds_no_ascii(step: Mapping[str, Any]) -> bool:
 def _keeps_ascii(step: Mapping[str, Any]) -> bool:
     """Whether this is a step in which ASCII text is known to stay ASCII."""
     return step["content"].isascii() if step["type"] == "Replace" else step["type"] in _KEEP_ASCII
+
+
+def _steps(form: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the steps of a normaliser that has several."""
+    steps: list[dict[str, Any]] = (form["normalizer"] or {}).get("normalizers", [])
+    return steps

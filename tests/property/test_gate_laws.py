@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer
-from tokenizers.normalizers import Lowercase, Prepend, Replace, Sequence
+from tokenizers.normalizers import NFD, NFKC, Lowercase, Prepend, Replace, Sequence
 
 import model
 from model import parts
@@ -16,7 +16,7 @@ from model.gate_net import MAX_TOKENS
 from model.gate_parts import PartRows
 from model.gate_words import Words, gram_buckets
 from model.normalise import canonical
-from model.pieces import for_ascii, quick_encode
+from model.pieces import for_ascii, quick_encode, read_as_ascii
 from tests.support.checkpoints import tiny_tokenizer
 from tests.support.gates import BUCKETS, a_net, weights
 
@@ -74,10 +74,12 @@ def _by_definition(text: str) -> float:
 
 
 plain = st.from_regex(r"[a-z]{0,9}[0-9]{0,3}[!?.,:;]{0,3}", fullmatch=True)
+foreign = st.text(st.sampled_from("абвгдеёжзийклмнопрстуфхцчшщъыьэюяіїєґαϲςſßéЖ\u0306\u0301ae1!.-<>"), max_size=7)
+disguised = st.text(st.sampled_from("aeio0134579@$!?.,:*_'"), max_size=7)
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(st.one_of(plain, words, st.text(st.sampled_from("aeio0134579@$!?.,:*_'"), max_size=7)), max_size=20))
+@given(st.lists(st.one_of(plain, foreign, words, disguised), max_size=20))
 def test_plain_words_are_read_as_the_whole_tokenizer_reads_them(parts: list[str]) -> None:
     whole = [TOKENIZER.encode(part, add_special_tokens=False).ids for part in parts]
     assert [list(pieces) for pieces in QUICK(parts)] == whole
@@ -97,6 +99,18 @@ def test_ascii_parts_are_spared_the_steps_that_find_nothing_there() -> None:
     assert len(brief.normalizer) < len(TOKENIZER.normalizer) / 2
     for part in ["noooob", "f.u.c.k", "n00b", "(t-34),", "x", ""]:
         assert brief.encode(part, add_special_tokens=False).ids == TOKENIZER.encode(part, add_special_tokens=False).ids
+
+
+def test_letters_that_a_tokenizer_replaces_first_are_known() -> None:
+    found = read_as_ascii(TOKENIZER)
+    assert [found.get(ord(letter)) for letter in "щьй😂é"] == ["sh", "", "i", None, None]
+    tokenizer = tiny_tokenizer()
+    tokenizer.normalizer = Sequence([NFD(), Replace(Regex("[й]"), "i")])
+    assert read_as_ascii(tokenizer) == {}, "it has taken the letter apart before"
+    tokenizer.normalizer = Sequence(
+        [NFKC(), Replace(Regex("[йϲ]"), "i"), Replace("i", "o"), Replace(Regex("[щ]"), "s")]
+    )
+    assert read_as_ascii(tokenizer) == {ord("й"): "i"}
 
 
 @pytest.mark.parametrize(
