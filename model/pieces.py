@@ -58,7 +58,7 @@ def quick_encode(tokenizer: Tokenizer) -> Encode:
     """Return a function that encodes parts of texts independently; for plain words far faster than the tokenizer.
 
     A tokenizer spends most of its time on folds that do not affect plain words.  If folding leaves the words of its
-    own vocabulary unchanged, plain words go straight to its model.
+    own vocabulary unchanged, plain words go straight to its model, also those of letters that it reads as ASCII ones.
     """
     brief = for_ascii(tokenizer)
 
@@ -94,10 +94,14 @@ def quick_encode(tokenizer: Tokenizer) -> Encode:
 def read_as_ascii(tokenizer: Tokenizer) -> dict[int, str]:
     """Return the letters outside ASCII that a tokenizer first of all replaces by ASCII ones, and by which.
 
-    First but for steps that do nothing to a text in NFKC and lower case, as these letters are.
+    First but for steps that do nothing to a text in NFKC and lower case, as these letters are.  None if the tokenizer
+    knows whole words that it looks for even before.
     """
     letters: dict[int, str] = {}
-    for step in _steps(json.loads(tokenizer.to_str())):
+    form = json.loads(tokenizer.to_str())
+    if not all(added["content"].isascii() for added in form["added_tokens"]):
+        return letters
+    for step in _steps(form):
         if step["type"] in _CANONICAL and not letters:
             continue
         if not (_finds_no_ascii(step) and _keeps_ascii(step)):

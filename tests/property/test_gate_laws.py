@@ -111,6 +111,8 @@ def test_letters_that_a_tokenizer_replaces_first_are_known() -> None:
         [NFKC(), Replace(Regex("[йϲ]"), "i"), Replace("i", "o"), Replace(Regex("[щ]"), "s")]
     )
     assert read_as_ascii(tokenizer) == {ord("й"): "i"}
+    tokenizer.add_tokens(["йод"])
+    assert read_as_ascii(tokenizer) == {}, "it takes that word as a whole"
 
 
 @pytest.mark.parametrize(
