@@ -4,17 +4,14 @@ The folds are written into ``tokenizer.json``, so training and production cannot
 They change only the network's input, never stored text: ``m4a1`` becomes ``maa1`` there, which is harmless because it
 does so everywhere.  Cyrillic is read by look where gamers do so (``с`` is c) and by sound elsewhere, which also merges
 the two spellings that Slavic players use for one word.
-
-Looking for all of them takes a tokenizer four times as long as everything else it does, and most lines have none;
-``Encoder`` leaves the search out for those.
 """
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
-from tokenizers import Encoding, Regex, Tokenizer, normalizers
+from tokenizers import Regex, Tokenizer, normalizers
 
 _LOOKALIKES: Final = {
     "a": "аαɑ", "b": "б", "c": "сцϲ", "d": "дԁ", "e": "еёэєεɛ", "f": "ф", "g": "гɡґ", "h": "һ",
@@ -63,7 +60,7 @@ def _steps() -> Iterator[normalizers.Normalizer]:
     yield normalizers.Replace(Regex(_SPACED), "")
 
 
-_MAY_CHANGE: Final = re.compile(
+MAY_CHANGE: Final = re.compile(
     rf"[^ -@\[-~]|(?<=[a-z])(?:00|[{''.join(sign for sign, _ in _LEET)}])(?=[a-z])|([^0-9])\1\1"
     rf"|(?<![a-z0-9])[a-z]{_GAP}[a-z]{_GAP}[a-z](?![a-z0-9])"
 )
@@ -71,28 +68,7 @@ _MAY_CHANGE: Final = re.compile(
 three times the same sign, or three single letters apart."""
 
 
-class Encoder:
-    """A tokenizer that does not search for folds where there can be none."""
-
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        """Take a tokenizer, with its truncation, which later changes do not affect."""
-        self._tokenizer = tokenizer
-        self._plain = _without_folds(tokenizer)
-
-    def __call__(self, texts: Sequence[str]) -> list[Encoding]:
-        """Encode each text, in order, as the tokenizer does; raises what that raises."""
-        if self._plain is None:
-            return list(self._tokenizer.encode_batch(texts))
-        unsure = [_MAY_CHANGE.search(text) is not None for text in texts]
-        slow = iter(self._tokenizer.encode_batch([text for text, may in zip(texts, unsure, strict=True) if may]))
-        quick = iter(self._plain.encode_batch([text for text, may in zip(texts, unsure, strict=True) if not may]))
-        return [next(slow if may else quick) for may in unsure]
-
-
-def _without_folds(tokenizer: Tokenizer) -> Tokenizer | None:
-    """Return a copy that has no folds; None unless the tokenizer begins with ours, and text has no special meaning."""
-    document = json.loads(tokenizer.to_str())
-    ours = json.loads(install(Tokenizer.from_str(tokenizer.to_str())).to_str())["normalizer"]
-    if document["normalizer"] != ours or any(added["normalized"] for added in document["added_tokens"]):
-        return None
-    return Tokenizer.from_str(json.dumps(document | {"normalizer": None}))
+def has_folds(tokenizer: Tokenizer) -> bool:
+    """Whether a tokenizer's normaliser is ours."""
+    ours = install(Tokenizer.from_str(tokenizer.to_str()))
+    return bool(json.loads(ours.to_str())["normalizer"] == json.loads(tokenizer.to_str())["normalizer"])

@@ -1,14 +1,13 @@
 """The bundle's tokenizer: canonical texts to piece ids."""
 
-import json
 import re
-import unicodedata
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from tokenizers import Tokenizer
 
 from model.bundle import Bundle
+from model.encoding import for_ascii, is_canonical, read_as_ascii
 from model.errors import BundleError
 from model.gate_words import Pieces
 from model.vetting import CONFIG, TOKENIZER
@@ -18,11 +17,6 @@ Encode = Callable[[Sequence[str]], list[Sequence[int]]]
 _PLAIN: Final = re.compile(r"([a-z]+[0-9]*|[0-9]+[a-z]*)?([!?.,:;]*)")
 _DRAWN_OUT: Final = re.compile(r"([^0-9])\1\1")
 _ENDINGS: Final = ("", "!", "?", ".", ",", ":", ";", "?!", "..", "1", "50", "4.")
-_NO_ASCII: Final = re.compile(r"\[[^\x00-\x7f]+\]")
-"""A pattern for one of some characters outside ASCII."""
-_CANONICAL: Final = frozenset({"NFC", "NFKC", "Lowercase"})
-_NORMAL_FORMS: Final = frozenset({"NFC", "NFD", "NFKC", "NFKD"})
-_KEEP_ASCII: Final = frozenset({"Lowercase", "Strip", "StripAccents", "BertNormalizer"})
 _PROBES: Final = 600
 """Pieces on which the shortcut for plain words is tested: about 20 ms."""
 
@@ -73,7 +67,7 @@ def quick_encode(tokenizer: Tokenizer) -> Encode:
 
     def plain(part: str) -> list[int] | None:
         """Return the pieces of a word or number with trailing signs; None for any other part."""
-        if letters and not part.isascii() and _is_canonical(part):
+        if letters and not part.isascii() and is_canonical(part):
             part = part.translate(letters)
         match = _PLAIN.fullmatch(part)
         if match is None or _DRAWN_OUT.search(part):
@@ -89,60 +83,3 @@ def quick_encode(tokenizer: Tokenizer) -> Encode:
         return [next(others) if pieces is None else pieces for pieces in found]
 
     return encode
-
-
-def read_as_ascii(tokenizer: Tokenizer) -> dict[int, str]:
-    """Return the letters outside ASCII that a tokenizer first of all replaces by ASCII ones, and by which.
-
-    First but for steps that do nothing to a text in NFKC and lower case, as these letters are.  None if the tokenizer
-    knows whole words that it looks for even before.
-    """
-    letters: dict[int, str] = {}
-    form = json.loads(tokenizer.to_str())
-    if not all(added["content"].isascii() for added in form["added_tokens"]):
-        return letters
-    for step in _steps(form):
-        if step["type"] in _CANONICAL and not letters:
-            continue
-        if not (_finds_no_ascii(step) and _keeps_ascii(step)):
-            break
-        if re.fullmatch("[a-z]*", step["content"]):
-            for letter in filter(_is_canonical, step["pattern"]["Regex"][1:-1]):
-                letters.setdefault(ord(letter), step["content"])
-    return letters
-
-
-def _is_canonical(text: str) -> bool:
-    return unicodedata.is_normalized("NFKC", text) and text == text.lower()
-
-
-def for_ascii(tokenizer: Tokenizer) -> Tokenizer:
-    """Return a tokenizer that does the same to ASCII text, in fewer steps where possible.
-
-    Left out are Unicode's normal forms and replacements of characters that such text never has.  Each step costs about
-    half a microsecond per part, whether it finds something or not.
-    """
-    form = json.loads(tokenizer.to_str())
-    steps = _steps(form)
-    kept = [step for step in steps if not _finds_no_ascii(step)]
-    if len(kept) == len(steps) or not all(map(_keeps_ascii, kept)):
-        return tokenizer
-    form["normalizer"]["normalizers"] = kept
-    return Tokenizer.from_str(json.dumps(form))
-
-
-def _finds_no_ascii(step: Mapping[str, Any]) -> bool:
-    if step["type"] == "Replace":
-        return _NO_ASCII.fullmatch(step["pattern"].get("Regex", "")) is not None
-    return step["type"] in _NORMAL_FORMS
-
-
-def _keeps_ascii(step: Mapping[str, Any]) -> bool:
-    """Whether this is a step in which ASCII text is known to stay ASCII."""
-    return step["content"].isascii() if step["type"] == "Replace" else step["type"] in _KEEP_ASCII
-
-
-def _steps(form: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the steps of a normaliser that has several."""
-    steps: list[dict[str, Any]] = (form["normalizer"] or {}).get("normalizers", [])
-    return steps

@@ -17,8 +17,8 @@ from tokenizers import Encoding, Tokenizer
 
 from model.bundle import Bundle
 from model.classifier import ClassifierDown, PoisonedText, on_grid
+from model.encoding import Encoder
 from model.errors import BundleError
-from model.folding import Encoder
 from model.network import Device, choose_device, load_network
 from model.pieces import load_tokenizer
 from model.readings import readings

@@ -12,11 +12,12 @@ from tokenizers.normalizers import NFD, NFKC, Lowercase, Prepend, Replace, Seque
 
 import model
 from model import parts
+from model.encoding import for_ascii, read_as_ascii
 from model.gate_net import MAX_TOKENS
 from model.gate_parts import PartRows
 from model.gate_words import Words, gram_buckets
 from model.normalise import canonical
-from model.pieces import for_ascii, quick_encode, read_as_ascii
+from model.pieces import quick_encode
 from tests.support.checkpoints import tiny_tokenizer
 from tests.support.gates import BUCKETS, a_net, weights
 
