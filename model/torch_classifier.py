@@ -33,6 +33,8 @@ Matrix = NDArray[np.float64]
 CPU_BUDGET: Final = 2_048
 CUDA_BUDGET: Final = 16_384
 """Tokens per batch; about 8,192 fill a large GPU."""
+LEAST_TOKENS: Final = 64
+"""A batch costs as much as 50 tokens besides its own, so fewer are not split among threads."""
 _WARM_UP: Final = "warm up"
 
 
@@ -138,9 +140,10 @@ class TorchClassifier:
         return logits
 
     def _plan(self, rows: list[tuple[int, ...]], indices: Sequence[int]) -> list[list[int]]:
-        """Return batches of these rows, so many that every thread has one."""
+        """Return batches of these rows, one for every thread unless that makes them too small."""
         lengths = [len(rows[index]) for index in indices]
-        budget = min(self._budget, -(-sum(lengths) // self._threads)) if self._threads > 1 else self._budget
+        share = max(LEAST_TOKENS, -(-sum(lengths) // self._threads)) if self._threads > 1 else self._budget
+        budget = min(self._budget, share)
         return [[indices[place] for place in batch] for batch in self._network.plan(lengths, budget)]
 
     def _halve(self, rows: list[tuple[int, ...]], failed: list[list[int]]) -> list[list[int]]:
