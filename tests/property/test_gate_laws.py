@@ -1,18 +1,16 @@
 """Laws of the gate's network: a text's score is its own, whatever stands beside it and whatever came before."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Regex, Tokenizer
-from tokenizers.normalizers import NFD, NFKC, Lowercase, Prepend, Replace, Sequence
+from tokenizers import Tokenizer
+from tokenizers.normalizers import Replace
 
 import model
 from model import parts
-from model.encoding import for_ascii, read_as_ascii
 from model.gate_net import MAX_TOKENS
 from model.gate_parts import PartRows
 from model.gate_words import Words, gram_buckets
@@ -93,44 +91,6 @@ def test_a_tokenizer_that_folds_plain_words_reads_them_all(pattern: str, by: str
     parts = ["noob", "noob!", "mid1", "go", "x"]
     whole = [tokenizer.encode(part, add_special_tokens=False).ids for part in parts]
     assert [list(pieces) for pieces in quick_encode(tokenizer)(parts)] == whole
-
-
-def test_ascii_parts_are_spared_the_steps_that_find_nothing_there() -> None:
-    brief = for_ascii(TOKENIZER)
-    assert len(brief.normalizer) < len(TOKENIZER.normalizer) / 2
-    for part in ["noooob", "f.u.c.k", "n00b", "(t-34),", "x", ""]:
-        assert brief.encode(part, add_special_tokens=False).ids == TOKENIZER.encode(part, add_special_tokens=False).ids
-
-
-def test_letters_that_a_tokenizer_replaces_first_are_known() -> None:
-    found = read_as_ascii(TOKENIZER)
-    assert [found.get(ord(letter)) for letter in "щьй😂é"] == ["sh", "", "i", None, None]
-    tokenizer = tiny_tokenizer()
-    tokenizer.normalizer = Sequence([NFD(), Replace(Regex("[й]"), "i")])
-    assert read_as_ascii(tokenizer) == {}, "it has taken the letter apart before"
-    tokenizer.normalizer = Sequence(
-        [NFKC(), Replace(Regex("[йϲ]"), "i"), Replace("i", "o"), Replace(Regex("[щ]"), "s")]
-    )
-    assert read_as_ascii(tokenizer) == {ord("й"): "i"}
-    tokenizer.add_tokens(["йод"])
-    assert read_as_ascii(tokenizer) == {}, "it takes that word as a whole"
-
-
-@pytest.mark.parametrize(
-    "steps",
-    [
-        [Replace("o", "é"), Replace(Regex("[é]"), "u")],
-        [Prepend("é"), Replace(Regex("[é]"), "u")],
-        [Replace(Regex("[éo]"), "u")],
-        [Replace(Regex("[^é]"), "u")],
-        [Replace(Regex("[é]|o"), "u")],
-        [Lowercase()],
-    ],
-)
-def test_steps_that_may_find_something_in_ascii_stay(steps: list[Any]) -> None:
-    tokenizer = tiny_tokenizer()
-    tokenizer.normalizer = Sequence(steps)
-    assert for_ascii(tokenizer) is tokenizer
 
 
 @settings(max_examples=50, deadline=None)

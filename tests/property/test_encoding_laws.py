@@ -1,15 +1,19 @@
-"""Leaving the folds out where there are none gives what the whole tokenizer gives."""
+"""Leaving out what finds nothing gives what the whole tokenizer gives."""
 
 import json
+from typing import Any
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tokenizers import Encoding, Tokenizer
+from tokenizers import AddedToken, Encoding, Regex, Tokenizer
+from tokenizers.normalizers import NFD, NFKC, Lowercase, Prepend, Replace, Sequence
 
 from model.bundle import DEFAULT_BUNDLE, load_bundle
-from model.encoding import Encoder
+from model.encoding import Encoder, for_ascii, read_as_ascii
 from model.folding import MAY_CHANGE
 from model.pieces import load_tokenizer
+from tests.support.checkpoints import tiny_tokenizer
 
 TOKENIZER = load_tokenizer(load_bundle(DEFAULT_BUNDLE))
 TOKENIZER.enable_truncation(16, stride=4)
@@ -57,3 +61,48 @@ def test_words_of_special_meaning_keep_it() -> None:
 
 def test_capitals_are_folded() -> None:
     assert ENCODER(["GG"])[0].ids == TOKENIZER.encode("gg").ids
+
+
+def test_ascii_parts_are_spared_the_steps_that_find_nothing_there() -> None:
+    brief = for_ascii(TOKENIZER)
+    assert len(brief.normalizer) < len(TOKENIZER.normalizer) / 2
+    for part in ["noooob", "f.u.c.k", "n00b", "(t-34),", "x", ""]:
+        assert brief.encode(part, add_special_tokens=False).ids == TOKENIZER.encode(part, add_special_tokens=False).ids
+
+
+def test_letters_that_a_tokenizer_replaces_first_are_known() -> None:
+    found = read_as_ascii(TOKENIZER)
+    assert [found.get(ord(letter)) for letter in "щьй😂é"] == ["sh", "", "i", None, None]
+    tokenizer = tiny_tokenizer()
+    tokenizer.normalizer = Sequence([NFD(), Replace(Regex("[й]"), "i")])
+    assert read_as_ascii(tokenizer) == {}, "it has taken the letter apart before"
+    tokenizer.normalizer = Sequence(
+        [NFKC(), Replace(Regex("[йϲ]"), "i"), Replace("i", "o"), Replace(Regex("[щ]"), "s")]
+    )
+    assert read_as_ascii(tokenizer) == {ord("й"): "i"}
+    tokenizer.add_tokens(["йод"])
+    assert read_as_ascii(tokenizer) == {}, "it takes that word as a whole"
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [Replace("o", "é"), Replace(Regex("[é]"), "u")],
+        [Prepend("é"), Replace(Regex("[é]"), "u")],
+        [Replace(Regex("[éo]"), "u")],
+        [Replace(Regex("[^é]"), "u")],
+        [Replace(Regex("[é]|o"), "u")],
+        [Lowercase()],
+    ],
+)
+def test_steps_that_may_find_something_in_ascii_stay(steps: list[Any]) -> None:
+    tokenizer = tiny_tokenizer()
+    tokenizer.normalizer = Sequence(steps)
+    assert for_ascii(tokenizer) is tokenizer
+
+
+def test_a_tokenizer_that_knows_foreign_words_keeps_all_steps() -> None:
+    tokenizer = Tokenizer.from_str(TOKENIZER.to_str())
+    tokenizer.add_tokens([AddedToken("ﬁ", normalized=True)])
+    assert for_ascii(tokenizer) is tokenizer
+    assert Encoder(tokenizer)(["fi"])[0].ids == tokenizer.encode("fi").ids
