@@ -8,6 +8,7 @@ All arithmetic is on integers that floats represent exactly: a score depends onl
 Sources: sub-word embeddings after Bojanowski et al. 2017; convolution over words with pooling after Kim 2014.
 """
 
+import threading
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
@@ -129,6 +130,7 @@ class Net:
         self._out_bias = weights.out_bias.astype(np.float64)[:, None]
         self._zeros = np.zeros((_TOKENS, self._features), dtype=np.float32)
         """Numpy compares with a number far more slowly than with an array."""
+        self._lock = threading.Lock()
         self._rows: dict[Token, int] = {}
         self._parts = PartRows()
         self._kept: Floats = np.zeros((1, 3, self._features), dtype=np.float32)
@@ -142,13 +144,15 @@ class Net:
         return self.scores(read(texts))
 
     def scores(self, *given: Lines) -> Doubles:
-        """Return the scores of texts that have been read, under the same numbering."""
+        """Return the scores of texts that have been read, under the same numbering.  Any thread may call this."""
         number = sum(len(lines.texts) for lines in given)
         if not number:
             return np.zeros(0)
-        rows = self._rows_of(given)
-        places = _places(rows)
-        found = self._distances(*_pooled(self._features_at(rows, places), places))
+        with self._lock:  # both use what is kept of words, and the first adds to it
+            rows = self._rows_of(given)
+            places = _places(rows)
+            features = self._features_at(rows, places)
+        found = self._distances(*_pooled(features, places))
         found[places.lengths > MAX_TOKENS] = np.inf
         distances = np.empty(number)
         distances[places.order] = found

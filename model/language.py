@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
 
-LANGUAGE_VERSION: Final = "1"
+LANGUAGE_VERSION: Final = "2"
 """Part of the scorer digest where languages are detected."""
 LEAST_LETTERS: Final = 16
 LEAST_SURE: Final = 0.9
@@ -18,7 +18,7 @@ _REMEMBERED: Final = 16_384
 
 
 class Languages:
-    """Detects the language, among those given and English, or among all known ones if none is given."""
+    """Detects the language if it is one of those given or English; any language if none is given."""
 
     def __init__(self, among: frozenset[str] = frozenset()) -> None:
         """Load the identifier; blocks for about a second.
@@ -26,7 +26,11 @@ class Languages:
         Raises:
             ValueError: a language cannot be detected.
         """
-        self._identifier = _identifier(among)
+        self._identifier = _identifier()
+        known = frozenset(self._identifier.nb_classes)
+        if unknown := sorted(among - known):
+            raise ValueError(f"languages that cannot be detected: {', '.join(unknown)}")
+        self._among = among | {"en"} if among else known
         self._identify = lru_cache(maxsize=_REMEMBERED)(self._ask)
 
     def __call__(self, canonical: str) -> str:
@@ -36,17 +40,14 @@ class Languages:
         return self._identify(canonical)
 
     def _ask(self, canonical: str) -> str:
-        language, share = self._identifier.classify(canonical)
-        return str(language) if float(share) >= LEAST_SURE else ""
+        """The likeliest of all languages must be one of ours, and sure among these: chat of any other is no guess."""
+        shares = {str(language): float(share) for language, share in self._identifier.rank(canonical)}
+        likeliest = max(shares, key=shares.__getitem__)
+        ours = sum(shares[language] for language in self._among)
+        return likeliest if likeliest in self._among and shares[likeliest] >= LEAST_SURE * ours else ""
 
 
-def _identifier(among: frozenset[str]) -> "LanguageIdentifier":
+def _identifier() -> "LanguageIdentifier":
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    unknown = sorted(among - set(identifier.nb_classes))
-    if unknown:
-        raise ValueError(f"languages that cannot be detected: {', '.join(unknown)}")
-    if among:
-        identifier.set_languages(sorted(among | {"en"}))
-    return identifier
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

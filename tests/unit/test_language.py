@@ -51,3 +51,16 @@ def test_a_rule_for_one_language_has_languages_told(tmp_path: Path) -> None:
 def test_a_rule_for_no_known_language_is_a_configuration_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="xx"):
         wiring.scorer(settings_with(tmp_path, RULES.replace("words", 'langs = ["xx"]\nwords')))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "die mannschaft hat das spiel leider verloren",
+        "вы все die сегодня вечером плохо играли",
+        "les gars on a perdu cette partie encore",
+        "el equipo ha perdido la partida otra vez",
+    ],
+)
+def test_a_language_that_no_rule_names_is_not_taken_for_one_that_some_do(line: str) -> None:
+    assert Languages(frozenset({"en"}))(line) == ""
