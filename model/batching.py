@@ -34,7 +34,7 @@ def plan_padded(lengths: Sequence[int], budget: int, slack: int) -> list[list[in
 def plan_packed(lengths: Sequence[int], budget: int) -> list[list[int]]:
     """Split rows of any lengths evenly into as few batches as a budget of tokens allows.
 
-    A batch may exceed the budget by less than its longest row.  Returns row indices by batch, shortest rows first;
+    A batch may exceed the budget by its longest row at most.  Returns row indices by batch, shortest rows first;
     every index once.
     """
     tokens = sum(lengths)

@@ -60,7 +60,9 @@ def test_packed_batches_are_even_and_no_more_than_the_budget_asks_for(lengths: l
     asked_for = -(-sum(lengths) // budget)
     assert len(batches) <= asked_for
     for batch in batches:
-        assert abs(sum(batch) - sum(lengths) / asked_for) < max(batch) or len(batch) == 1
+        share = sum(lengths) / asked_for
+        assert sum(batch) - share <= max(batch)
+        assert share - sum(batch) <= max(lengths)
 
 
 @given(LENGTHS)
