@@ -58,8 +58,8 @@ def _without_folds(tokenizer: Tokenizer) -> Tokenizer | None:
 def read_as_ascii(tokenizer: Tokenizer) -> dict[int, str]:
     """Return the letters outside ASCII that a tokenizer first of all replaces by ASCII ones, and by which.
 
-    First but for steps that do nothing to a text in NFKC and lower case, as these letters are.  None if the tokenizer
-    knows whole words that it looks for even before.
+    First but for steps that do nothing to a text in NFKC and lower case, as these letters are.  Nothing if the
+    tokenizer looks for whole words before, some of which have such letters.
     """
     letters: dict[int, str] = {}
     form = json.loads(tokenizer.to_str())
