@@ -144,6 +144,11 @@ def _titled(text: str, _: np.random.Generator) -> str:
     return text.title()
 
 
+def _joined_by_capitals(text: str, _: np.random.Generator) -> str:
+    first, *others = text.split(" ")
+    return first + "".join(word.capitalize() for word in others)
+
+
 EVASIONS: Final[Mapping[str, Evasion]] = {
     "leet": partial(_written_with, _LEET),
     "leet, more letters": partial(_written_with, _LEET_MORE),
@@ -191,6 +196,7 @@ EVASIONS: Final[Mapping[str, Evasion]] = {
     "capitals": _cased,
     "alternating capitals": _alternating,
     "title case": _titled,
+    "joined by capitals": _joined_by_capitals,
     "split by a dot": partial(_by_word, partial(_inside, ".")),
     "split by an underscore": partial(_by_word, partial(_inside, "_")),
     "split by a blank": partial(_by_word, partial(_inside, " ")),
