@@ -174,19 +174,10 @@ _NEAR_EVERYDAY: Final = _words("""
     tomatoes traitor traitors twat twats whore
 """)
 
-# Emotes of a channel join its name and such a word by a capital ("chocotGarbage").
-_EMOTES: Final = _words("""
-    animal animals ape apes camper campers chicken clown clowns corona cute degenerate disgust disgusting donkey dumb
-    filth filthy garbage hate losing monke monkey monkeys muppet pathetic pig pigs rat rats rubbish shame simp smelly
-    stinky stinks sucks terrible tomato tomatoes toxic trash trashcan trashy ugly useless
-""")
-
 HARSH: Final = frozenset(_HARSH) | frozenset(_FOREIGN) | frozenset(_CYRILLIC)
 """Harsh words: a line in which mending reveals one gets a second reading."""
 PLAINLY_HARSH: Final = frozenset(_HARSH) - frozenset(_NEAR_EVERYDAY)
 """Harsh words from which no everyday word differs by a single letter."""
-BARED: Final = HARSH - frozenset(_EMOTES)
-"""Harsh words that a capital before or after them bares in a longer word; no emote is named after them."""
 PLAIN: Final = frozenset(_PLAIN) - HARSH
 """Words that are mended next to a harsh one."""
 

@@ -36,11 +36,12 @@ _SOUGHT: Final = ("heil", "kill", "killyourself", "killurself")
 """Words for which a line with exchanged strokes ("kiIl") is mended, though they alone do not cause it."""
 _ABUSED: Final = ("bot", "shut", "wtf")
 """Words that are not harsh but frequent in abuse: if they are misspelt or split, a line is mended, too."""
-LEAST_INSIDE: Final = 4
+LEAST_INSIDE: Final = 3
 """Letters of a harsh word that is also looked for inside longer ones."""
-_INSIDE: Final = ahocorasick_rs.AhoCorasick(
-    sorted(word for word in HARSH if word.isascii() and len(word) >= LEAST_INSIDE)
-)
+_SHORT: Final = ("fag", "fck", "kys")
+_GLUED: Final = frozenset(word for word in HARSH if word.isascii() and (len(word) > LEAST_INSIDE or word in _SHORT))
+"""Harsh words that are looked for inside longer ones: of three letters, those that hardly any other word holds."""
+_INSIDE: Final = ahocorasick_rs.AhoCorasick(sorted(_GLUED))
 _LETTERS: Final = re.compile("[a-z]+")
 _WORD: Final = re.compile(r"[\w@$!|+€]*[\w@$+€]")
 
@@ -206,7 +207,7 @@ def meant_by(word: str) -> str:
 
 
 def harsh_inside(text: str) -> list[tuple[int, int, int]]:
-    """Return number, start and end of the harsh ASCII words of ``LEAST_INSIDE`` letters or more, even inside others."""
+    """Return number, start and end of the harsh ASCII words that may be glued to others, even inside others."""
     return _INSIDE.find_matches_as_indexes(text, overlapping=True)
 
 
@@ -229,7 +230,7 @@ def _apart(word: str) -> str:
         parts.append(word[best[end][1] : end])
         end = best[end][1]
     whole = all(part in KNOWN and (len(part) > 1 or part in "aiu") for part in parts)
-    harsh = any(len(part) >= LEAST_INSIDE and part in HARSH for part in parts)
+    harsh = not _GLUED.isdisjoint(parts)
     return " ".join(reversed(parts)) if whole and harsh and len(parts) > 1 else ""
 
 

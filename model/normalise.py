@@ -2,8 +2,7 @@
 
 The canonical form is *light*: it folds only what a reader cannot see.  It is the cache key, the classifier's input in
 training and in production, and the first view that rules match.  Deeper folds (leetspeak, look-alikes, spaced letters)
-damage ordinary words and are separate views.  One border that a reader sees would be lost with the capitals: where a
-capital parts a harsh word from its neighbours ("goKysPls"), a space takes its place.
+damage ordinary words and are separate views.
 """
 
 import re
@@ -12,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
-from model.lexicon import BARED, HARSH, PLAIN
 from model.view import View, as_view
 
 NORMALISER_VERSION: Final = "8"
@@ -38,43 +36,18 @@ _SECOND: Final = re.compile(
     "\u102e\u1b35\U00011127\U0001133e\U00011357\U000114b0\U000114ba\U000114bd\U000115af\U00011930]"
 )
 _BLANKS: Final = re.compile(r"\s+")
-_CAPITAL_INSIDE: Final = re.compile("(?<=[a-zß-öø-ÿа-яёіїєґ])(?=[A-ZÀ-ÖØ-ÞА-ЯЁІЇЄҐ])")
-# The same, twice as quick: a search for a capital passes over all else.
-_CAPITAL_AFTER: Final = re.compile("[A-ZÀ-ÖØ-ÞА-ЯЁІЇЄҐ](?<=[a-zß-öø-ÿа-яёіїєґ].)")
-_WORD: Final = re.compile(r"[^\W\d_]+")
 _SURPLUS: Final = re.compile(r"\n|^ | $")
 
 
 def canonical(text: str) -> str:
     """Return the canonical form of ``text``: NFKC, case folded, invisible characters removed, single spaces.
 
-    Words joined by capitals are parted if one of them is harsh.  Idempotent.  At most ``MAX_CANONICAL`` code points.
-    Sources: Unicode UAX 15 (NFKC), UAX 44 (Default_Ignorable_Code_Point).
+    Idempotent.  At most ``MAX_CANONICAL`` code points.  Sources: Unicode UAX 15 (NFKC), UAX 44
+    (Default_Ignorable_Code_Point).
     """
     if text.isascii() and text.isprintable():
-        lower = text.lower()
-        if lower != text and not text.isupper() and _CAPITAL_AFTER.search(text):  # the quick questions first
-            lower = _parted(text[:MAX_CANONICAL]).lower()
-        return " ".join(lower[:MAX_CANONICAL].split())
+        return " ".join(text.lower()[:MAX_CANONICAL].split())
     return _settle(text)
-
-
-def _parted(text: str) -> str:
-    if BARED.isdisjoint(_WORD.findall(_CAPITAL_INSIDE.sub(" ", text).casefold())):  # quicker than asking each word
-        return text
-    return _WORD.sub(_part, text)
-
-
-def _part(word: re.Match[str]) -> str:
-    """Put a space before each capital inside a word, if that bares a harsh one and the whole is no known word itself.
-
-    Not for words that emotes are named after; of their neighbours that are words, mending tells them anyway.
-    """
-    parts = _CAPITAL_INSIDE.split(word.group())
-    meant = [part.casefold() for part in parts]
-    whole = "".join(meant)
-    bares = len(parts) > 1 and not BARED.isdisjoint(meant) and whole not in HARSH and whole not in PLAIN
-    return " ".join(parts) if bares else word.group()
 
 
 _PASSES: Final = 4
@@ -93,8 +66,6 @@ def _settle(text: str) -> str:
 def _fold(text: str) -> str:
     text = _INVISIBLE.sub("", text)
     text = unicodedata.normalize("NFKC", text)[:MAX_CANONICAL]
-    if _CAPITAL_AFTER.search(text):
-        text = _parted(text)
     text = unicodedata.normalize("NFKC", text.casefold())[:MAX_CANONICAL]
     text = _LOOSE_JOINER.sub("", _INVISIBLE.sub("", text))
     return " ".join(text.split())
@@ -121,20 +92,10 @@ def align(text: str) -> View:
 def _fold_view(view: View) -> View:
     """``_fold``, step by step, keeping positions."""
     view = _without(view, _INVISIBLE)
-    view = _parted_view(_cut(_composed(view)))
+    view = _cut(_composed(view))
     view = _cut(_composed(_replaced(view, [letter.casefold() for letter in view.text])))
     view = _without(_without(view, _INVISIBLE), _LOOSE_JOINER)
     return _without(_replaced(view, _BLANKS.sub(_one_blank, view.text)), _SURPLUS)
-
-
-def _parted_view(view: View) -> View:
-    """``_parted``, where a space has the place of the capital after it."""
-    parted = iter(_parted(view.text))
-    pieces = []
-    for letter in view.text:
-        first = next(parted)
-        pieces.append(first if first == letter else first + next(parted))
-    return _replaced(view, pieces)
 
 
 def _one_blank(run: re.Match[str]) -> str:

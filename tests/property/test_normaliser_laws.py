@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from model.lexicon import BARED, HARSH
+from model.lexicon import HARSH
 from model.mending import KNOWN
 from model.normalise import MAX_CANONICAL, align, canonical
 from model.readings import MAX_READINGS, readings, views, without_punctuation
@@ -30,6 +30,7 @@ hidden = st.lists(
             "gg",
             "wp!!",
             "youfuckingidiot",
+            "gokyspls",
             "nice try",
             "xx",
             "fu",
@@ -44,7 +45,6 @@ hidden = st.lists(
     ),
     max_size=6,
 ).map(" ".join)
-NEIGHBOURS = ["go", "pls", "jag", "now", "тут", "é"]
 INVISIBLE = ["\u200b", "\u2060", "\u00ad", "\u200e", "\ufeff", "\U000e0061"]
 
 
@@ -83,34 +83,6 @@ def test_a_word_between_blanks_is_found_where_it_was_written(before: str, after:
     assert canonical(text[start:end]) == "turnip"
     if "turnip" not in canonical(before):
         assert text[start:end] == "TuRn\u200bIp"
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.sampled_from(NEIGHBOURS), st.sampled_from(sorted(BARED)), st.sampled_from(NEIGHBOURS))
-@example("go", "kys", "pls")
-def test_a_harsh_word_between_capitals_is_found_where_it_was_written(before: str, word: str, after: str) -> None:
-    text = f"{before}{word.title()}{after.title()}"
-    view = align(text)
-    if text.casefold() not in KNOWN:
-        assert view.text == f"{before} {word} {after}"
-        assert view.span(len(before) + 1, len(before) + 1 + len(word)) == (len(before), len(before) + len(word))
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.sampled_from(sorted(KNOWN)), st.data())
-def test_capitals_in_a_known_word_change_nothing(word: str, data: st.DataObject) -> None:
-    cased = "".join(letter.upper() if data.draw(st.booleans()) else letter for letter in word)
-    assert canonical(cased) == canonical(word)
-
-
-@settings(max_examples=200, deadline=None)
-@given(
-    st.lists(
-        st.sampled_from(["Push", "mid", "PogChamp", "chocotGarbage", "IS7", "LoL", "Он", "тут", "iPhone", " "])
-    ).map("".join)
-)
-def test_capitals_part_nothing_else(text: str) -> None:
-    assert canonical(text) == " ".join(text.casefold().split())
 
 
 @settings(max_examples=200, deadline=None)

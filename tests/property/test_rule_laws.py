@@ -89,6 +89,7 @@ MENDED = {
     "ldiot": "ldiot",
     "youidiot": "idiot",
     "idiotyouare": "idiot",
+    "goKysPls": "kys",
 }
 """Misspelt, split and glued words, and what of them is to be pointed at."""
 
