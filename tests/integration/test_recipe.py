@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
-from tokenizers.models import WordPiece
-from tokenizers.pre_tokenizers import BertPreTokenizer
+from tokenizers.models import Unigram, WordPiece
+from tokenizers.pre_tokenizers import BertPreTokenizer, Metaspace
 from tokenizers.processors import TemplateProcessing
-from tokenizers.trainers import WordPieceTrainer
+from tokenizers.trainers import UnigramTrainer, WordPieceTrainer
 from transformers import BertConfig, BertModel
 
 from model.bundle import DEFAULT_BUNDLE, Bundle, load_bundle
@@ -23,6 +24,7 @@ from model.folding import install
 from model.torch_classifier import TorchClassifier
 from model.training.recipe.mend import main as mend_command
 from model.training.recipe.mend import mend
+from model.training.recipe.multilingual import SPECIAL as PIECES
 from model.training.recipe.own import group_lines, own_lines
 from model.training.recipe.plan import ADAPTED, Plan, Start
 from model.training.recipe.pretrain import SPECIAL
@@ -130,6 +132,11 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     marks = [(mark, tokenizer.get_vocab()[mark]) for mark in ("[CLS]", "[SEP]")]
     tokenizer.post_processor = TemplateProcessing("[CLS] $A [SEP]", "[CLS] $A [SEP] $B [SEP]", marks)
     tokenizer.save(str(directory / "tokenizer.json"))
+    untrained(tokenizer).save_pretrained(directory)
+    return directory
+
+
+def untrained(tokenizer: Tokenizer) -> BertModel:
     config = BertConfig(
         vocab_size=tokenizer.get_vocab_size(),
         hidden_size=48,
@@ -139,8 +146,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
         max_position_embeddings=128,
     )
     torch.manual_seed(4)
-    BertModel(config).save_pretrained(directory)
-    return directory
+    return BertModel(config)
 
 
 @pytest.fixture(scope="module")
@@ -170,6 +176,52 @@ def test_the_recipe_makes_a_bundle_that_learned_and_is_not_made_twice(
     said = capsys.readouterr().err
     assert said.count("done before, kept") == 6
     assert len(json.loads((made / "student" / "done.json").read_text())["quality_dev_by_epoch"]) == 4
+
+
+@pytest.fixture(scope="module")
+def multilingual(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write an untrained encoder with sentence pieces of our own lines."""
+    directory = tmp_path_factory.mktemp("multilingual")
+    tokenizer = Tokenizer(Unigram())
+    tokenizer.pre_tokenizer = Metaspace()
+    texts = [text for part in lines().values() for text in part]
+    trainer = UnigramTrainer(vocab_size=400, special_tokens=list(PIECES), unk_token=PIECES[-1])
+    tokenizer.train_from_iterator(texts, trainer)
+    ends = [(mark, tokenizer.get_vocab()[mark]) for mark in ("<s>", "</s>")]
+    tokenizer.post_processor = TemplateProcessing("<s> $A </s>", "<s> $A </s> $B </s>", ends)
+    tokenizer.save(str(directory / "tokenizer.json"))
+    untrained(tokenizer).save_pretrained(directory)
+    return directory
+
+
+@pytest.mark.slow
+def test_a_larger_bundle_has_its_teachers_pieces_and_keeps_what_is_frozen(
+    data: Path, multilingual: Path, tmp_path: Path
+) -> None:
+    plan = Plan(
+        teachers=(Start("e5", 2, 1, frozen=1),),
+        copies=0,
+        student_vocabulary=None,
+        student_epochs=1,
+        student_frozen=1,
+        resamples=5,
+        name="chatwarden-larger",
+        recipe="python -m model.training.recipe.larger",
+    )
+    directory = make_bundle(data, {"e5": multilingual}, tmp_path, plan)
+    bundle = load_bundle(directory)
+    assert bundle.manifest.name == "chatwarden-larger"
+    card = (directory / MODEL_CARD).read_text(encoding="utf-8")
+    assert "recipe.larger" in card
+    assert "# Chatwarden compact" not in card
+    before, after = (load_file(path / "model.safetensors") for path in (multilingual, directory))
+    same = {name: torch.equal(after[f"bert.{name}"], value.half()) for name, value in before.items() if "layer" in name}
+    assert {name for name, is_same in same.items() if is_same} >= {name for name in same if ".layer.0." in name}
+    assert not any(is_same for name, is_same in same.items() if ".layer.1." in name and name.endswith("weight"))
+    vocabularies = [Tokenizer.from_file(str(path / "tokenizer.json")).get_vocab() for path in (multilingual, directory)]
+    assert vocabularies[0] == vocabularies[1]
+    assert not (tmp_path / ADAPTED).exists()
+    assert len(TorchClassifier(bundle, "cpu")(["gg wp", "you idiot"])) == 2
 
 
 @pytest.mark.slow

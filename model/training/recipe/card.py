@@ -22,6 +22,7 @@ LICENCES: Final[Mapping[str, str]] = {
     "groups": "Apache-2.0 (this repository)",
 }
 
+TITLE: Final = "Chatwarden compact bundle"
 TEMPLATE: Final = Path(__file__).with_name("card.md")
 
 
@@ -42,7 +43,7 @@ def write(figures: Figures, others: Mapping[str, Figures], facts: Mapping[str, o
         if ".f1_" in name and not name.endswith(("_low", "_high"))
     }
     return TEMPLATE.read_text(encoding="utf-8").format(
-        **{name: value for name, value in facts.items() if name != "sources"},
+        **{"title": TITLE} | {name: value for name, value in facts.items() if name != "sources"},
         **short,
         sources=listed,
         evasion=evasion,

@@ -39,7 +39,7 @@ def distil(
     epochs: int,
     seed: int,
     after_epoch: Callable[[nn.Module, int], None],
-    lr: float = 4e-4,
+    lr: float,
     size: int = 64,
     decay: float = 0.999,
 ) -> None:

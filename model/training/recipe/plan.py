@@ -14,12 +14,13 @@ from model.training.sources import PUBLIC
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A teacher's base, number of epochs and seed."""
+    """A teacher's base, number of epochs and seed, and how many of the lowest layers do not learn."""
 
     base: str
     """Name of an encoder in ``Run.bases``, or ``ADAPTED``."""
     epochs: int
     seed: int
+    frozen: int = 0
 
 
 ADAPTED: Final = "adapted"
@@ -36,11 +37,24 @@ class Plan:
     """Rounds of invented lines; 0 for none."""
     student_layers: tuple[int, ...] = (0, 1)
     """Layers of the first teacher that the student starts as."""
-    student_vocabulary: int = 5_100
+    student_vocabulary: int | None = 5_100
+    """Word pieces of the student; None for the teacher's."""
     student_epochs: int = 8
+    student_rate: float = 4e-4
+    student_frozen: int = 0
+    """Lowest layers of the student that stay as the teacher's, and the embeddings, if not 0."""
     resamples: int = 1_000
     """Resamples of the test set, for the intervals."""
     threads: int = 2
+    name: str = "chatwarden-compact"
+    base: str = "sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0), BAAI/bge-small-en-v1.5 (MIT)"
+    """What the card says that the teachers started as."""
+    recipe: str = "python -m model.training.recipe"
+
+    @property
+    def adapts(self) -> bool:
+        """Whether a stage needs the encoder that is adapted to the raw chat."""
+        return self.copies > 0 or any(start.base == ADAPTED for start in self.teachers)
 
 
 @dataclass(frozen=True, slots=True)

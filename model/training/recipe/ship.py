@@ -113,7 +113,7 @@ def ship(run: Run, student: Path, data: Path, others: Mapping[str, Figures]) -> 
     write_bundle(
         directory,
         Description(
-            name="chatwarden-compact",
+            name=run.plan.name,
             taxonomy=run.maps.taxonomy,
             labels=answering.labels(),
             temperature=answering.settled.temperature,
@@ -154,8 +154,9 @@ def _facts(answering: Answering, run: Run, data: Path) -> dict[str, JsonValue]:
         "sources": {source: len(examples) for source, examples in run.corpus.train.items()}
         | {"twitch": len(run.corpus.raw)},
         "severe": sum(example.labels[0] in ("3", "4", "5") for example in run.corpus.test["gametox"]),
-        "recipe": "python -m model.training.recipe",
-        "base": "sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0), BAAI/bge-small-en-v1.5 (MIT)",
+        "title": f"{run.plan.name.replace('-', ' ').capitalize()} bundle",
+        "recipe": run.plan.recipe,
+        "base": run.plan.base,
         "parameters": sum(parameter.numel() for parameter in answering.model.parameters()),
         "layers": config.num_hidden_layers,
         "vocabulary": config.vocab_size,

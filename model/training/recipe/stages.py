@@ -27,7 +27,7 @@ from model.training.recipe.pretrain import adapt
 from model.training.recipe.report import conda_figures, gametox_figures
 from model.training.recipe.ship import ship
 from model.training.recipe.student import half, start_student
-from model.training.recipe.teacher import train_teacher
+from model.training.recipe.teacher import freeze, train_teacher
 
 Floats = NDArray[np.float32]
 
@@ -57,9 +57,7 @@ def _taught(run: Run, workers: Executor) -> tuple[list[Path], list[Linear]]:
     def train(base: str, checkpoint: Path) -> Iterator[Future[None]]:
         for start, directory in zip(run.plan.teachers, directories, strict=True):
             if start.base == base and not _done(directory / "teacher.safetensors"):
-                yield workers.submit(
-                    train_teacher, checkpoint, run.lessons, lent, directory, epochs=start.epochs, seed=start.seed
-                )
+                yield workers.submit(train_teacher, checkpoint, run.lessons, lent, directory, start)
 
     adapting = _adapting(run, workers)
     training = [future for base, checkpoint in run.bases.items() for future in train(base, checkpoint)]
@@ -73,7 +71,7 @@ def _taught(run: Run, workers: Executor) -> tuple[list[Path], list[Linear]]:
 
 def _adapting(run: Run, workers: Executor) -> Future[None]:
     directory = run.out / ADAPTED
-    if _done(directory / "tokenizer.json"):
+    if not run.plan.adapts or _done(directory / "tokenizer.json"):
         done: Future[None] = Future()
         done.set_result(None)
         return done
@@ -132,7 +130,16 @@ def _student(run: Run, teacher: Path, pool: Pool) -> Path:
         if qualities[-1] == max(qualities):
             save_file(half(averaged), directory / "model.safetensors", metadata={"format": "pt"})
 
-    distil(model, tokenizer, pool, epochs=run.plan.student_epochs, seed=3, after_epoch=keep_the_best)
+    freeze(model.bert, run.plan.student_frozen)
+    distil(
+        model,
+        tokenizer,
+        pool,
+        epochs=run.plan.student_epochs,
+        seed=3,
+        after_epoch=keep_the_best,
+        lr=run.plan.student_rate,
+    )
     (directory / "done.json").write_text(json.dumps({"quality_dev_by_epoch": qualities}))
     return directory
 

@@ -24,18 +24,18 @@ def start_student(
     names: Sequence[str],
     *,
     layers: Sequence[int],
-    vocabulary: int,
+    vocabulary: int | None,
     seed: int,
 ) -> tuple[BertForSequenceClassification, Tokenizer]:
     """Return a student initialised from the given layers of a teacher's encoder, and its tokenizer.
 
-    ``state`` has the encoder's tensors by name; ``texts`` determine which word pieces are kept; ``seed`` initialises
-    the layers that no teacher has.
+    ``state`` has the encoder's tensors by name; ``texts`` determine which word pieces are kept, all if ``vocabulary``
+    is None; ``seed`` initialises the layers that no teacher has.
     """
     torch.manual_seed(seed)
     tokenizer = Tokenizer.from_file(str(teacher / "tokenizer.json"))
     known = tokenizer.get_vocab()
-    kept = _pieces(tokenizer, texts, vocabulary)
+    kept = sorted(known, key=known.__getitem__) if vocabulary is None else _pieces(tokenizer, texts, vocabulary)
     config = BertConfig.from_pretrained(teacher)
     config.update(
         {
@@ -53,7 +53,7 @@ def start_student(
     missing, _ = model.bert.load_state_dict(dict(_chosen(state, layers, old)), strict=False)
     if any(not name.startswith("pooler") for name in missing):
         raise ValueError(f"the teacher lacks {missing}")
-    return model, _with_vocabulary(tokenizer, kept)
+    return model, tokenizer if vocabulary is None else _with_vocabulary(tokenizer, kept)
 
 
 def _chosen(state: dict[str, Tensor], layers: Sequence[int], old: Sequence[int]) -> Iterator[tuple[str, Tensor]]:

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
+from tokenizers.models import WordPiece
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
@@ -29,6 +30,7 @@ from model.training.recipe.batches import (
     warm_then_fall,
 )
 from model.training.recipe.lessons import Lesson, one_epoch
+from model.training.recipe.plan import Start
 
 EVERY: Final = 4
 """Steps between two updates of the averaged weights."""
@@ -61,27 +63,22 @@ def train_teacher(
     by_source: Mapping[str, Sequence[Lesson]],
     lent: Sequence[Lesson],
     out: Path,
+    how: Start,
     *,
-    epochs: int,
-    seed: int,
     lr: float = 1e-4,
     size: int = 64,
     decay: float = 0.992,
 ) -> None:
     """Fine-tune from the checkpoint ``start`` and write the averaged weights to ``out``; blocks for minutes."""
-    torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
-    tokenizer = install(Tokenizer.from_file(str(start / "tokenizer.json")))
-    encoder = BertModel.from_pretrained(start, add_pooling_layer=False, attn_implementation="sdpa")
-    sizes = {source: len(lessons[0].wanted) for source, lessons in by_source.items()}
-    model = Teacher(encoder, sizes)
-    encoder.embeddings.word_embeddings.requires_grad_(requires_grad=False)
+    torch.manual_seed(how.seed)
+    rng = np.random.default_rng(how.seed)
+    model, tokenizer = _started(start, by_source, how.frozen)
     optimizer = optimiser(model, lr, head_lr=1e-3)
-    steps = epochs * -(-len(one_epoch(by_source, lent, np.random.default_rng(0))) // size)
+    steps = how.epochs * -(-len(one_epoch(by_source, lent, np.random.default_rng(0))) // size)
     schedule = warm_then_fall(optimizer, steps)
     average = running_average(model, decay)
     progress = Progress(out.name, steps)
-    for _ in range(epochs):
+    for _ in range(how.epochs):
         lessons = one_epoch(by_source, lent, rng)
         ids = encode(tokenizer, [lesson.text for lesson in lessons])
         model.train()
@@ -96,6 +93,22 @@ def train_teacher(
                 average.update_parameters(model)
             progress.step(loss.item())
     _save(tokenizer, average.module, out)
+
+
+def _started(checkpoint: Path, by_source: Mapping[str, Sequence[Lesson]], frozen: int) -> tuple[Teacher, Tokenizer]:
+    tokenizer = Tokenizer.from_file(str(checkpoint / "tokenizer.json"))
+    if isinstance(tokenizer.model, WordPiece):
+        install(tokenizer)
+    encoder = BertModel.from_pretrained(checkpoint, add_pooling_layer=False, attn_implementation="sdpa")
+    encoder.embeddings.word_embeddings.requires_grad_(requires_grad=False)
+    freeze(encoder, frozen)
+    return Teacher(encoder, {source: len(lessons[0].wanted) for source, lessons in by_source.items()}), tokenizer
+
+
+def freeze(encoder: BertModel, lowest: int) -> None:
+    """Let the ``lowest`` layers and the embeddings under them learn nothing; 0 for none."""
+    for layer in (encoder.embeddings, *encoder.encoder.layer[:lowest]) if lowest else ():
+        layer.requires_grad_(requires_grad=False)
 
 
 def _save(tokenizer: Tokenizer, model: nn.Module, out: Path) -> None:
