@@ -38,7 +38,7 @@ _ABUSED: Final = ("bot", "shut", "wtf")
 """Words that are not harsh but frequent in abuse: if they are misspelt or split, a line is mended, too."""
 LEAST_INSIDE: Final = 3
 """Letters of a harsh word that is also looked for inside longer ones."""
-_SHORT: Final = ("fag", "fck", "kys")
+_SHORT: Final = ("fck", "kys")
 _GLUED: Final = frozenset(word for word in HARSH if word.isascii() and (len(word) > LEAST_INSIDE or word in _SHORT))
 """Harsh words that are looked for inside longer ones: of three letters, those that hardly any other word holds."""
 _INSIDE: Final = ahocorasick_rs.AhoCorasick(sorted(_GLUED))
