@@ -6,6 +6,7 @@ half precision and 4 bits for each, the two halves of a block interleaved (Q4_0 
 
 import hashlib
 import struct
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -67,6 +68,7 @@ def multilingual_e5(texts: Sequence[str], out: Path) -> Path:
     content = file.read_bytes()
     if hashlib.sha256(content).hexdigest() != SHA256:
         raise WorkshopError(f"{file} is not the file that recipe/multilingual.py pins; it is not used")
+    print(f"unpacking {file.name}", file=sys.stderr, flush=True)
     unpack(content, texts, out)
     return out
 
